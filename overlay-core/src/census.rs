@@ -1,0 +1,157 @@
+//! What a node knows of a subtree: how many nodes stand at each depth, and how many places are free.
+//!
+//! A parent that delegates joins by the [`Balanced`](crate::Policy::Balanced) policy predicts with
+//! [`Census::admit`] where each will end up, because its child follows the same rule. So a census needs
+//! to travel only when the prediction was wrong: after a departure or a failed join.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounded::List;
+use crate::path::MAX_DEPTH;
+
+/// One number for each depth.
+type Levels = List<u32, { MAX_DEPTH + 1 }>;
+
+/// A subtree, depth by depth. Depths are relative: its topmost node is at 0.
+///
+/// A place counts as taken from the moment a join is sent on its way to it. A node counts from the
+/// moment it is connected; its own places are counted in advance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// `nodes[d]` nodes stand at depth `d`.
+    nodes: Levels,
+    /// `places[d]` nodes more could stand at depth `d + 1`: there is no free place for the topmost.
+    places: Levels,
+}
+
+impl Census {
+    /// A single node that takes up to `places` children.
+    #[must_use]
+    pub fn of_node(places: u32) -> Self {
+        Self {
+            nodes: List::from_one(1),
+            places: List::from_one(places),
+        }
+    }
+
+    /// How many nodes stand at each depth, from 0.
+    #[must_use]
+    pub fn nodes(&self) -> &[u32] {
+        &self.nodes
+    }
+
+    /// How many nodes there are; saturates.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.nodes.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// The depth of the shallowest free place, at least 1.
+    #[must_use]
+    pub fn shallowest_place(&self) -> Option<usize> {
+        self.places.iter().position(|&free| free > 0).map(|d| d + 1)
+    }
+
+    /// Predicts the subtree after it has taken `joiner` in, at its shallowest free place. False, and
+    /// nothing changed, if there is none.
+    pub fn admit(&mut self, joiner: &Self) -> bool {
+        let Some(depth) = self.shallowest_place() else {
+            return false;
+        };
+        let mut places = self.places.to_vec();
+        places[depth - 1] -= 1;
+        add_below(&mut places, depth, &joiner.places);
+        let mut nodes = self.nodes.to_vec();
+        add_below(&mut nodes, depth, &joiner.nodes);
+        self.places = levels(places);
+        self.nodes = levels(nodes);
+        true
+    }
+
+    /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
+    pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: &Self) {
+        let mut places = self.places.to_vec();
+        add_below(&mut places, 1, &expected.places);
+        self.places = levels(places);
+        if let Some(connected) = connected {
+            let mut nodes = self.nodes.to_vec();
+            add_below(&mut nodes, 1, &connected.nodes);
+            self.nodes = levels(nodes);
+        }
+    }
+}
+
+/// Adds `below`, whose depth 0 is `depth` here. What would lie deeper than a tree may be is left out.
+fn add_below(levels: &mut Vec<u32>, depth: usize, below: &[u32]) {
+    let end = (depth + below.len()).min(MAX_DEPTH + 1);
+    if levels.len() < end {
+        levels.resize(end, 0);
+    }
+    let (_, tail) = levels.split_at_mut(depth.min(end));
+    for (level, n) in tail.iter_mut().zip(below) {
+        *level = level.saturating_add(*n);
+    }
+}
+
+/// Without the empty levels at the end, so that equal subtrees have equal censuses.
+fn levels(mut levels: Vec<u32>) -> Levels {
+    let used = levels.iter().rposition(|&n| n > 0).map_or(0, |d| d + 1);
+    levels.truncate(used.min(MAX_DEPTH + 1));
+    List::new(levels).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn admitting_fills_level_by_level() {
+        let mut tree = Census::of_node(2);
+        for _ in 0..6 {
+            assert!(tree.admit(&Census::of_node(2)));
+        }
+        assert_eq!(tree.nodes(), [1, 2, 4]);
+        assert_eq!(tree.shallowest_place(), Some(3));
+    }
+
+    #[test]
+    fn leaves_that_take_no_children_fill_a_tree_up() {
+        let mut tree = Census::of_node(2);
+        assert!(tree.admit(&Census::of_node(0)));
+        assert!(tree.admit(&Census::of_node(0)));
+        assert!(!tree.admit(&Census::of_node(0)));
+        assert_eq!(tree.size(), 3);
+    }
+
+    #[test]
+    fn a_subtree_is_admitted_whole() {
+        let mut pair = Census::of_node(2);
+        pair.admit(&Census::of_node(2));
+        let mut tree = Census::of_node(1);
+        assert!(tree.admit(&pair));
+        assert_eq!(tree.nodes(), [1, 1, 1]);
+        assert_eq!(tree.shallowest_place(), Some(2));
+    }
+
+    #[test]
+    fn a_candidate_lends_its_places_but_is_not_counted() {
+        let mut tree = Census::of_node(0);
+        tree.graft(None, &Census::of_node(3));
+        assert_eq!((tree.size(), tree.shallowest_place()), (1, Some(2)));
+    }
+
+    #[test]
+    fn numbers_saturate_and_depth_is_cut_whatever_a_peer_claims() {
+        let mut deep = Census::of_node(u32::MAX);
+        for _ in 0..=MAX_DEPTH {
+            let mut above = Census::of_node(0);
+            above.graft(Some(&deep), &deep);
+            above.graft(Some(&deep), &deep);
+            deep = above;
+        }
+        assert_eq!(deep.nodes().len(), MAX_DEPTH + 1);
+        assert_eq!(deep.size(), u32::MAX);
+    }
+}

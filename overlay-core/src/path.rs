@@ -1,0 +1,56 @@
+//! Where a node stands: the ids from the root down to it.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounded::{List, TooLong};
+use crate::id::NodeId;
+
+/// Deepest node of a tree; the root is at depth 0. A complete tree of degree 2 and this depth has
+/// more nodes than there are grains of sand, so only a chain or a fault comes near it.
+pub const MAX_DEPTH: usize = 63;
+
+/// The ids from the root (first) to a node (last).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Path(List<NodeId, { MAX_DEPTH + 1 }>);
+
+impl Path {
+    /// The path of a root.
+    #[must_use]
+    pub fn root(id: NodeId) -> Self {
+        Self(List::from_one(id))
+    }
+
+    /// The path of a child of the node with this path; fails where the tree would grow too deep.
+    pub fn child(&self, id: NodeId) -> Result<Self, TooLong> {
+        let mut ids = Vec::with_capacity(self.0.len() + 1);
+        ids.extend_from_slice(&self.0);
+        ids.push(id);
+        List::new(ids).map(Self)
+    }
+
+    /// The ids, root first.
+    #[must_use]
+    pub fn ids(&self) -> &[NodeId] {
+        &self.0
+    }
+
+    /// Whether the node itself or one of its ancestors is `id`.
+    #[must_use]
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.0.contains(&id)
+    }
+
+    /// How many links lie between the root and the node. A node without a path has depth 0.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.len().saturating_sub(1)
+    }
+
+    /// The last id: the node's own.
+    #[must_use]
+    pub fn last(&self) -> Option<NodeId> {
+        self.0.last().copied()
+    }
+}

@@ -1,0 +1,84 @@
+//! What two neighbours of the tree say to each other on their data channel.
+
+use serde::{Deserialize, Serialize};
+
+use super::{JoinFrame, MAX_FRAME};
+use crate::census::Census;
+use crate::id::{Epoch, JoinId, NodeId};
+use crate::path::Path;
+
+/// Longest payload of one app message, in bytes: a frame less its own header.
+pub const MAX_PAYLOAD: usize = MAX_FRAME - 16;
+
+/// A frame on a link. Control and app frames share the link's one ordered channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkFrame<'a> {
+    /// The first frame from the joiner.
+    Hello {
+        /// The sender's protocol version.
+        version: u16,
+        /// The join that this link completes; its origin is the sender.
+        join: JoinId,
+        /// How many bytes of app messages the sender takes before it grants more credit.
+        window: u32,
+    },
+    /// The first frame from the acceptor: from here on the joiner is its child.
+    Welcome {
+        /// The sender's protocol version.
+        version: u16,
+        /// Who the sender is.
+        id: NodeId,
+        /// The root's epoch.
+        epoch: Epoch,
+        /// From the root to the sender.
+        path: Path,
+        /// How many bytes of app messages the sender takes before it grants more credit.
+        window: u32,
+    },
+    /// Keeps an idle link from being taken for a dead one.
+    Heartbeat,
+    /// A join's traffic.
+    Join(JoinFrame),
+    /// From a child: what its subtree looks like now.
+    Status {
+        /// How many requests of this link the census takes into account.
+        seen: u32,
+        /// The child's subtree, the child itself at depth 0.
+        census: Census,
+    },
+    /// From the parent, which has moved: where it stands now.
+    Moved {
+        /// The root's epoch.
+        epoch: Epoch,
+        /// From the root to the sender.
+        path: Path,
+    },
+    /// The sender has taken this much of what it was sent and takes as much again.
+    Credit {
+        /// Bytes of app messages, as [`message_cost`](crate::flow::message_cost) counts them.
+        bytes: u32,
+    },
+    /// The last frame: all that the sender had to say has been said.
+    Goodbye(Farewell),
+    /// An app message for the neighbour.
+    Direct {
+        /// The app's bytes.
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
+    /// An app message for every node below the sender.
+    Broadcast {
+        /// The app's bytes.
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
+}
+
+/// Why a neighbour says goodbye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Farewell {
+    /// It leaves the tree.
+    Leaving,
+    /// It goes on, without this link.
+    Closing,
+}
