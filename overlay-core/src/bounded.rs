@@ -31,6 +31,12 @@ impl<const MAX: usize> Text<MAX> {
         within(text.len(), MAX)?;
         Ok(Self(text))
     }
+
+    /// A text of this crate's own, known to fit.
+    pub(crate) fn literal(text: &'static str) -> Self {
+        debug_assert!(text.len() <= MAX, "a literal fits its limit");
+        Self(String::from(text))
+    }
 }
 
 impl<const MAX: usize> Deref for Text<MAX> {

@@ -1,1 +1,196 @@
-//! flow
+//! Credit-based flow control of app messages, one window for each direction of a link.
+//!
+//! A sender may have as many bytes under way as the receiver has granted, and queues the rest. A
+//! receiver grants again what its app has taken *and* what it has itself passed on to its children.
+//! So a slow node slows those above it instead of filling anybody's memory, and control frames, which
+//! need no credit, never wait behind more than a window.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::wire::MAX_PAYLOAD;
+
+/// What each message costs besides its payload, so that a window of tiny messages is a bounded
+/// number of them. About what the tables spend on one.
+const MESSAGE_OVERHEAD: u32 = 64;
+
+/// The smallest window: half of it must hold the longest message, because up to half of it is freed
+/// but not yet granted again.
+#[allow(clippy::cast_possible_truncation, reason = "32 KiB and a bit")]
+pub const MIN_WINDOW: u32 = 2 * (MAX_PAYLOAD as u32 + MESSAGE_OVERHEAD);
+
+/// What a message of `len` bytes takes from a window.
+#[must_use]
+pub fn message_cost(len: usize) -> u32 {
+    u32::try_from(len)
+        .unwrap_or(u32::MAX)
+        .saturating_add(MESSAGE_OVERHEAD)
+}
+
+/// App messages on their way to a neighbour.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    credit: u32,
+    queue: VecDeque<Queued>,
+    /// The cost of all that is in the queue.
+    queued: usize,
+    /// Somebody was refused since the queue was last short.
+    refused: bool,
+}
+
+/// A frame that waits for credit.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) frame: Bytes,
+    pub(crate) cost: u32,
+    /// The broadcast it belongs to, if it is one.
+    pub(crate) broadcast: Option<u64>,
+}
+
+impl Outbox {
+    /// The neighbour takes `bytes` more.
+    pub(crate) fn grant(&mut self, bytes: u32) {
+        self.credit = self.credit.saturating_add(bytes);
+    }
+
+    pub(crate) fn push(&mut self, message: Queued) {
+        self.queued += message.cost as usize;
+        self.queue.push_back(message);
+    }
+
+    /// The next message that there is credit for.
+    pub(crate) fn pop(&mut self) -> Option<Queued> {
+        let cost = self.queue.front()?.cost;
+        self.credit = self.credit.checked_sub(cost)?;
+        self.queued -= cost as usize;
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether fewer than `limit` bytes wait.
+    pub(crate) fn has_room(&self, limit: usize) -> bool {
+        self.queued < limit
+    }
+
+    /// Notes that somebody waits for room.
+    pub(crate) fn refuse(&mut self) {
+        self.refused = true;
+    }
+
+    /// True once when there is room again for somebody who was refused. Waits for half of `limit`, so
+    /// that a sender is woken for more than one message.
+    pub(crate) fn has_room_again(&mut self, limit: usize) -> bool {
+        self.queued <= limit / 2 && core::mem::take(&mut self.refused)
+    }
+
+    /// What will never be sent because the link is gone.
+    pub(crate) fn into_unsent(self) -> impl Iterator<Item = Queued> {
+        self.queue.into_iter()
+    }
+}
+
+/// The neighbour sent more than it was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowExceeded;
+
+/// App messages from a neighbour that this node still holds.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    window: u32,
+    /// Received, and held by the app or by an outbox.
+    held: u32,
+    /// Let go of since the last grant.
+    freed: u32,
+}
+
+impl Inbox {
+    pub(crate) fn new(window: u32) -> Self {
+        Self {
+            window,
+            held: 0,
+            freed: 0,
+        }
+    }
+
+    /// A message has arrived.
+    pub(crate) fn receive(&mut self, cost: u32) -> Result<(), WindowExceeded> {
+        let held = self.held.checked_add(cost).ok_or(WindowExceeded)?;
+        if held.saturating_add(self.freed) > self.window {
+            return Err(WindowExceeded);
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    /// A message is no longer held. Returns what to grant the neighbour now, if it is worth a frame.
+    pub(crate) fn free(&mut self, cost: u32) -> Option<u32> {
+        let cost = cost.min(self.held);
+        self.held -= cost;
+        self.freed += cost;
+        (self.freed >= self.window / 2).then(|| core::mem::take(&mut self.freed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(len: usize) -> Queued {
+        Queued {
+            frame: Bytes::from(alloc::vec![0; len]),
+            cost: message_cost(len),
+            broadcast: None,
+        }
+    }
+
+    #[test]
+    fn messages_wait_for_credit_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.push(message(100));
+        outbox.push(message(0));
+        outbox.grant(message_cost(100) - 1);
+        assert!(outbox.pop().is_none());
+        outbox.grant(1);
+        assert_eq!(outbox.pop().unwrap().frame.len(), 100);
+        assert!(outbox.pop().is_none());
+        assert!(!outbox.is_empty());
+    }
+
+    #[test]
+    fn the_longest_message_always_fits_in_time() {
+        let longest = message_cost(MAX_PAYLOAD);
+        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::new(MIN_WINDOW));
+        outbox.grant(MIN_WINDOW);
+        for _ in 0..10 {
+            outbox.push(message(MAX_PAYLOAD));
+            assert_eq!(outbox.pop().map(|m| m.cost), Some(longest));
+            inbox.receive(longest).unwrap();
+            if let Some(bytes) = inbox.free(longest) {
+                outbox.grant(bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn more_than_the_window_is_noticed() {
+        let mut inbox = Inbox::new(MIN_WINDOW);
+        inbox.receive(MIN_WINDOW).unwrap();
+        assert_eq!(inbox.receive(1), Err(WindowExceeded));
+    }
+
+    #[test]
+    fn room_is_announced_once_and_only_to_who_was_refused() {
+        let mut outbox = Outbox::default();
+        outbox.push(message(1000));
+        outbox.refuse();
+        assert!(!outbox.has_room_again(1000));
+        outbox.grant(2000);
+        outbox.pop();
+        assert!(outbox.has_room_again(1000));
+        assert!(!outbox.has_room_again(1000));
+    }
+}

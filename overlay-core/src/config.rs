@@ -1,0 +1,218 @@
+//! How a node behaves, and every limit it keeps.
+
+use core::time::Duration;
+
+use crate::flow::MIN_WINDOW;
+use crate::path::MAX_DEPTH;
+use crate::policy::Policy;
+use crate::wire::OverlayName;
+
+/// How a node behaves. Start from [`Config::default`] and change what you need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The tree to join, among those that a server introduces to. Default: `default`.
+    pub overlay: OverlayName,
+
+    /// Most children, candidates included; at most [`MAX_DEGREE`]. 0 makes a node that is always a
+    /// leaf. Default 10: a tree of 1,000 nodes is then three levels deep, and a browser tab bears 11
+    /// connections well.
+    pub max_degree: u16,
+
+    /// Which child takes a newcomer that this node has no place for. Default: `Balanced`.
+    pub policy: Policy,
+
+    /// How long a WebRTC handshake may take, on either side. Default 30 s: ICE over a TURN server in
+    /// another continent takes up to 10 s, and a candidate that is given up in vain costs a whole join.
+    pub request_timeout: Duration,
+
+    /// How long a request waits for a candidate that is the best parent for it before it settles for
+    /// a child that is connected. Default 2 s: most handshakes take less, so a flash crowd still
+    /// gets the complete tree, and one hanging candidate delays nobody by more.
+    pub patience: Duration,
+
+    /// How long a request waits in all before it is rejected as `Busy`. Default 10 s: the joiner is
+    /// better off with another attempt than with an answer later than this.
+    pub park_timeout: Duration,
+
+    /// Most requests that wait for a candidate; the next one is rejected as `Busy`. Default 1024:
+    /// a flash crowd of that size, 1–2 KiB each, 16 MiB at the very worst.
+    pub max_parked: usize,
+
+    /// Most ICE candidates kept for a waiting request; later ones are dropped. Default 16: a host
+    /// with four interfaces and a STUN server has eight.
+    pub max_early_candidates: usize,
+
+    /// Most joins whose route is remembered; the oldest is forgotten for a new one. Default 4096:
+    /// at two minutes' worth of memory for each join, 34 joins a second through one node.
+    pub max_routes: usize,
+
+    /// A neighbour that has heard nothing for this long gets a heartbeat. Default 5 s.
+    pub heartbeat_interval: Duration,
+
+    /// A neighbour that has said nothing for this long is taken for dead; at least twice
+    /// `heartbeat_interval`. Default 15 s: two lost heartbeats and some delay.
+    pub link_timeout: Duration,
+
+    /// Least time between two reports to the parent. Default 200 ms: a churning subtree costs its
+    /// parent five small frames a second at the most.
+    pub status_interval: Duration,
+
+    /// The first wait before another attempt to join or to reach the server; doubles with each
+    /// failure. Default 500 ms.
+    pub retry_min: Duration,
+
+    /// The longest such wait. Default 30 s: a whole tree that waits for its server brings 33
+    /// requests a second for each 1,000 nodes.
+    pub retry_max: Duration,
+
+    /// What a rejected joiner is told to wait at least. Default 1 s.
+    pub retry_after: Duration,
+
+    /// How many bytes of app messages a neighbour may have under way to this node, or held by it
+    /// until the app has taken them; at least [`MIN_WINDOW`]. Default 256 KiB: a full window on each
+    /// of 11 links is 2.8 MiB, and 256 KiB at 100 ms round trip is 2.5 MB/s.
+    pub window: u32,
+
+    /// How many bytes of this node's own app messages wait for a neighbour's credit before sends are
+    /// refused. Default 256 KiB, as much as the window.
+    pub send_queue: usize,
+
+    /// How long a leaving node waits for a neighbour that takes nothing any more. Default 5 s.
+    pub leave_timeout: Duration,
+
+    /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
+    pub bootstrap_timeout: Duration,
+}
+
+/// The highest `max_degree`. Each child costs a WebRTC connection; past some hundreds a process has
+/// no use for more.
+pub const MAX_DEGREE: u16 = 1024;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            overlay: OverlayName::literal("default"),
+            max_degree: 10,
+            policy: Policy::Balanced,
+            request_timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(2),
+            park_timeout: Duration::from_secs(10),
+            max_parked: 1024,
+            max_early_candidates: 16,
+            max_routes: 4096,
+            heartbeat_interval: Duration::from_secs(5),
+            link_timeout: Duration::from_secs(15),
+            status_interval: Duration::from_millis(200),
+            retry_min: Duration::from_millis(500),
+            retry_max: Duration::from_secs(30),
+            retry_after: Duration::from_secs(1),
+            window: 256 * 1024,
+            send_queue: 256 * 1024,
+            leave_timeout: Duration::from_secs(5),
+            bootstrap_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A configuration that no node can keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// `max_degree` is above [`MAX_DEGREE`].
+    #[error("max_degree {0} exceeds {MAX_DEGREE}")]
+    MaxDegree(u16),
+    /// A time that must pass between two events is zero.
+    #[error("{0} must not be zero")]
+    Zero(&'static str),
+    /// `link_timeout` is below twice `heartbeat_interval`, so that one late heartbeat would kill a link.
+    #[error("link_timeout must be at least twice heartbeat_interval")]
+    LinkTimeout,
+    /// `retry_max` is below `retry_min`.
+    #[error("retry_max must be at least retry_min")]
+    Retry,
+    /// `window` is below [`MIN_WINDOW`]: some message would never fit.
+    #[error("window must be at least {MIN_WINDOW} bytes")]
+    Window,
+    /// `max_routes` is below `max_degree` plus one: a node would forget its own candidates.
+    #[error("max_routes must exceed max_degree")]
+    MaxRoutes,
+}
+
+impl Config {
+    /// Whether a node can keep this configuration.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let durations = [
+            ("request_timeout", self.request_timeout),
+            ("patience", self.patience),
+            ("park_timeout", self.park_timeout),
+            ("heartbeat_interval", self.heartbeat_interval),
+            ("status_interval", self.status_interval),
+            ("retry_min", self.retry_min),
+            ("leave_timeout", self.leave_timeout),
+            ("bootstrap_timeout", self.bootstrap_timeout),
+        ];
+        if let Some((name, _)) = durations.iter().find(|(_, time)| time.as_micros() == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        if self.max_degree > MAX_DEGREE {
+            return Err(ConfigError::MaxDegree(self.max_degree));
+        }
+        if self.link_timeout < self.heartbeat_interval.saturating_mul(2) {
+            return Err(ConfigError::LinkTimeout);
+        }
+        if self.retry_max < self.retry_min {
+            return Err(ConfigError::Retry);
+        }
+        if self.window < MIN_WINDOW {
+            return Err(ConfigError::Window);
+        }
+        if self.max_routes <= usize::from(self.max_degree) {
+            return Err(ConfigError::MaxRoutes);
+        }
+        Ok(())
+    }
+
+    /// How long a join's route is remembered: as long as the join can go on, each step at its limit.
+    pub(crate) fn route_lifetime(&self) -> Duration {
+        self.park_timeout
+            .saturating_add(self.request_timeout.saturating_mul(2))
+    }
+}
+
+const _: () = assert!(MAX_DEPTH < u8::MAX as usize, "hops are counted in a byte");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_no_node_can_keep_is_refused_with_its_name() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.validate().unwrap_err()
+        };
+        assert_eq!(
+            refused(|c| c.max_degree = 1025),
+            ConfigError::MaxDegree(1025)
+        );
+        assert_eq!(
+            refused(|c| c.patience = Duration::ZERO),
+            ConfigError::Zero("patience")
+        );
+        assert_eq!(
+            refused(|c| c.link_timeout = c.heartbeat_interval),
+            ConfigError::LinkTimeout
+        );
+        assert_eq!(
+            refused(|c| c.retry_max = Duration::ZERO),
+            ConfigError::Retry
+        );
+        assert_eq!(refused(|c| c.window = 1024), ConfigError::Window);
+        assert_eq!(refused(|c| c.max_routes = 10), ConfigError::MaxRoutes);
+    }
+}

@@ -1,0 +1,79 @@
+//! What happens to a node.
+
+use bytes::Bytes;
+
+use crate::action::Receipt;
+use crate::id::{BootstrapId, LinkId};
+use crate::signal::{Sdp, Signal};
+use crate::time::Instant;
+use crate::wire::Token;
+
+/// Something that happened, and when.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The embedder's clock. A moment before the latest one seen counts as that one.
+    pub now: Instant,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// `kind` at `now`.
+    #[must_use]
+    pub const fn new(now: Instant, kind: EventKind) -> Self {
+        Self { now, kind }
+    }
+}
+
+/// What happened. Events about a link or server connection that the node has already let go of are
+/// expected (they cross on the way) and change nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum EventKind {
+    // ── The embedder's wishes ──
+    /// Join the tree, and stay in it: after a failure or the loss of the parent the node tries again
+    /// until it is told to leave. No effect unless the node is detached.
+    Join,
+    /// Be the root. With a token, register with the server; without, the embedder introduces
+    /// newcomers by other means or has none. No effect unless the node is detached.
+    BecomeRoot(Option<Token>),
+    /// Leave the tree: finish sending, say goodbye, close every link.
+    Leave,
+    /// Send an app message to a neighbour: the parent or a child.
+    Send {
+        /// The neighbour's link.
+        to: LinkId,
+        /// At most [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD) bytes.
+        payload: Bytes,
+    },
+    /// Send an app message to every node of the tree. Only the root may.
+    Broadcast(Bytes),
+    /// The app has taken a delivered message, so its sender may send as much again.
+    Consumed(Receipt),
+    /// Close the link to a neighbour: finish sending, say goodbye. A node that closes the link to its
+    /// parent looks for another one.
+    Close(LinkId),
+
+    // ── The connection to the bootstrap server ──
+    /// The server has accepted the connection.
+    BootstrapOpened(BootstrapId),
+    /// The server has sent a message.
+    BootstrapMessage(BootstrapId, Bytes),
+    /// The connection has failed or was closed by the server.
+    BootstrapClosed(BootstrapId),
+
+    // ── The WebRTC links ──
+    /// The offer for a link opened with [`Dial::Offer`](crate::Dial::Offer); comes before its candidates.
+    LinkOffer(LinkId, Sdp),
+    /// The answer for a link opened with [`Dial::Answer`](crate::Dial::Answer), or a candidate of this side.
+    LinkSignal(LinkId, Signal),
+    /// The link's data channel is open.
+    LinkOpened(LinkId),
+    /// A message has come through the link's data channel.
+    LinkMessage(LinkId, Bytes),
+    /// The link has failed or was closed by the peer.
+    LinkClosed(LinkId),
+
+    // ── Time ──
+    /// [`Node::next_deadline`](crate::Node::next_deadline) has come.
+    Timeout,
+}

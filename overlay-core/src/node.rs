@@ -1,0 +1,318 @@
+//! The node: one member of the tree.
+//!
+//! Its state falls into parts, a file each:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `link` | the table of links and what each of them is |
+//! | `joining` | this node's own way into the tree |
+//! | `bootstrap` | the connection to the server |
+//! | `admission` | others' way in: accept, delegate, park or reject a request |
+//! | `routing` | passing a join's signals between joiner and acceptor |
+//! | `neighbours` | frames of parent and children, and what becomes of a closed link |
+//! | `liveness` | heartbeats |
+//! | `report` | telling the parent what the subtree looks like |
+//! | `messages` | app messages |
+//! | `departure` | leaving |
+
+mod admission;
+mod bootstrap;
+mod departure;
+mod joining;
+mod link;
+mod liveness;
+mod messages;
+mod neighbours;
+mod report;
+mod routing;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::action::{Action, Notification};
+use crate::census::Census;
+use crate::config::{Config, ConfigError};
+use crate::event::{Event, EventKind};
+use crate::id::{Epoch, LinkId, NodeId};
+use crate::path::Path;
+use crate::stats::Stats;
+use crate::time::Instant;
+use crate::wire::ResumeSecret;
+
+use admission::Parked;
+use bootstrap::Bootstrap;
+use joining::Joining;
+use link::{LinkState, Links};
+use messages::Broadcasts;
+use report::Report;
+use routing::Routes;
+
+/// One member of the tree, as a state machine. The [crate documentation](crate) has the contract.
+#[derive(Debug)]
+pub struct Node {
+    id: NodeId,
+    config: Config,
+    rng: ChaCha8Rng,
+    secret: ResumeSecret,
+    /// The latest `now` seen.
+    now: Instant,
+    role: Role,
+    /// The highest epoch seen.
+    epoch: Epoch,
+    /// From the root to this node; empty while it has no parent and is not the root.
+    path: Path,
+    bootstrap: Bootstrap,
+    links: Links,
+    /// Who holds each of the `max_degree` places for children.
+    slots: Vec<Option<LinkId>>,
+    routes: Routes,
+    parked: Parked,
+    /// How many attempts to join this node has made in its life.
+    attempts: u32,
+    report: Report,
+    broadcasts: Broadcasts,
+    stats: Stats,
+}
+
+/// Where a node stands in relation to the tree.
+#[derive(Debug)]
+enum Role {
+    /// Not in the tree, and not on its way.
+    Detached,
+    /// On its way to a parent, perhaps with a subtree.
+    Joining(Joining),
+    /// Below a parent.
+    Member { parent: LinkId },
+    /// On top.
+    Root,
+    /// On its way out.
+    Leaving,
+}
+
+/// Where a node stands in relation to the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not in the tree, and not on its way.
+    Detached,
+    /// Looking for a parent.
+    Joining,
+    /// In the tree, below a parent.
+    Member,
+    /// On top of the tree.
+    Root,
+    /// Saying goodbye.
+    Leaving,
+}
+
+/// A neighbour in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The link to it.
+    pub link: LinkId,
+    /// Who it is.
+    pub node: NodeId,
+}
+
+impl Node {
+    /// A detached node. `seed` is the source of all its randomness, among it the secret that it
+    /// resumes its place at the server with: draw it from the system's generator.
+    pub fn new(id: NodeId, config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut rng = ChaCha8Rng::from_seed(seed);
+        let mut secret = [0; 16];
+        rng.fill_bytes(&mut secret);
+        Ok(Self {
+            id,
+            slots: vec![None; usize::from(config.max_degree)],
+            config,
+            rng,
+            secret: ResumeSecret::from_bytes(secret),
+            now: Instant::ZERO,
+            role: Role::Detached,
+            epoch: Epoch::default(),
+            path: Path::default(),
+            bootstrap: Bootstrap::default(),
+            links: Links::default(),
+            routes: Routes::default(),
+            parked: Parked::default(),
+            attempts: 0,
+            report: Report::default(),
+            broadcasts: Broadcasts::default(),
+            stats: Stats::default(),
+        })
+    }
+
+    /// What to do about `event`, in order.
+    #[must_use = "the protocol stalls when an action is not carried out"]
+    pub fn handle_input(&mut self, event: Event) -> Vec<Action> {
+        let mut out = Vec::new();
+        self.handle_input_into(event, &mut out);
+        out
+    }
+
+    /// As [`handle_input`](Self::handle_input), appending to a buffer of the caller's.
+    pub fn handle_input_into(&mut self, event: Event, out: &mut Vec<Action>) {
+        self.advance(event.now);
+        match event.kind {
+            EventKind::Join => self.join(out),
+            EventKind::BecomeRoot(token) => self.become_root(token, out),
+            EventKind::Leave => self.leave(out),
+            EventKind::Send { to, payload } => self.send(to, payload, out),
+            EventKind::Broadcast(payload) => self.broadcast(payload, out),
+            EventKind::Consumed(receipt) => self.consumed(receipt, out),
+            EventKind::Close(link) => self.close(link, out),
+            EventKind::BootstrapOpened(id) => self.bootstrap_opened(id, out),
+            EventKind::BootstrapMessage(id, bytes) => self.bootstrap_message(id, &bytes, out),
+            EventKind::BootstrapClosed(id) => self.bootstrap_closed(id, out),
+            EventKind::LinkOffer(link, offer) => self.link_offer(link, offer, out),
+            EventKind::LinkSignal(link, signal) => self.link_signal(link, signal, out),
+            EventKind::LinkOpened(link) => self.link_opened(link, out),
+            EventKind::LinkMessage(link, bytes) => self.link_message(link, &bytes, out),
+            EventKind::LinkClosed(link) => self.link_closed(link, out),
+            EventKind::Timeout => {}
+        }
+        // Deadlines are derived from state, so whatever is due is found by looking, and it makes no
+        // difference whether it was the timer or another event that came first.
+        self.expire(out);
+    }
+
+    /// When the node wants a [`Timeout`](EventKind::Timeout) at the latest. Ask again after each event.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [
+            self.joining_deadline(),
+            self.bootstrap.deadline(),
+            self.parked.deadline(&self.config),
+            self.routes.deadline(),
+            self.report.deadline(),
+            self.links_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// How the node behaves.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where the node stands in relation to the tree.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match self.role {
+            Role::Detached => Standing::Detached,
+            Role::Joining(_) => Standing::Joining,
+            Role::Member { .. } => Standing::Member,
+            Role::Root => Standing::Root,
+            Role::Leaving => Standing::Leaving,
+        }
+    }
+
+    /// The parent, while the node has one.
+    #[must_use]
+    pub fn parent(&self) -> Option<Neighbour> {
+        let Role::Member { parent } = self.role else {
+            return None;
+        };
+        let node = self.links.get(parent)?.state.neighbour()?;
+        Some(Neighbour { link: parent, node })
+    }
+
+    /// The children, in the order of their places.
+    pub fn children(&self) -> impl Iterator<Item = Neighbour> {
+        self.slots.iter().flatten().filter_map(|&link| {
+            let LinkState::Child(child) = &self.links.get(link)?.state else {
+                return None;
+            };
+            let node = child.node;
+            Some(Neighbour { link, node })
+        })
+    }
+
+    /// How many places are taken, by children and by candidates that may become one; at most
+    /// [`max_degree`](Config::max_degree).
+    #[must_use]
+    pub fn places_taken(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
+    /// From the root to this node; empty while it has no parent and is not the root.
+    #[must_use]
+    pub const fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The highest epoch that the node has seen.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The subtree below this node, itself included, as far as its children have told.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let free = self.slots.len() - self.places_taken();
+        let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
+        for link in self.slots.iter().flatten() {
+            match self.links.get(*link).map(|link| &link.state) {
+                Some(LinkState::Child(child)) => {
+                    census.graft(Some(&child.reported), &child.predicted);
+                }
+                Some(LinkState::Candidate(candidate)) => census.graft(None, &candidate.predicted),
+                _ => {}
+            }
+        }
+        census
+    }
+
+    /// What the node has done and what was done to it.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn become_root(&mut self, token: Option<crate::wire::Token>, out: &mut Vec<Action>) {
+        if !matches!(self.role, Role::Detached) {
+            return;
+        }
+        self.role = Role::Root;
+        self.path = Path::root(self.id);
+        self.epoch = Epoch(self.epoch.0 + 1);
+        if let Some(token) = token {
+            self.register(crate::wire::Registration::Root { token }, out);
+        }
+    }
+
+    /// Lets time pass.
+    fn advance(&mut self, now: Instant) {
+        let before = self.now;
+        self.now = now.max(before);
+        self.forgive_own_stall(before);
+    }
+
+    /// Does what is due.
+    fn expire(&mut self, out: &mut Vec<Action>) {
+        self.expire_joining(out);
+        self.expire_bootstrap(out);
+        self.expire_links(out);
+        self.expire_parked(out);
+        self.routes.expire(self.now);
+        self.expire_report(out);
+    }
+}
+
+/// Tells the app.
+fn notify(notification: Notification, out: &mut Vec<Action>) {
+    out.push(Action::Notify(notification));
+}

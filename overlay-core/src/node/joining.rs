@@ -1,0 +1,347 @@
+//! This node's own way into the tree.
+//!
+//! An attempt goes: have the server's ear, open a link and get its offer, send the request, apply the
+//! acceptor's answer, greet on the open channel, be welcomed. Each step has a deadline; whatever goes
+//! wrong ends the attempt, and the next one comes after a jittered, doubling wait. An orphan keeps its
+//! children through all of this and brings them along.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::link::{DialStage, Dialing, LinkState};
+use super::{Node, Role, notify};
+use crate::action::{Action, CloseReason, Dial, Notification, Violation};
+use crate::backoff;
+use crate::id::{Epoch, JoinId, LinkId, NodeId};
+use crate::path::Path;
+use crate::signal::{Sdp, Signal};
+use crate::time::Instant;
+use crate::wire::{
+    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION,
+};
+
+/// A node without a parent that wants one.
+#[derive(Debug)]
+pub(super) struct Joining {
+    stage: Stage,
+    /// Attempts that have failed since the node last had a parent.
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Until the next attempt.
+    Waiting { until: Instant },
+    /// Until the server is ready.
+    Introducing,
+    /// An attempt is under way.
+    Dialing(LinkId),
+}
+
+/// What a parent says of itself when it welcomes a child.
+pub(super) struct Welcome {
+    pub(super) id: NodeId,
+    pub(super) epoch: Epoch,
+    pub(super) path: Path,
+    pub(super) window: u32,
+}
+
+impl Node {
+    pub(super) fn join(&mut self, out: &mut Vec<Action>) {
+        if matches!(self.role, Role::Detached) {
+            self.role = Role::Joining(Joining {
+                stage: Stage::Introducing,
+                failures: 0,
+            });
+            self.seek_introduction(out);
+        }
+    }
+
+    /// The parent is gone: joins again, after a short random wait, so that siblings who lost the same
+    /// parent do not all come at once.
+    pub(super) fn rejoin(&mut self) {
+        let wait = backoff::up_to(self.config.retry_min, &mut self.rng);
+        self.path = Path::default();
+        self.role = Role::Joining(Joining {
+            stage: Stage::Waiting {
+                until: self.now + wait,
+            },
+            failures: 0,
+        });
+    }
+
+    pub(super) fn joining_deadline(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Joining(Joining {
+                stage: Stage::Waiting { until },
+                ..
+            }) => Some(*until),
+            _ => None,
+        }
+    }
+
+    pub(super) fn expire_joining(&mut self, out: &mut Vec<Action>) {
+        if self.joining_deadline().is_some_and(|due| due <= self.now) {
+            self.seek_introduction(out);
+        }
+    }
+
+    /// The server is ready to pass requests on.
+    pub(super) fn introduced(&mut self, out: &mut Vec<Action>) {
+        if let Role::Joining(joining) = &self.role
+            && matches!(joining.stage, Stage::Introducing)
+        {
+            self.dial(out);
+        }
+    }
+
+    /// The server's connection is gone: an attempt that has no answer yet will never get one.
+    pub(super) fn introduction_lost(&mut self, out: &mut Vec<Action>) {
+        let Some((link, _, stage)) = self.current_dial() else {
+            return;
+        };
+        if stage < DialStage::Answered {
+            self.drop_link(link, CloseReason::Cancelled, out);
+            self.set_joining_stage(Stage::Introducing);
+        }
+    }
+
+    /// The embedder has made the offer for a dial.
+    pub(super) fn link_offer(&mut self, link: LinkId, offer: Sdp, out: &mut Vec<Action>) {
+        let deadline = self.now + self.config.request_timeout;
+        let Some(dialing) = self.dialing_mut(link) else {
+            self.stats.late_events += 1;
+            return;
+        };
+        if dialing.stage != DialStage::Offering {
+            return;
+        }
+        dialing.stage = DialStage::Requested;
+        dialing.deadline = deadline;
+        let join = dialing.join;
+        let census = self.census();
+        self.report.introduce(census.clone());
+        let request = JoinRequest {
+            join,
+            offer,
+            census,
+            hops: 0,
+        };
+        self.send_server(JoinFrame::Request(request), out);
+    }
+
+    /// A candidate of this side of a dial.
+    pub(super) fn dial_signal(&mut self, join: JoinId, signal: Signal, out: &mut Vec<Action>) {
+        match signal {
+            Signal::Candidate(_) => self.send_server(JoinFrame::Signal { join, signal }, out),
+            // The dialing side offers; it has no answer to give.
+            Signal::Answer(_) => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// A frame from the server about this node's own join.
+    pub(super) fn own_join_frame(&mut self, frame: JoinFrame, out: &mut Vec<Action>) {
+        let Some((link, join, stage)) = self.current_dial() else {
+            self.stats.join_frames_dropped += 1;
+            return;
+        };
+        match frame {
+            JoinFrame::Signal { join: of, signal } if of == join => {
+                let expected = match signal {
+                    Signal::Answer(_) => stage == DialStage::Requested,
+                    Signal::Candidate(_) => stage >= DialStage::Answered,
+                };
+                if !expected {
+                    self.stats.join_frames_dropped += 1;
+                    return;
+                }
+                let deadline = self.now + self.config.request_timeout;
+                if let (Signal::Answer(_), Some(dialing)) = (&signal, self.dialing_mut(link)) {
+                    dialing.stage = DialStage::Answered;
+                    dialing.deadline = deadline;
+                }
+                out.push(Action::ApplySignal(link, signal));
+            }
+            JoinFrame::Reject {
+                join: of,
+                rejection,
+            } if of == join => {
+                self.drop_link(link, CloseReason::Rejected(rejection.reason), out);
+                self.attempt_failed(rejection, out);
+            }
+            _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The dialed channel is open: greets.
+    pub(super) fn dial_opened(&mut self, link: LinkId, out: &mut Vec<Action>) {
+        let Some(dialing) = self.dialing_mut(link) else {
+            return;
+        };
+        if dialing.stage != DialStage::Answered {
+            return;
+        }
+        dialing.stage = DialStage::Greeted;
+        let hello = LinkFrame::Hello {
+            version: VERSION,
+            join: dialing.join,
+            window: self.config.window,
+        };
+        self.transmit(link, &hello, out);
+    }
+
+    /// The acceptor welcomes this node: it is in the tree.
+    pub(super) fn welcomed(
+        &mut self,
+        link: LinkId,
+        welcome: &Welcome,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let greeted = self
+            .dialing_mut(link)
+            .is_some_and(|dialing| dialing.stage == DialStage::Greeted);
+        if !greeted {
+            return Err(Violation::UnexpectedFrame);
+        }
+        let path = self.path_below(&welcome.path, welcome.id)?;
+        if welcome.epoch < self.epoch {
+            return Err(Violation::StaleEpoch);
+        }
+        let attempt = match &self.role {
+            Role::Joining(joining) => joining.failures.saturating_add(1),
+            _ => 1,
+        };
+        self.grant(link, welcome.window)?;
+        let depth = path.depth();
+        self.path = path;
+        self.epoch = welcome.epoch;
+        self.role = Role::Member { parent: link };
+        if let Some(link) = self.links.get_mut(link) {
+            link.state = LinkState::Parent(welcome.id);
+        }
+        self.close_bootstrap(out);
+        let node = welcome.id;
+        notify(
+            Notification::ParentConnected {
+                link,
+                node,
+                depth,
+                attempt,
+            },
+            out,
+        );
+        self.tell_children_path(out);
+        self.report.changed(self.now, &self.config);
+        Ok(())
+    }
+
+    /// The link of an attempt is gone, or took too long.
+    pub(super) fn dial_failed(&mut self, join: JoinId, out: &mut Vec<Action>) {
+        self.send_server(JoinFrame::Cancel { join }, out);
+        let rejection = Rejection {
+            reason: RejectReason::Timeout,
+            retry_after_ms: 0,
+        };
+        self.attempt_failed(rejection, out);
+    }
+
+    /// What this node's path is below a parent that stands at `parent`.
+    pub(super) fn path_below(&self, parent: &Path, parent_id: NodeId) -> Result<Path, Violation> {
+        if parent.last() != Some(parent_id) || parent.contains(self.id) {
+            return Err(Violation::BadPath);
+        }
+        parent.child(self.id).map_err(|_| Violation::BadPath)
+    }
+
+    fn seek_introduction(&mut self, out: &mut Vec<Action>) {
+        self.set_joining_stage(Stage::Introducing);
+        if self.bootstrap.is_ready() {
+            self.dial(out);
+        } else {
+            self.register(Registration::Joiner, out);
+        }
+    }
+
+    fn dial(&mut self, out: &mut Vec<Action>) {
+        self.attempts = self.attempts.saturating_add(1);
+        let dialing = Dialing {
+            join: JoinId {
+                origin: self.id,
+                attempt: self.attempts,
+            },
+            stage: DialStage::Offering,
+            deadline: self.now + self.config.request_timeout,
+        };
+        let state = LinkState::Dialing(dialing);
+        let link = self.links.insert(state, self.config.window, self.now);
+        self.set_joining_stage(Stage::Dialing(link));
+        out.push(Action::OpenLink(link, Dial::Offer));
+    }
+
+    fn attempt_failed(&mut self, rejection: Rejection, out: &mut Vec<Action>) {
+        let Role::Joining(joining) = &mut self.role else {
+            return;
+        };
+        joining.failures = joining.failures.saturating_add(1);
+        let reason = rejection.reason;
+        let retry_in = (reason != RejectReason::Unauthorized).then(|| {
+            let wait = backoff::after_failures(joining.failures, &self.config, &mut self.rng);
+            wait.max(rejection.retry_after())
+        });
+        match retry_in {
+            Some(wait) => {
+                joining.stage = Stage::Waiting {
+                    until: self.now + wait,
+                };
+            }
+            None => self.give_up(out),
+        }
+        notify(Notification::JoinRejected { reason, retry_in }, out);
+    }
+
+    /// No further attempt can succeed.
+    pub(super) fn give_up(&mut self, out: &mut Vec<Action>) {
+        if matches!(self.role, Role::Joining(_)) {
+            if let Some((link, ..)) = self.current_dial() {
+                self.drop_link(link, CloseReason::Cancelled, out);
+            }
+            self.role = Role::Detached;
+            self.close_bootstrap(out);
+        }
+    }
+
+    pub(super) fn current_dial(&self) -> Option<(LinkId, JoinId, DialStage)> {
+        let Role::Joining(Joining {
+            stage: Stage::Dialing(link),
+            ..
+        }) = self.role
+        else {
+            return None;
+        };
+        match &self.links.get(link)?.state {
+            LinkState::Dialing(dialing) => Some((link, dialing.join, dialing.stage)),
+            _ => None,
+        }
+    }
+
+    fn dialing_mut(&mut self, link: LinkId) -> Option<&mut Dialing> {
+        match &mut self.links.get_mut(link)?.state {
+            LinkState::Dialing(dialing) => Some(dialing),
+            _ => None,
+        }
+    }
+
+    fn set_joining_stage(&mut self, stage: Stage) {
+        if let Role::Joining(joining) = &mut self.role {
+            joining.stage = stage;
+        }
+    }
+}
+
+/// The rejection that tells a joiner to come back after the configured wait.
+pub(super) fn rejection(reason: RejectReason, retry_after: Duration) -> Rejection {
+    Rejection {
+        reason,
+        retry_after_ms: u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX),
+    }
+}

@@ -1,0 +1,287 @@
+//! App messages: to a neighbour, and from the root to everybody.
+//!
+//! A broadcast is one allocation, whatever the number of children: each outbox holds the same frame.
+//! It counts against the window that it came through until the app has taken it and the last child's
+//! outbox has let it go.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Node, Role, notify};
+use crate::action::{Action, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation};
+use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
+use crate::id::{LinkId, NodeId};
+use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
+
+/// The broadcasts that somebody here still holds, by number. Bounded by the window that they came
+/// through, or, at the root, by the children's send queues.
+#[derive(Debug, Default)]
+pub(super) struct Broadcasts {
+    /// The number of the first in the queue.
+    first: u64,
+    pending: VecDeque<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// The link that it came through; none at the root.
+    source: Option<LinkId>,
+    cost: u32,
+    /// How many outboxes hold it, and the app.
+    holders: u32,
+}
+
+impl Broadcasts {
+    /// A new broadcast, held by one.
+    fn begin(&mut self, source: Option<LinkId>, cost: u32) -> u64 {
+        self.pending.push_back(Pending {
+            source,
+            cost,
+            holders: 1,
+        });
+        self.first + self.pending.len() as u64 - 1
+    }
+
+    fn hold(&mut self, number: u64) {
+        if let Some(pending) = self.get_mut(number) {
+            pending.holders += 1;
+        }
+    }
+
+    /// One holder less. After the last one, tells whose window gets room, and how much.
+    fn release(&mut self, number: u64) -> Option<(LinkId, u32)> {
+        let pending = self.get_mut(number)?;
+        pending.holders = pending.holders.checked_sub(1)?;
+        let freed = (pending.holders == 0)
+            .then_some(pending.source.map(|source| (source, pending.cost)))
+            .flatten();
+        while self.pending.front().is_some_and(|done| done.holders == 0) {
+            self.pending.pop_front();
+            self.first += 1;
+        }
+        freed
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Pending> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.pending.get_mut(index)
+    }
+}
+
+impl Node {
+    /// Whether a message to this neighbour would be taken now.
+    #[must_use]
+    pub fn can_send(&self, to: LinkId) -> bool {
+        self.links.get(to).is_some_and(|link| {
+            link.state.neighbour().is_some() && link.outbox.has_room(self.config.send_queue)
+        })
+    }
+
+    /// Whether a broadcast would be taken now: this node is the root, and every child has room.
+    #[must_use]
+    pub fn can_broadcast(&self) -> bool {
+        matches!(self.role, Role::Root) && self.children().all(|child| self.can_send(child.link))
+    }
+
+    pub(super) fn send(&mut self, to: LinkId, payload: Bytes, out: &mut Vec<Action>) {
+        let limit = self.config.send_queue;
+        let neighbour = self
+            .links
+            .get_mut(to)
+            .filter(|link| link.state.neighbour().is_some());
+        let Some(link) = neighbour else {
+            return unsent(payload, Unsent::NotConnected, out);
+        };
+        if payload.len() > MAX_PAYLOAD {
+            return unsent(payload, Unsent::TooLong, out);
+        }
+        if !link.outbox.has_room(limit) {
+            link.outbox.refuse();
+            return unsent(payload, Unsent::Backlog, out);
+        }
+        link.outbox.push(Queued {
+            cost: message_cost(payload.len()),
+            frame: wire::encode(&LinkFrame::Direct { payload: &payload }),
+            broadcast: None,
+        });
+        self.pump(to, out);
+    }
+
+    pub(super) fn broadcast(&mut self, payload: Bytes, out: &mut Vec<Action>) {
+        if !matches!(self.role, Role::Root) {
+            return unsent(payload, Unsent::NotRoot, out);
+        }
+        if payload.len() > MAX_PAYLOAD {
+            return unsent(payload, Unsent::TooLong, out);
+        }
+        let children: Vec<LinkId> = self.children().map(|child| child.link).collect();
+        let mut backlog = false;
+        for child in &children {
+            if let Some(link) = self.links.get_mut(*child)
+                && !link.outbox.has_room(self.config.send_queue)
+            {
+                link.outbox.refuse();
+                backlog = true;
+            }
+        }
+        if backlog {
+            return unsent(payload, Unsent::Backlog, out);
+        }
+        let frame = wire::encode(&LinkFrame::Broadcast { payload: &payload });
+        let cost = message_cost(payload.len());
+        let number = self.broadcasts.begin(None, cost);
+        self.pass_down(number, &frame, cost, out);
+        self.release(number, out);
+    }
+
+    pub(super) fn broadcast_from(
+        &mut self,
+        link: LinkId,
+        from: NodeId,
+        payload: Bytes,
+        frame: &Bytes,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let cost = self.receive(link, payload.len())?;
+        let number = self.broadcasts.begin(Some(link), cost);
+        self.pass_down(number, frame, cost, out);
+        out.push(Action::Deliver(Delivery {
+            link,
+            from,
+            scope: Scope::Broadcast,
+            payload,
+            receipt: Receipt(Held::Broadcast { number }),
+        }));
+        Ok(())
+    }
+
+    pub(super) fn direct_from(
+        &mut self,
+        link: LinkId,
+        from: NodeId,
+        payload: Bytes,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let cost = self.receive(link, payload.len())?;
+        out.push(Action::Deliver(Delivery {
+            link,
+            from,
+            scope: Scope::Direct,
+            payload,
+            receipt: Receipt(Held::Direct { link, cost }),
+        }));
+        Ok(())
+    }
+
+    /// The app has taken a message.
+    pub(super) fn consumed(&mut self, Receipt(held): Receipt, out: &mut Vec<Action>) {
+        match held {
+            Held::Direct { link, cost } => self.free(link, cost, out),
+            Held::Broadcast { number } => self.release(number, out),
+        }
+    }
+
+    /// The peer has told its window.
+    pub(super) fn grant(&mut self, id: LinkId, window: u32) -> Result<(), Violation> {
+        if window < MIN_WINDOW {
+            return Err(Violation::SmallWindow);
+        }
+        if let Some(link) = self.links.get_mut(id) {
+            link.outbox.grant(window);
+        }
+        Ok(())
+    }
+
+    /// The neighbour takes more.
+    pub(super) fn credited(&mut self, id: LinkId, bytes: u32, out: &mut Vec<Action>) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.outbox.grant(bytes);
+        }
+        self.pump(id, out);
+    }
+
+    /// What waited for a neighbour that is gone will not be sent.
+    pub(super) fn release_unsent(&mut self, outbox: Outbox, out: &mut Vec<Action>) {
+        for message in outbox.into_unsent() {
+            if let Some(number) = message.broadcast {
+                self.release(number, out);
+            }
+        }
+    }
+
+    /// Sends what there is credit for.
+    pub(super) fn pump(&mut self, id: LinkId, out: &mut Vec<Action>) {
+        while let Some(link) = self.links.get_mut(id)
+            && let Some(message) = link.outbox.pop()
+        {
+            link.sent = self.now;
+            out.push(Action::Transmit(id, message.frame));
+            if let Some(number) = message.broadcast {
+                self.release(number, out);
+            }
+        }
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        if link.outbox.has_room_again(self.config.send_queue) {
+            notify(Notification::Writable(id), out);
+        }
+        self.say_goodbye(id, out);
+    }
+
+    /// Queues a broadcast for every child.
+    fn pass_down(&mut self, number: u64, frame: &Bytes, cost: u32, out: &mut Vec<Action>) {
+        for slot in 0..self.slots.len() {
+            let Some(id) = self.slots[slot] else { continue };
+            let Some(link) = self.links.get_mut(id) else {
+                continue;
+            };
+            if link.state.neighbour().is_none() {
+                continue;
+            }
+            link.outbox.push(Queued {
+                frame: frame.clone(),
+                cost,
+                broadcast: Some(number),
+            });
+            self.broadcasts.hold(number);
+            self.stats.messages_forwarded += 1;
+            self.pump(id, out);
+        }
+    }
+
+    /// Counts an arrived message against the link's window.
+    fn receive(&mut self, id: LinkId, len: usize) -> Result<u32, Violation> {
+        let cost = message_cost(len);
+        if let Some(link) = self.links.get_mut(id) {
+            let within = link.inbox.receive(cost);
+            within.map_err(|_| Violation::WindowExceeded)?;
+        }
+        self.stats.messages_delivered += 1;
+        Ok(cost)
+    }
+
+    fn release(&mut self, number: u64, out: &mut Vec<Action>) {
+        if let Some((source, cost)) = self.broadcasts.release(number) {
+            self.free(source, cost, out);
+        }
+    }
+
+    /// Gives a neighbour back the room that its message took.
+    fn free(&mut self, id: LinkId, cost: u32, out: &mut Vec<Action>) {
+        let grant = self
+            .links
+            .get_mut(id)
+            .filter(|link| link.state.neighbour().is_some())
+            .and_then(|link| link.inbox.free(cost));
+        if let Some(bytes) = grant {
+            self.transmit(id, &LinkFrame::Credit { bytes }, out);
+        }
+    }
+}
+
+fn unsent(payload: Bytes, reason: Unsent, out: &mut Vec<Action>) {
+    notify(Notification::Unsent { payload, reason }, out);
+}

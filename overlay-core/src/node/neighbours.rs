@@ -1,0 +1,302 @@
+//! Frames of neighbours, and what becomes of a closed link.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::joining::Welcome;
+use super::link::LinkState;
+use super::routing::Hop;
+use super::{Node, Role, notify};
+use crate::action::{Action, CloseReason, Notification, Violation};
+use crate::id::{Epoch, LinkId, NodeId};
+use crate::path::Path;
+use crate::wire::{self, Farewell, JoinFrame, LinkFrame, RejectReason, WireError};
+
+impl Node {
+    /// A link's channel is open.
+    pub(super) fn link_opened(&mut self, id: LinkId, out: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(id) else {
+            self.stats.late_events += 1;
+            return;
+        };
+        link.heard = now;
+        match link.state {
+            LinkState::Dialing(_) => self.dial_opened(id, out),
+            LinkState::Candidate(_) => self.candidate_opened(id),
+            LinkState::Parent(_) | LinkState::Child(_) | LinkState::Parting(_) => {}
+        }
+    }
+
+    /// A link's channel has brought a message.
+    pub(super) fn link_message(&mut self, id: LinkId, bytes: &Bytes, out: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(id) else {
+            self.stats.late_events += 1;
+            return;
+        };
+        link.heard = now;
+        let frame = match wire::decode::<LinkFrame<'_>>(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return self.malformed(id, error, out),
+        };
+        let result = match &link.state {
+            LinkState::Dialing(_) => self.acceptor_frame(id, frame, out),
+            LinkState::Candidate(_) => match frame {
+                LinkFrame::Hello { join, window, .. } => self.greeted(id, join, window, out),
+                _ => Err(Violation::UnexpectedFrame),
+            },
+            LinkState::Parent(node) => {
+                let node = *node;
+                self.parent_frame(id, node, frame, bytes, out)
+            }
+            LinkState::Child(child) => {
+                let node = child.node;
+                self.child_frame(id, node, frame, bytes, out)
+            }
+            LinkState::Parting(_) => {
+                self.parting_frame(id, &frame, out);
+                Ok(())
+            }
+        };
+        if let Err(violation) = result {
+            self.stats.violations += 1;
+            self.shut(id, CloseReason::Violation(violation), out);
+        }
+    }
+
+    /// The embedder tells that a link is closed.
+    pub(super) fn link_closed(&mut self, id: LinkId, out: &mut Vec<Action>) {
+        self.gone(id, CloseReason::Lost, out);
+    }
+
+    /// Closes a link and draws the consequences.
+    pub(super) fn shut(&mut self, id: LinkId, reason: CloseReason, out: &mut Vec<Action>) {
+        if self.links.get(id).is_some() {
+            out.push(Action::CloseLink(id, reason));
+            self.gone(id, reason, out);
+        }
+    }
+
+    /// Closes a link whose consequences the caller draws.
+    pub(super) fn drop_link(&mut self, id: LinkId, reason: CloseReason, out: &mut Vec<Action>) {
+        if self.links.remove(id).is_some() {
+            out.push(Action::CloseLink(id, reason));
+        }
+    }
+
+    /// Sends a control frame to the peer of a link.
+    pub(super) fn transmit(&mut self, id: LinkId, frame: &LinkFrame<'_>, out: &mut Vec<Action>) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.sent = self.now;
+            out.push(Action::Transmit(id, wire::encode(frame)));
+        }
+    }
+
+    /// Tells the children where this node stands now.
+    pub(super) fn tell_children_path(&mut self, out: &mut Vec<Action>) {
+        let children: Vec<LinkId> = self.children().map(|child| child.link).collect();
+        if children.is_empty() {
+            return;
+        }
+        let frame = LinkFrame::Moved {
+            epoch: self.epoch,
+            path: self.path.clone(),
+        };
+        for child in children {
+            self.transmit(child, &frame, out);
+        }
+    }
+
+    pub(super) fn state_mut(&mut self, id: LinkId) -> Option<&mut LinkState> {
+        self.links.get_mut(id).map(|link| &mut link.state)
+    }
+
+    /// A link is gone: draws the consequences.
+    fn gone(&mut self, id: LinkId, reason: CloseReason, out: &mut Vec<Action>) {
+        let Some(link) = self.links.remove(id) else {
+            self.stats.late_events += 1;
+            return;
+        };
+        let slot = link.state.slot();
+        if let Some(slot) = slot {
+            self.slots[slot] = None;
+        }
+        self.release_unsent(link.outbox, out);
+        match link.state {
+            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, out),
+            LinkState::Parent(node) => {
+                notify(
+                    Notification::ParentClosed {
+                        link: id,
+                        node,
+                        reason,
+                    },
+                    out,
+                );
+                self.forget_parked_from(Hop::Link(id));
+                self.rejoin();
+            }
+            LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, out),
+            LinkState::Child(child) => {
+                let node = child.node;
+                notify(
+                    Notification::ChildClosed {
+                        link: id,
+                        node,
+                        reason,
+                    },
+                    out,
+                );
+                self.reject_routes_to(id, out);
+                self.report.changed(self.now, &self.config);
+            }
+            LinkState::Parting(_) => self.finish_leaving(out),
+        }
+        if slot.is_some() {
+            self.serve_parked(out);
+        }
+    }
+
+    fn malformed(&mut self, id: LinkId, error: WireError, out: &mut Vec<Action>) {
+        self.stats.violations += 1;
+        self.shut(id, CloseReason::Malformed(error), out);
+    }
+
+    fn acceptor_frame(
+        &mut self,
+        id: LinkId,
+        frame: LinkFrame<'_>,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        match frame {
+            LinkFrame::Welcome {
+                id: node,
+                epoch,
+                path,
+                window,
+                ..
+            } => {
+                let welcome = Welcome {
+                    id: node,
+                    epoch,
+                    path,
+                    window,
+                };
+                self.welcomed(id, &welcome, out)
+            }
+            _ => Err(Violation::UnexpectedFrame),
+        }
+    }
+
+    fn parent_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        match frame {
+            LinkFrame::Join(JoinFrame::Request(request)) if self.is_above(id) => {
+                self.report.expect(&request.census);
+                self.report.changed(self.now, &self.config);
+                self.admit(Hop::Link(id), request, out);
+                Ok(())
+            }
+            LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path, out),
+            LinkFrame::Broadcast { payload } => {
+                let payload = bytes.slice_ref(payload);
+                self.broadcast_from(id, node, payload, bytes, out)
+            }
+            frame => self.neighbour_frame(id, node, frame, bytes, out),
+        }
+    }
+
+    fn child_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        match frame {
+            LinkFrame::Status { seen, census } => {
+                self.child_reported(id, seen, census);
+                Ok(())
+            }
+            frame => self.neighbour_frame(id, node, frame, bytes, out),
+        }
+    }
+
+    /// A frame that parents and children send alike.
+    fn neighbour_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        match frame {
+            LinkFrame::Heartbeat => Ok(()),
+            LinkFrame::Join(JoinFrame::Request(request)) => {
+                // A request from below, or from a parent that is not one any more.
+                self.reject(Hop::Link(id), request.join, RejectReason::Busy, out);
+                Ok(())
+            }
+            LinkFrame::Join(frame) => {
+                self.route(Hop::Link(id), frame, out);
+                Ok(())
+            }
+            LinkFrame::Credit { bytes } => {
+                self.credited(id, bytes, out);
+                Ok(())
+            }
+            LinkFrame::Direct { payload } => {
+                let payload = bytes.slice_ref(payload);
+                self.direct_from(id, node, payload, out)
+            }
+            LinkFrame::Goodbye(farewell) => {
+                let reason = match farewell {
+                    Farewell::Leaving => CloseReason::PeerLeft,
+                    Farewell::Closing => CloseReason::PeerClosed,
+                };
+                self.shut(id, reason, out);
+                Ok(())
+            }
+            LinkFrame::Hello { .. }
+            | LinkFrame::Welcome { .. }
+            | LinkFrame::Status { .. }
+            | LinkFrame::Moved { .. }
+            | LinkFrame::Broadcast { .. } => Err(Violation::UnexpectedFrame),
+        }
+    }
+
+    fn parent_moved(
+        &mut self,
+        parent: NodeId,
+        epoch: Epoch,
+        path: &Path,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let path = self.path_below(path, parent)?;
+        if epoch < self.epoch {
+            return Err(Violation::StaleEpoch);
+        }
+        self.path = path;
+        self.epoch = epoch;
+        let depth = self.path.depth();
+        notify(Notification::PathChanged { depth, epoch }, out);
+        self.tell_children_path(out);
+        Ok(())
+    }
+}
+
+impl Role {
+    pub(super) const fn is_leaving(&self) -> bool {
+        matches!(self, Self::Leaving)
+    }
+}

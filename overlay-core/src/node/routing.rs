@@ -1,0 +1,198 @@
+//! Passing a join's signals between joiner and acceptor.
+//!
+//! Each node that a request passes remembers where it came from and where it went, for the length of
+//! the join. Candidates and a cancellation go down that route, the answer, candidates and a rejection
+//! up. A frame that comes from neither end, or goes the wrong way, is dropped: knowing the name of a
+//! join gives nobody a part in it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::Node;
+use super::link::LinkState;
+use crate::action::{Action, CloseReason};
+use crate::id::{BootstrapId, JoinId, LinkId};
+use crate::signal::Signal;
+use crate::time::Instant;
+use crate::wire::{JoinFrame, LinkFrame};
+
+/// A side that a join's frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hop {
+    /// The server, on this connection.
+    Server(BootstrapId),
+    /// A neighbour.
+    Link(LinkId),
+}
+
+/// Where a request went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Towards {
+    /// It waits here, under this number.
+    Parked(u64),
+    /// To a child.
+    Child(LinkId),
+    /// Nowhere: this node is the acceptor.
+    Candidate(LinkId),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) back: Hop,
+    pub(super) towards: Towards,
+}
+
+/// The joins that this node had a part in lately.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    by_join: BTreeMap<JoinId, (Route, Instant)>,
+    by_expiry: BTreeSet<(Instant, JoinId)>,
+}
+
+impl Routes {
+    pub(super) fn get(&self, join: JoinId) -> Option<Route> {
+        self.by_join.get(&join).map(|(route, _)| *route)
+    }
+
+    /// Remembers `route` until `expires`; forgets the oldest one if there would be more than `limit`.
+    pub(super) fn insert(&mut self, join: JoinId, route: Route, expires: Instant, limit: usize) {
+        self.remove(join);
+        if self.by_join.len() >= limit
+            && let Some((_, oldest)) = self.by_expiry.pop_first()
+        {
+            self.by_join.remove(&oldest);
+        }
+        self.by_join.insert(join, (route, expires));
+        self.by_expiry.insert((expires, join));
+    }
+
+    pub(super) fn remove(&mut self, join: JoinId) -> Option<Route> {
+        let (route, expires) = self.by_join.remove(&join)?;
+        self.by_expiry.remove(&(expires, join));
+        Some(route)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.by_expiry.first().map(|(expires, _)| *expires)
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((expires, join)) = self.by_expiry.first().copied()
+            && expires <= now
+        {
+            self.remove(join);
+        }
+    }
+
+    fn towards(&self, towards: Towards) -> Vec<JoinId> {
+        self.by_join
+            .iter()
+            .filter(|(_, (route, _))| route.towards == towards)
+            .map(|(join, _)| *join)
+            .collect()
+    }
+}
+
+impl Node {
+    pub(super) fn remember_route(&mut self, join: JoinId, back: Hop, towards: Towards) {
+        let expires = self.now + self.config.route_lifetime();
+        let route = Route { back, towards };
+        self.routes
+            .insert(join, route, expires, self.config.max_routes);
+    }
+
+    /// Passes on a frame of somebody else's join, unless it is a request.
+    pub(super) fn route(&mut self, from: Hop, frame: JoinFrame, out: &mut Vec<Action>) {
+        let join = frame.join();
+        let Some(route) = self.routes.get(join) else {
+            self.stats.join_frames_dropped += 1;
+            return;
+        };
+        let from_joiner = from == route.back;
+        let from_acceptor =
+            matches!(route.towards, Towards::Child(child) if from == Hop::Link(child));
+        match frame {
+            JoinFrame::Signal {
+                signal: signal @ Signal::Candidate(_),
+                ..
+            } if from_joiner => self.signal_acceptor(join, route.towards, signal, out),
+            JoinFrame::Signal { .. } if from_acceptor => self.send_hop(route.back, frame, out),
+            JoinFrame::Reject { .. } if from_acceptor => {
+                self.routes.remove(join);
+                self.send_hop(route.back, frame, out);
+            }
+            JoinFrame::Cancel { .. } if from_joiner => {
+                self.routes.remove(join);
+                match route.towards {
+                    Towards::Parked(number) => self.unpark(number),
+                    Towards::Child(child) => self.send_hop(Hop::Link(child), frame, out),
+                    Towards::Candidate(link) => self.shut(link, CloseReason::Cancelled, out),
+                }
+            }
+            _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The embedder has a signal for the other side of a link's handshake.
+    pub(super) fn link_signal(&mut self, id: LinkId, signal: Signal, out: &mut Vec<Action>) {
+        match self.links.get(id).map(|link| &link.state) {
+            Some(LinkState::Dialing(dialing)) => {
+                let join = dialing.join;
+                self.dial_signal(join, signal, out);
+            }
+            Some(LinkState::Candidate(candidate)) => {
+                let join = candidate.join;
+                match self.routes.get(join) {
+                    Some(route) => {
+                        self.send_hop(route.back, JoinFrame::Signal { join, signal }, out);
+                    }
+                    None => self.stats.join_frames_dropped += 1,
+                }
+            }
+            // Candidates that are found after the channel has opened are of no use.
+            Some(_) => {}
+            None => self.stats.late_events += 1,
+        }
+    }
+
+    /// Sends a join's frame to the next node on its route.
+    pub(super) fn send_hop(&mut self, to: Hop, frame: JoinFrame, out: &mut Vec<Action>) {
+        match to {
+            Hop::Server(id) if self.is_current_bootstrap(id) => self.send_server(frame, out),
+            Hop::Link(link)
+                if self
+                    .links
+                    .get(link)
+                    .is_some_and(|link| link.state.neighbour().is_some()) =>
+            {
+                self.transmit(link, &LinkFrame::Join(frame), out);
+            }
+            _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// A child is gone: the joins that went there can't go on, and their joiners are told.
+    pub(super) fn reject_routes_to(&mut self, child: LinkId, out: &mut Vec<Action>) {
+        for join in self.routes.towards(Towards::Child(child)) {
+            if let Some(route) = self.routes.remove(join) {
+                self.reject(route.back, join, crate::wire::RejectReason::Busy, out);
+            }
+        }
+    }
+
+    fn signal_acceptor(
+        &mut self,
+        join: JoinId,
+        towards: Towards,
+        signal: Signal,
+        out: &mut Vec<Action>,
+    ) {
+        match towards {
+            Towards::Parked(number) => self.keep_early(number, signal),
+            Towards::Child(child) => {
+                self.send_hop(Hop::Link(child), JoinFrame::Signal { join, signal }, out);
+            }
+            Towards::Candidate(link) => out.push(Action::ApplySignal(link, signal)),
+        }
+    }
+}

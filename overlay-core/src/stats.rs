@@ -1,0 +1,32 @@
+//! Counters: what a node has done and what was done to it.
+
+/// Counts since the node was made. Each only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Join requests that this node took a candidate for.
+    pub joins_accepted: u64,
+    /// Join requests passed on to a child.
+    pub joins_delegated: u64,
+    /// Join requests that had to wait for a candidate.
+    pub joins_parked: u64,
+    /// Join requests that this node rejected.
+    pub joins_rejected: u64,
+    /// Candidates that never became children.
+    pub candidates_failed: u64,
+    /// Signals, rejections and cancellations of a join that this node does not (or no longer)
+    /// remember, or that came from a side that has no right to them.
+    pub join_frames_dropped: u64,
+    /// Events about links and server connections that were already gone.
+    pub late_events: u64,
+    /// Links closed because the neighbour sent garbage or broke the protocol.
+    pub violations: u64,
+    /// Links closed because the neighbour fell silent.
+    pub silent_neighbours: u64,
+    /// App messages delivered to the app.
+    pub messages_delivered: u64,
+    /// App messages passed on to children, one for each child.
+    pub messages_forwarded: u64,
+    /// Messages of the server that were no frames of this protocol.
+    pub server_garbage: u64,
+}
