@@ -1,0 +1,5 @@
+//! Links over real sockets on loopback.
+
+mod handshake;
+mod harness;
+mod messages;
