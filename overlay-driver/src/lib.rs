@@ -1,7 +1,29 @@
 //! Runs the overlay's state machines on real connections, on any async runtime.
+//!
+//! Apps use it through the crate of their runtime, `overlay-tokio` for one. A runtime's crate has to
+//! provide a [`Runtime`]; all else lives here, once:
+//!
+//! - [`Builder`], [`Node`] and [`Events`]: what an app sees;
+//! - the engine: one task a node, which turns what happens into the core's events and does what the core
+//!   answers;
+//! - [`link`]: WebRTC connections;
+//! - the WebSocket connection to a bootstrap server.
 #![forbid(unsafe_code)]
 
+mod bootstrap;
+mod builder;
+mod engine;
+mod event;
+mod handle;
 pub mod link;
 mod runtime;
+mod server_url;
+mod tls;
 
+pub use bootstrap::BootstrapError;
+pub use builder::{BuildError, Builder, random_token};
+pub use event::{Event, Events, Message, ServerLost};
+pub use handle::{Node, SendError, Status};
 pub use runtime::{ByteStream, Runtime};
+pub use server_url::{ParseServerUrlError, ServerUrl};
+pub use tls::Tls;
