@@ -9,6 +9,7 @@ mod census;
 mod flow;
 mod id;
 mod path;
+pub mod relay;
 mod signal;
 mod time;
 pub mod wire;
