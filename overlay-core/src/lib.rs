@@ -15,6 +15,7 @@ mod id;
 mod node;
 mod path;
 mod policy;
+pub mod relay;
 mod signal;
 mod stats;
 mod time;

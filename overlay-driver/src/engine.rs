@@ -9,12 +9,13 @@ use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
-    Action, BootstrapId, Delivery, Dial, EventKind, Instant, LinkId, NodeId, Notification, Receipt,
+    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt,
     Standing,
 };
 use tracing::{debug, info};
 
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
+use crate::clock::Clock;
 use crate::event::{Event, EventSender, Message, ServerLost};
 use crate::handle::{Command, Recipient, SendError, Status};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
@@ -35,8 +36,7 @@ const SERVER_QUEUE: usize = 64;
 pub(crate) struct Engine {
     core: overlay_core::Node,
     runtime: Arc<dyn Runtime>,
-    /// The core's time zero.
-    origin: std::time::Instant,
+    clock: Clock,
     dialer: Dialer,
     links: BTreeMap<LinkId, Link>,
     link_events: Sender<(LinkId, LinkEvent)>,
@@ -104,7 +104,7 @@ pub(crate) async fn run(parts: Parts) {
         stream::select(commands, parts.receipts.map(Input::Receipt)),
     );
     let engine = Engine {
-        origin: parts.runtime.webrtc().now(),
+        clock: Clock::new(&*parts.runtime),
         core: parts.core,
         runtime: parts.runtime,
         dialer: parts.dialer,
@@ -125,17 +125,9 @@ pub(crate) async fn run(parts: Parts) {
 impl Engine {
     async fn drive(mut self, inputs: impl Stream<Item = Input>) {
         let mut inputs = pin!(inputs);
-        let webrtc = self.runtime.webrtc();
         let mut abandoned = false;
         loop {
-            let wait = self
-                .core
-                .next_deadline()
-                .map(|due| due.since(self.now()));
-            let mut timer = match wait {
-                Some(wait) => webrtc.sleep(wait).fuse(),
-                None => (Box::pin(future::pending()) as future::BoxFuture<'static, ()>).fuse(),
-            };
+            let mut timer = self.clock.sleep_until(self.core.next_deadline());
             select_biased! {
                 input = inputs.next().fuse() => {
                     abandoned |= self.take(input);
@@ -151,11 +143,6 @@ impl Engine {
                 return;
             }
         }
-    }
-
-    fn now(&self) -> Instant {
-        let elapsed = self.runtime.webrtc().now().saturating_duration_since(self.origin);
-        Instant::ZERO + elapsed
     }
 
     /// Handles an input; true if nobody has a handle to the node any more.
@@ -196,7 +183,11 @@ impl Engine {
             BootstrapEvent::Opened => EventKind::BootstrapOpened(id),
             BootstrapEvent::Message(bytes) => EventKind::BootstrapMessage(id, bytes),
             BootstrapEvent::Closed(error) => {
-                if self.server.as_ref().is_some_and(|(current, _)| *current == id) {
+                if self
+                    .server
+                    .as_ref()
+                    .is_some_and(|(current, _)| *current == id)
+                {
                     self.server = None;
                     self.server_error = Some(error);
                 }
@@ -228,7 +219,7 @@ impl Engine {
 
     fn handle(&mut self, kind: EventKind) {
         let mut actions = std::mem::take(&mut self.actions);
-        let event = overlay_core::Event::new(self.now(), kind);
+        let event = overlay_core::Event::new(self.clock.now(), kind);
         self.core.handle_input_into(event, &mut actions);
         let mut lost = None;
         for action in actions.drain(..) {
@@ -276,7 +267,11 @@ impl Engine {
                 }
             }
             Action::CloseBootstrap(id) => {
-                if self.server.as_ref().is_some_and(|(current, _)| *current == id) {
+                if self
+                    .server
+                    .as_ref()
+                    .is_some_and(|(current, _)| *current == id)
+                {
                     self.server = None;
                 }
             }

@@ -225,11 +225,13 @@ mod tests {
         let first = futures_util::FutureExt::now_or_never(events.next());
         assert!(matches!(first, Some(Some(Event::ServerReady))));
         sender.send(Event::Left);
-        let rest: Vec<Event> = std::iter::from_fn(|| {
-            futures_util::FutureExt::now_or_never(events.next()).flatten()
-        })
-        .collect();
+        let rest: Vec<Event> =
+            std::iter::from_fn(|| futures_util::FutureExt::now_or_never(events.next()).flatten())
+                .collect();
         assert_eq!(rest.len(), MAX_WAITING + 1);
-        assert!(matches!(rest[MAX_WAITING - 1..], [Event::Missed(5), Event::Left]));
+        assert!(matches!(
+            rest[MAX_WAITING - 1..],
+            [Event::Missed(5), Event::Left]
+        ));
     }
 }

@@ -7,14 +7,16 @@
 //! - the engine: one task a node, which turns what happens into the core's events and does what the core
 //!   answers;
 //! - [`link`]: WebRTC connections;
-//! - the WebSocket connection to a bootstrap server.
+//! - the WebSocket connection to a bootstrap server, and [`Hub`], the server's other end of it.
 #![forbid(unsafe_code)]
 
 mod bootstrap;
 mod builder;
+mod clock;
 mod engine;
 mod event;
 mod handle;
+mod hub;
 pub mod link;
 mod runtime;
 mod server_url;
@@ -24,6 +26,7 @@ pub use bootstrap::BootstrapError;
 pub use builder::{BuildError, Builder, random_token};
 pub use event::{Event, Events, Message, ServerLost};
 pub use handle::{Node, SendError, Status};
+pub use hub::{Hub, HubError};
 pub use runtime::{ByteStream, Runtime};
 pub use server_url::{ParseServerUrlError, ServerUrl};
 pub use tls::Tls;

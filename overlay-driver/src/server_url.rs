@@ -60,15 +60,23 @@ impl FromStr for ServerUrl {
             _ => return Err(ParseServerUrlError::Scheme(text.to_owned())),
         };
         // A user or password in the address would end up in logs.
-        if rest.split('/').next().is_some_and(|host| host.contains('@')) {
+        if rest
+            .split('/')
+            .next()
+            .is_some_and(|host| host.contains('@'))
+        {
             return Err(malformed());
         }
         let uri: Uri = text.parse().map_err(|_| malformed())?;
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(malformed)?;
-        let port = match uri.authority().and_then(|authority| authority.port()) {
+        let port = match uri.port() {
             Some(port) => port.as_u16(),
-            None if rest.split('/').next().is_some_and(|host| host.ends_with(':')) => {
+            None if rest
+                .split('/')
+                .next()
+                .is_some_and(|host| host.ends_with(':')) =>
+            {
                 return Err(malformed());
             }
             None if secure => 443,
@@ -119,7 +127,14 @@ mod tests {
             let error = text.parse::<ServerUrl>().unwrap_err();
             assert!(matches!(error, ParseServerUrlError::Scheme(_)), "{text}");
         }
-        for text in ["ws://", "ws://:80", "ws://a b", "ws://h:99999", "ws://u:p@h", "ws://h:"] {
+        for text in [
+            "ws://",
+            "ws://:80",
+            "ws://a b",
+            "ws://h:99999",
+            "ws://u:p@h",
+            "ws://h:",
+        ] {
             let error = text.parse::<ServerUrl>().unwrap_err();
             assert!(matches!(error, ParseServerUrlError::Malformed(_)), "{text}");
         }

@@ -134,7 +134,9 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         let setup = |error: webrtc::error::Error| LinkError::Setup(error.to_string());
         let answering = match role {
             Role::Offer => {
-                let (description, rest) = self.gather(peer, peer.offer().await.map_err(setup)?).await?;
+                let (description, rest) = self
+                    .gather(peer, peer.offer().await.map_err(setup)?)
+                    .await?;
                 self.emit(LinkEvent::Offer(description)).await?;
                 self.trickle(rest).await?;
                 false
@@ -143,7 +145,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
                 let offer = remote.describe(&offer)?;
                 let answer = peer.answer(offer).await.map_err(bad_description)?;
                 let (description, rest) = self.gather(peer, answer).await?;
-                self.emit(LinkEvent::Signal(Signal::Answer(description))).await?;
+                self.emit(LinkEvent::Signal(Signal::Answer(description)))
+                    .await?;
                 self.trickle(rest).await?;
                 true
             }
@@ -224,13 +227,18 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         let first = config.handshake_turn.min(config.handshake_timeout);
         self.sleep(first).await;
         drop(turn);
-        self.sleep(config.handshake_timeout.saturating_sub(first)).await;
+        self.sleep(config.handshake_timeout.saturating_sub(first))
+            .await;
         Err(LinkError::Unreachable)
     }
 
     /// Carries frames both ways until the link ends.
     async fn converse(&self, peer: &Peer) -> Ended {
-        race(self.inbound(peer), race(self.outbound(peer), self.closing())).await
+        race(
+            self.inbound(peer),
+            race(self.outbound(peer), self.closing()),
+        )
+        .await
     }
 
     async fn inbound(&self, peer: &Peer) -> Ended {

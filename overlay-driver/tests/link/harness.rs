@@ -137,11 +137,9 @@ async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
 pub(crate) async fn connect(one: &Dialer, other: &Dialer) -> Result<(Side, Side), LinkError> {
     let offering = Side::offer(one);
     let answering = Side::answer(other, offering.offered().await);
-    let (first, second) = futures_util::future::join(
-        carry(&offering, &answering),
-        carry(&answering, &offering),
-    )
-    .await;
+    let (first, second) =
+        futures_util::future::join(carry(&offering, &answering), carry(&answering, &offering))
+            .await;
     first.and(second)?;
     Ok((offering, answering))
 }
