@@ -9,8 +9,7 @@ use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
-    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt,
-    Standing,
+    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Standing,
 };
 use tracing::{debug, info};
 
