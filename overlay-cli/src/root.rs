@@ -106,7 +106,7 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
     tokio::pin!(sending);
     loop {
         tokio::select! {
-            sent = &mut sending => return sent,
+            outcome = &mut sending => return outcome,
             event = seat.next() => {
                 if let Event::SubtreeChanged(census) = event? {
                     show(seat, &census);

@@ -93,7 +93,8 @@ pub struct Server {
 struct Socket {
     peer: SocketAddr,
     /// Free again when the last clone is dropped, be it that of a request or of a WebSocket.
-    _place: Arc<OwnedSemaphorePermit>,
+    #[expect(dead_code, reason = "held, not read")]
+    place: Arc<OwnedSemaphorePermit>,
 }
 
 /// What the handlers share.
@@ -194,7 +195,7 @@ async fn upgrade(
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |websocket| async move {
-            desk.hub.serve(source(address), messages(websocket)).await;
+            desk.hub.serve(Source::from(address), messages(websocket)).await;
             drop(socket);
         })
 }
@@ -244,15 +245,6 @@ fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
     list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
-/// What counts as one source of connections: an IPv4 address, or an IPv6 network of 64 bits, which is
-/// what one customer gets.
-fn source(address: IpAddr) -> Source {
-    Source(match address.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),
-        IpAddr::V6(address) => u128::from(address) >> 64 << 64,
-    })
-}
-
 /// Accepts sockets.
 struct Door {
     listener: TcpListener,
@@ -284,17 +276,16 @@ impl Door {
             debug!(%peer, "too many sockets");
             return;
         };
-        let _place = Arc::new(place);
+        let place = Arc::new(place);
         let routes = self
             .routes
             .clone()
-            .layer(Extension(Socket { peer, _place }));
+            .layer(Extension(Socket { peer, place }));
         // A socket that can't be told to hurry works all the same.
         let _ = socket.set_nodelay(true);
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
-            .keep_alive(false);
+            .header_read_timeout(self.header_timeout);
         let serving = http
             .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes))
             .with_upgrades();
