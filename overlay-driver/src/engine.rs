@@ -218,12 +218,10 @@ impl Engine {
 
     fn handle(&mut self, kind: EventKind) {
         let mut actions = std::mem::take(&mut self.actions);
-        tracing::debug!(target: "overlay_driver::xx", "IN {}", format!("{kind:?}").chars().take(60).collect::<String>());
         let event = overlay_core::Event::new(self.clock.now(), kind);
         self.core.handle_input_into(event, &mut actions);
         let mut lost = None;
         for action in actions.drain(..) {
-            tracing::debug!(target: "overlay_driver::xx", "  OUT {}", format!("{action:?}").chars().take(60).collect::<String>());
             lost = self.act(action).or(lost);
         }
         self.actions = actions;
