@@ -14,7 +14,7 @@
 //! A client greets, becomes a joiner or a root, and from then on its frames are either passed on,
 //! dropped and counted, or the end of its connection. Nothing that a client sends makes the relay
 //! panic or grow past the bounds of [`RelayConfig`]. An event makes a handful of actions, except:
-//! the loss of a root tells every joiner that waits for an answer, a timeout ends whatever is due,
+//! the arrival of a root tells every joiner, its loss every one that waits for an answer, a timeout ends whatever is due,
 //! a shutdown ends all.
 //!
 //! What waits to be written to a slow client is the driver's to bound: one whose buffer is full has

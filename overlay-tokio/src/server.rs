@@ -195,7 +195,9 @@ async fn upgrade(
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |websocket| async move {
-            desk.hub.serve(Source::from(address), messages(websocket)).await;
+            desk.hub
+                .serve(Source::from(address), messages(websocket))
+                .await;
             drop(socket);
         })
 }
@@ -277,10 +279,7 @@ impl Door {
             return;
         };
         let place = Arc::new(place);
-        let routes = self
-            .routes
-            .clone()
-            .layer(Extension(Socket { peer, place }));
+        let routes = self.routes.clone().layer(Extension(Socket { peer, place }));
         // A socket that can't be told to hurry works all the same.
         let _ = socket.set_nodelay(true);
         let mut http = hyper::server::conn::http1::Builder::new();

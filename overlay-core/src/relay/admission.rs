@@ -93,11 +93,13 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else {
             return Ok(());
         };
+        let overlay = self.overlays.enter(&hello.overlay, hello.id, id);
         let client = Client {
-            overlay: self.overlays.enter(&hello.overlay, hello.id, id),
+            overlay,
             id: hello.id,
             secret: hello.secret,
         };
+        let is_root = matches!(hello.registration, Registration::Root { .. });
         match hello.registration {
             Registration::Joiner => {
                 connection.state = State::Joiner {
@@ -123,6 +125,11 @@ impl Relay {
             keepalive_ms,
         };
         send(out, id, &welcome);
+        if is_root {
+            for joiner in self.overlays.joiners(overlay) {
+                send(out, joiner, &ServerFrame::RootReady);
+            }
+        }
         Ok(())
     }
 

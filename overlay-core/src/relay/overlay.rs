@@ -92,6 +92,16 @@ impl Overlays {
         }
     }
 
+    /// The members of an overlay other than its root.
+    pub(super) fn joiners(&self, key: OverlayKey) -> impl Iterator<Item = ConnectionId> {
+        let overlay = self.slots.get(key.0);
+        let root = overlay.and_then(|overlay| Some(overlay.root.as_ref()?.connection));
+        let members = overlay
+            .into_iter()
+            .flat_map(|overlay| overlay.members.values());
+        members.copied().filter(move |member| Some(*member) != root)
+    }
+
     /// Takes the root away, and with it the joins that were under way.
     pub(super) fn take_root(&mut self, key: OverlayKey) -> Option<(OverlayName, Root)> {
         let overlay = self.slots.get_mut(key.0)?;

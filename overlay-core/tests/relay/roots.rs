@@ -2,7 +2,7 @@
 
 use overlay_core::NodeId;
 use overlay_core::relay::{Access, Notice};
-use overlay_core::wire::{Refusal, Registration};
+use overlay_core::wire::{Refusal, Registration, ServerFrame};
 
 use crate::harness::*;
 
@@ -165,4 +165,15 @@ fn with_wildcard(text: &str) -> impl Fn(&mut overlay_core::relay::RelayConfig) {
         let access = Access::default().overlay(overlay(CONCERT), token(TOKEN));
         config.access = access.any_overlay(wildcard.clone());
     }
+}
+
+#[test]
+fn joiners_that_wait_for_a_root_hear_of_it_at_once() {
+    let mut server = Server::new();
+    let early = server.joiner(1);
+    server.send_join(early, request(1, 1));
+    assert!(rejected(&server.joins(early)).is_some());
+    let root = server.root(ROOT);
+    assert_eq!(server.received(early), [ServerFrame::RootReady]);
+    assert!(is_welcome(&server.received(root)));
 }
