@@ -31,7 +31,7 @@ mod server;
 pub use overlay_core as core;
 pub use overlay_core::wire::{OverlayName, Token};
 pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Scope, Standing};
-pub use overlay_driver::link::{Dialer, IceServer, LinkConfig};
+pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
 pub use overlay_driver::{
     BootstrapError, BuildError, Builder, Event, Events, Message, Node, ParseServerUrlError,
     SendError, ServerLost, ServerUrl, Status, Tls, random_token,
