@@ -296,9 +296,10 @@ impl Node {
 
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
-        let before = self.now;
-        self.now = now.max(before);
-        self.forgive_own_stall(before);
+        self.now = now.max(self.now);
+        if let Some(due) = self.next_deadline() {
+            self.forgive_own_stall(self.now.since(due));
+        }
     }
 
     /// Does what is due.

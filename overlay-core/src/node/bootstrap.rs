@@ -67,9 +67,9 @@ impl Bootstrap {
     }
 
     /// Time that the node slept through does not count as the server's silence.
-    pub(super) fn forgive(&mut self, slept: Duration, now: Instant) {
+    pub(super) fn forgive(&mut self, late: Duration, now: Instant) {
         if let Session::Ready { heard, .. } = &mut self.session {
-            *heard = (*heard + slept).min(now);
+            *heard = (*heard + late).min(now);
         }
     }
 

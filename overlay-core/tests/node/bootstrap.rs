@@ -166,8 +166,18 @@ fn an_idle_root_pings() {
     for _ in 0..3 {
         let actions = solo.wait(secs(10));
         assert_eq!(client_frames(&actions), [ClientFrame::Ping]);
-        solo.server_says(&ServerFrame::Pong);
     }
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let mut solo = Solo::root(Config::default());
+    let first = solo.server();
+    solo.mute = true;
+    let actions = solo.wait(secs(20));
+    assert!(actions.contains(&Action::CloseBootstrap(first)));
+    assert_eq!(lost(&actions).unwrap().0, None);
+    assert_eq!(solo.node.standing(), Standing::Root);
 }
 
 #[test]

@@ -1,9 +1,17 @@
 //! Heartbeats, and telling the dead from the sleeping.
 
 use overlay_core::wire::LinkFrame;
-use overlay_core::{Action, CloseReason, Config, Notification, Standing};
+use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, secs, sent, told};
+use crate::harness::{Solo, World, ms, secs, sent, told};
+
+fn closes(actions: &[Action]) -> Vec<Action> {
+    let close = |action: &Action| match action {
+        Action::CloseLink(link, reason) => Some(Action::CloseLink(*link, *reason)),
+        _ => None,
+    };
+    actions.iter().filter_map(close).collect()
+}
 
 fn closed(world: &World, ix: usize) -> usize {
     world.count(ix, |note| {
@@ -33,7 +41,7 @@ fn an_idle_link_gets_a_heartbeat_in_each_interval_and_a_busy_one_none() {
     solo.wait(secs(3));
     solo.says(child, &LinkFrame::Heartbeat);
     let payload = bytes::Bytes::from_static(b"hello");
-    let _ = solo.event(overlay_core::EventKind::Send { to: child, payload });
+    let _ = solo.event(EventKind::Send { to: child, payload });
     assert_eq!(sent(&solo.wait(secs(4)), child), []);
 }
 
@@ -54,7 +62,6 @@ fn any_frame_is_a_sign_of_life() {
     for _ in 0..10 {
         solo.wait(secs(14));
         solo.says(child, &LinkFrame::Credit { bytes: 1 });
-        solo.server_says(&overlay_core::wire::ServerFrame::Pong);
     }
     assert_eq!(solo.node.children().count(), 1);
 }
@@ -125,6 +132,35 @@ fn a_node_that_slept_takes_nobody_for_dead() {
         world.run(secs(60));
         assert_eq!(world.node(root).stats().silent_neighbours, 0, "{time} s");
     }
+}
+
+#[test]
+fn a_stall_that_is_short_of_two_heartbeats_is_forgiven_too() {
+    let mut solo = Solo::root(Config {
+        link_timeout: secs(12),
+        ..Config::default()
+    });
+    let child = solo.child(1);
+    solo.wait(ms(4_900));
+    solo.event(EventKind::Timeout);
+    // The heartbeat that is due in 0.1 s comes 9.7 s late.
+    solo.now = solo.now + ms(9_800);
+    assert_eq!(closes(&solo.event(EventKind::Timeout)), []);
+    solo.wait(secs(3));
+    solo.says(child, &LinkFrame::Heartbeat);
+    assert_eq!(solo.node.children().count(), 1);
+}
+
+#[test]
+fn a_node_that_wakes_once_a_minute_still_finds_out_who_is_dead() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    let mut closed = Vec::new();
+    for _ in 0..5 {
+        solo.now = solo.now + secs(60);
+        closed.extend(closes(&solo.event(EventKind::Timeout)));
+    }
+    assert_eq!(closed, [Action::CloseLink(child, CloseReason::Silent)]);
 }
 
 #[test]

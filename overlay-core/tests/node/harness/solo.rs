@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{self, JoinFrame, JoinRequest, LinkFrame, ServerFrame, Token, VERSION};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, ServerFrame, Token, VERSION,
+};
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
     LinkId, Node, Path, Sdp, Signal,
@@ -19,6 +21,8 @@ pub(crate) struct Solo {
     pub(crate) now: Instant,
     rules: Rules,
     server: Option<BootstrapId>,
+    /// The server does not answer pings.
+    pub(crate) mute: bool,
 }
 
 /// The number of the node under test.
@@ -35,6 +39,7 @@ impl Solo {
             now: Instant::from_millis(1_000),
             rules: Rules::default(),
             server: None,
+            mute: false,
         }
     }
 
@@ -70,13 +75,19 @@ impl Solo {
         actions
     }
 
-    /// Lets time pass without a word from anybody; returns all that the node does meanwhile.
+    /// Lets time pass without a word from anybody but the server, which answers pings; returns all
+    /// that the node does meanwhile.
     pub(crate) fn wait(&mut self, time: Duration) -> Vec<Action> {
         let end = self.now + time;
         let mut actions = Vec::new();
         while let Some(due) = self.node.next_deadline().filter(|due| *due <= end) {
             self.now = due;
-            actions.extend(self.event(EventKind::Timeout));
+            let done = self.event(EventKind::Timeout);
+            let ping = Action::SendBootstrap(self.server(), wire::encode(&ClientFrame::Ping));
+            if done.contains(&ping) && !self.mute {
+                self.server_says(&ServerFrame::Pong);
+            }
+            actions.extend(done);
         }
         self.now = end;
         actions
