@@ -6,7 +6,7 @@ use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame, Token, VERSION};
 use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Standing};
 
-use crate::harness::{Ix, Solo, World, id, secs, told};
+use crate::harness::{Ix, Solo, World, candidate, id, opened, secs, told};
 
 /// What the app is told of a lost server.
 fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
@@ -178,6 +178,18 @@ fn a_silent_server_is_given_up() {
     assert!(actions.contains(&Action::CloseBootstrap(first)));
     assert_eq!(lost(&actions).unwrap().0, None);
     assert_eq!(solo.node.standing(), Standing::Root);
+}
+
+#[test]
+fn a_root_that_has_much_to_say_pings_too() {
+    let mut solo = Solo::root(Config::default());
+    let first = solo.server();
+    let link = opened(&solo.request(1))[0];
+    for _ in 0..5 {
+        solo.wait(secs(5));
+        solo.event(EventKind::LinkSignal(link, candidate("found late")));
+    }
+    assert_eq!(solo.server(), first, "the connection was given up");
 }
 
 #[test]
