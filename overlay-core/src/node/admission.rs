@@ -209,7 +209,7 @@ impl Node {
         }
     }
 
-    /// Tells the joiner that this attempt has failed.
+    /// Ends a join that this node sees to, and tells the joiner that this attempt has failed.
     pub(super) fn reject(
         &mut self,
         to: Hop,
@@ -217,8 +217,20 @@ impl Node {
         reason: RejectReason,
         out: &mut Vec<Action>,
     ) {
-        self.stats.joins_rejected += 1;
         self.routes.remove(join);
+        self.refuse(to, join, reason, out);
+    }
+
+    /// Tells whoever asked that nothing comes of it. If a join of that name is under way here, it goes on:
+    /// it need not be the asker's.
+    pub(super) fn refuse(
+        &mut self,
+        to: Hop,
+        join: JoinId,
+        reason: RejectReason,
+        out: &mut Vec<Action>,
+    ) {
+        self.stats.joins_rejected += 1;
         let rejection = rejection(reason, self.config.retry_after);
         self.send_hop(to, JoinFrame::Reject { join, rejection }, out);
     }

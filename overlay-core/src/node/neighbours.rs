@@ -199,7 +199,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         match frame {
-            LinkFrame::Join(JoinFrame::Request(request)) if self.is_above(id) => {
+            LinkFrame::Join(JoinFrame::Request(request)) => {
                 self.report.expect(&request.census);
                 self.report.changed(self.now, &self.config);
                 self.admit(Hop::Link(id), request, out);
@@ -243,8 +243,8 @@ impl Node {
         match frame {
             LinkFrame::Heartbeat => Ok(()),
             LinkFrame::Join(JoinFrame::Request(request)) => {
-                // A request from below, or from a parent that is not one any more.
-                self.reject(Hop::Link(id), request.join, RejectReason::Busy, out);
+                // Requests come from above only.
+                self.refuse(Hop::Link(id), request.join, RejectReason::Busy, out);
                 Ok(())
             }
             LinkFrame::Join(frame) => {

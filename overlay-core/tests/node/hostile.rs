@@ -3,9 +3,13 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{self, JoinFrame, LinkFrame, MAX_FRAME, VERSION, WireError};
-use overlay_core::{Action, Census, CloseReason, Config, Epoch, LinkId, Path, Violation};
+use overlay_core::{
+    Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
+};
 
-use crate::harness::{Solo, below_root, hello, id, join_of, opened, request, sent, welcome};
+use crate::harness::{
+    Solo, below_root, hello, id, join_of, opened, request, sdp, sent, sent_up, welcome,
+};
 
 fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
     actions.iter().find_map(|action| match action {
@@ -33,7 +37,7 @@ fn garbage_closes_its_link_and_no_other() {
         let mut solo = Solo::root(Config::default());
         let (good, bad) = (solo.child(1), solo.child(2));
         let candidate = opened(&solo.request(3))[0];
-        solo.event(overlay_core::EventKind::LinkOpened(candidate));
+        solo.event(EventKind::LinkOpened(candidate));
         for link in [bad, candidate] {
             let actions = solo.bytes(link, bytes.clone());
             let reason = CloseReason::Malformed(error);
@@ -88,7 +92,7 @@ fn a_candidate_must_greet_first() {
     ] {
         let mut solo = Solo::root(Config::default());
         let link = opened(&solo.request(1))[0];
-        solo.event(overlay_core::EventKind::LinkOpened(link));
+        solo.event(EventKind::LinkOpened(link));
         assert_eq!(closed(&solo.says(link, &frame), link), UNEXPECTED);
         assert_eq!(solo.node.places_taken(), 0);
     }
@@ -128,6 +132,19 @@ fn a_request_from_below_is_refused() {
         [LinkFrame::Join(JoinFrame::Reject { .. })]
     ));
     assert_eq!(solo.node.places_taken(), 1);
+}
+
+#[test]
+fn a_request_from_below_can_not_end_the_join_that_it_names() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    let link = opened(&solo.request(2))[0];
+    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(2), 1)));
+    solo.says(child, &frame);
+    let signal = Signal::Answer(sdp("answer"));
+    let actions = solo.event(EventKind::LinkSignal(link, signal.clone()));
+    let join = join_of(2);
+    assert_eq!(sent_up(&actions), [JoinFrame::Signal { join, signal }]);
 }
 
 #[test]
@@ -184,7 +201,7 @@ fn credit_without_end_is_just_credit() {
 fn the_version_is_checked_before_anything_else_is_read() {
     let mut solo = Solo::root(Config::default());
     let link = opened(&solo.request(1))[0];
-    solo.event(overlay_core::EventKind::LinkOpened(link));
+    solo.event(EventKind::LinkOpened(link));
     let mut later = vec![0, u8::try_from(VERSION + 1).unwrap()];
     later.extend(b"whatever version two will say");
     let actions = solo.bytes(link, Bytes::from(later));
