@@ -162,6 +162,7 @@ impl Node {
     }
 
     pub(super) fn expire_parked(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
         while let Some((number, waiting)) =
             self.parked.queue.range(self.parked.patient_from..).next()
             && waiting.since + self.config.patience <= self.now
@@ -182,16 +183,21 @@ impl Node {
             let waiting = entry.remove();
             self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
         }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
     }
 
     /// The joiner has given up.
     pub(super) fn unpark(&mut self, number: u64) {
         self.parked.queue.remove(&number);
+        self.predict_candidates();
     }
 
     /// The way back to these joiners is gone.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
         self.parked.queue.retain(|_, waiting| waiting.from != hop);
+        self.predict_candidates();
     }
 
     pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
@@ -337,6 +343,21 @@ impl Node {
             Some(LinkState::Candidate(candidate)) => candidate.predicted.admit(&request.census),
             _ => false,
         };
+    }
+
+    /// Requests have left the queue: a candidate expects only those that still wait for it.
+    fn predict_candidates(&mut self) {
+        for link in self.links.iter_mut() {
+            if let LinkState::Candidate(candidate) = &mut link.state {
+                candidate.predicted = candidate.census.clone();
+            }
+        }
+        for waiting in self.parked.queue.values() {
+            let link = waiting.behind.and_then(|link| self.links.get_mut(link));
+            if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
+                candidate.predicted.admit(&waiting.request.census);
+            }
+        }
     }
 
     /// The child or candidate that takes a newcomer for whom there is no place here.

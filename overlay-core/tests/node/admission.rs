@@ -197,6 +197,41 @@ fn who_loses_patience_settles_for_a_connected_child() {
 }
 
 #[test]
+fn a_place_promised_to_who_gave_up_is_a_place_again() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request_with_places(1, 1))[0];
+    solo.request_with_places(2, 0);
+    solo.server_passes(JoinFrame::Cancel { join: join_of(2) });
+    solo.greet(link, join_of(1));
+    let actions = solo.request_with_places(3, 0);
+    assert_eq!(delegated(&actions, link), [join_of(3)]);
+}
+
+#[test]
+fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request_with_places(1, 1))[0];
+    solo.request_with_places(2, 0);
+    solo.wait(solo.node.config().park_timeout);
+    solo.greet(link, join_of(1));
+    let actions = solo.request_with_places(3, 0);
+    assert_eq!(delegated(&actions, link), [join_of(3)]);
+}
+
+#[test]
+fn a_place_promised_to_who_settled_for_another_is_a_place_again() {
+    let mut solo = Solo::root(config(2));
+    let child = solo.child_with_places(1, 1);
+    solo.says(child, &status(0, deep_place()));
+    let link = opened(&solo.request_with_places(2, 1))[0];
+    solo.request_with_places(3, 0);
+    assert_eq!(delegated(&solo.wait(secs(2)), child), [join_of(3)]);
+    solo.greet(link, join_of(2));
+    let actions = solo.request_with_places(4, 0);
+    assert_eq!(delegated(&actions, link), [join_of(4)]);
+}
+
+#[test]
 fn who_waits_too_long_is_told_that_the_tree_is_busy() {
     let mut solo = Solo::root(config(1));
     solo.request(1);
