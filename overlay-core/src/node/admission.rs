@@ -156,8 +156,11 @@ impl Node {
 
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        if let Some(number) = self.parked.queue.keys().next().copied() {
-            self.place_again(number, out);
+        // One who waited for a failed candidate may have taken it already.
+        let Some(slot) = self.free_slot() else { return };
+        if let Some((_, waiting)) = self.parked.queue.pop_first() {
+            self.accept(slot, waiting, out);
+            self.predict_candidates();
         }
     }
 
@@ -249,7 +252,7 @@ impl Node {
 
     /// Finds a parent for a request. `number`: its place in the queue, if it had one.
     fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
-        if let Some(slot) = self.slots.iter().position(Option::is_none) {
+        if let Some(slot) = self.free_slot() {
             self.accept(slot, waiting, out);
             return;
         }
@@ -384,6 +387,10 @@ impl Node {
                 self.slots[policy::balanced(seen)?]
             }
         }
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        self.slots.iter().position(Option::is_none)
     }
 
     /// How many places are held by children and candidates, not counting those who are leaving.

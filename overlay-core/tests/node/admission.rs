@@ -287,6 +287,19 @@ fn a_place_that_becomes_free_goes_to_the_one_who_waits_longest() {
 }
 
 #[test]
+fn a_place_that_is_given_to_one_who_waits_for_it_moves_nobody_else() {
+    let mut solo = Solo::root(config(2));
+    let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
+    solo.request(3);
+    solo.request(4);
+    // The third waits for the first candidate, the fourth for the second.
+    let actions = solo.event(EventKind::LinkClosed(links[0]));
+    assert_eq!(opened(&actions).len(), 1);
+    let actions = solo.greet(links[1], join_of(2));
+    assert_eq!(delegated(&actions, links[1]), [join_of(4)]);
+}
+
+#[test]
 fn who_is_on_the_path_to_the_root_can_not_join_below_itself() {
     let (mut solo, parent) = Solo::member(config(1));
     for ancestor in [0, 1, 1000] {
