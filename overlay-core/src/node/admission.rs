@@ -8,7 +8,7 @@
 //!    it gets all that waits behind it, in order; when it fails, they are placed anew at once, and the
 //!    first of them gets its place.
 //! 4. A hanging candidate must not hold up others: after `patience` a parked request settles for a
-//!    connected child, and after `park_timeout` it is rejected.
+//!    connected child, the first that has a place, and after `park_timeout` it is rejected.
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
@@ -134,6 +134,7 @@ impl Node {
                 self.forward(link, waiting, out);
             }
         }
+        self.settle_impatient(out);
         Ok(())
     }
 
@@ -172,19 +173,26 @@ impl Node {
         {
             let number = *number;
             self.parked.patient_from = number + 1;
-            let origin = waiting.request.join.origin;
-            if let Some(child) = self.choose(origin, Among::Children)
-                && let Some(waiting) = self.parked.queue.remove(&number)
-            {
-                self.predict(child, &waiting.request);
-                self.forward(child, waiting, out);
-            }
+            self.settle(number, out);
         }
         while let Some(entry) = self.parked.queue.first_entry()
             && entry.get().since + self.config.park_timeout <= self.now
         {
             let waiting = entry.remove();
             self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
+        }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
+    }
+
+    /// A child is new, or has reported: whoever has lost patience may settle for it.
+    pub(super) fn settle_impatient(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
+        let impatient = self.parked.queue.range(..self.parked.patient_from);
+        let numbers: Vec<u64> = impatient.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.settle(number, out);
         }
         if self.parked.queue.len() < before {
             self.predict_candidates();
@@ -242,6 +250,20 @@ impl Node {
         self.stats.joins_rejected += 1;
         let rejection = rejection(reason, self.config.retry_after);
         self.send_hop(to, JoinFrame::Reject { join, rejection }, out);
+    }
+
+    /// Sends a waiting request to a child that is connected, if one has a place.
+    fn settle(&mut self, number: u64, out: &mut Vec<Action>) {
+        let Some(waiting) = self.parked.queue.get(&number) else {
+            return;
+        };
+        let origin = waiting.request.join.origin;
+        if let Some(child) = self.choose(origin, Among::Children)
+            && let Some(waiting) = self.parked.queue.remove(&number)
+        {
+            self.predict(child, &waiting.request);
+            self.forward(child, waiting, out);
+        }
     }
 
     fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {

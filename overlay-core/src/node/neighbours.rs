@@ -224,7 +224,7 @@ impl Node {
     ) -> Result<(), Violation> {
         match frame {
             LinkFrame::Status { seen, census } => {
-                self.child_reported(id, seen, census);
+                self.child_reported(id, seen, census, out);
                 Ok(())
             }
             frame => self.neighbour_frame(id, node, frame, bytes, out),

@@ -197,6 +197,28 @@ fn who_loses_patience_settles_for_a_connected_child() {
 }
 
 #[test]
+fn who_has_lost_patience_takes_the_first_child_that_connects() {
+    let mut solo = Solo::root(config(2));
+    let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
+    // It waits for the first candidate, and then for anybody.
+    solo.request(3);
+    solo.wait(secs(3));
+    let actions = solo.greet(links[1], join_of(2));
+    assert_eq!(delegated(&actions, links[1]), [join_of(3)]);
+}
+
+#[test]
+fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
+    let mut solo = Solo::root(config(2));
+    let child = solo.child_with_places(1, 0);
+    solo.request(2);
+    solo.request(3);
+    solo.wait(secs(3));
+    let actions = solo.says(child, &status(0, Census::of_node(1)));
+    assert_eq!(delegated(&actions, child), [join_of(3)]);
+}
+
+#[test]
 fn a_place_promised_to_who_gave_up_is_a_place_again() {
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request_with_places(1, 1))[0];
