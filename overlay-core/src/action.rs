@@ -132,7 +132,8 @@ pub enum Notification {
     JoinRejected {
         /// Why.
         reason: RejectReason,
-        /// When the node tries again; `None` if another attempt can't succeed: it is detached now.
+        /// When the node tries again; `None` if another attempt can't succeed: then it leaves, and
+        /// [`Left`](Self::Left) tells when it has.
         retry_in: Option<Duration>,
     },
     /// The server has this node registered, as a joiner or as the root.
@@ -141,7 +142,8 @@ pub enum Notification {
     BootstrapLost {
         /// What the server said, if it said something.
         refusal: Option<Refusal>,
-        /// When the node tries again; `None` if another attempt can't succeed.
+        /// When the node tries again; `None` if another attempt can't succeed: then a joiner leaves,
+        /// and a root goes on without a server.
         retry_in: Option<Duration>,
     },
     /// An app message was not sent.

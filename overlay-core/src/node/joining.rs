@@ -288,25 +288,22 @@ impl Node {
             let wait = backoff::after_failures(joining.failures, &self.config, &mut self.rng);
             wait.max(rejection.retry_after())
         });
-        match retry_in {
-            Some(wait) => {
-                joining.stage = Stage::Waiting {
-                    until: self.now + wait,
-                };
-            }
-            None => self.give_up(out),
+        if let Some(wait) = retry_in {
+            joining.stage = Stage::Waiting {
+                until: self.now + wait,
+            };
         }
         notify(Notification::JoinRejected { reason, retry_in }, out);
+        if retry_in.is_none() {
+            self.give_up(out);
+        }
     }
 
-    /// No further attempt can succeed.
+    /// No further attempt can succeed. An orphan must not keep its children to itself: they leave with
+    /// a goodbye and look for parents of their own.
     pub(super) fn give_up(&mut self, out: &mut Vec<Action>) {
         if matches!(self.role, Role::Joining(_)) {
-            if let Some((link, ..)) = self.current_dial() {
-                self.drop_link(link, CloseReason::Cancelled, out);
-            }
-            self.role = Role::Detached;
-            self.close_bootstrap(out);
+            self.leave(out);
         }
     }
 

@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
-use overlay_core::wire::{Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, RejectReason};
+use overlay_core::wire::{
+    Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame,
+    VERSION,
+};
 use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, secs, sent, sent_up, told};
+use crate::harness::{Solo, World, join_of, opened, request, secs, sent, sent_up, told};
 
 fn goodbye() -> LinkFrame<'static> {
     LinkFrame::Goodbye(Farewell::Leaving)
@@ -112,6 +115,39 @@ fn a_neighbour_that_takes_nothing_holds_nobody_back() {
     let actions = solo.wait(solo.node.config().leave_timeout);
     assert!(actions.contains(&Action::CloseLink(child, CloseReason::Left)));
     assert!(told(&actions).contains(&&Notification::Left));
+}
+
+#[test]
+fn an_orphan_that_gives_up_lets_its_children_go() {
+    for by_server in [true, false] {
+        let (mut solo, parent) = Solo::member(Config::default());
+        let join = join_of(5);
+        let frame = LinkFrame::Join(JoinFrame::Request(request(join, 1)));
+        let child = opened(&solo.says(parent, &frame))[0];
+        solo.greet(child, join);
+        solo.event(EventKind::LinkClosed(parent));
+        solo.wait(secs(1));
+        let refused = if by_server {
+            solo.event(EventKind::BootstrapOpened(solo.server()));
+            solo.server_says(&ServerFrame::Refused {
+                version: VERSION,
+                refusal: Refusal::UnknownOverlay,
+                retry_after_ms: 0,
+            })
+        } else {
+            let link = opened(&solo.registered())[0];
+            let join = solo.dial(link);
+            let rejection = Rejection {
+                reason: RejectReason::Unauthorized,
+                retry_after_ms: 0,
+            };
+            solo.server_passes(JoinFrame::Reject { join, rejection })
+        };
+        assert_eq!(sent(&refused, child), [goodbye()]);
+        let actions = solo.event(EventKind::LinkClosed(child));
+        assert_eq!(told(&actions), [&Notification::Left]);
+        assert_eq!(solo.node.standing(), Standing::Detached);
+    }
 }
 
 #[test]
