@@ -278,7 +278,7 @@ impl Node {
             self.bootstrap.failures = self.bootstrap.failures.saturating_add(1);
             let failures = self.bootstrap.failures;
             let wait = backoff::after_failures(failures, &self.config, &mut self.rng);
-            wait.max(retry_after)
+            wait.max(retry_after.min(self.config.retry_max))
         });
         self.bootstrap.session = retry_in.map_or(Session::Closed, |wait| Session::Waiting {
             until: self.now + wait,

@@ -286,7 +286,7 @@ impl Node {
         let reason = rejection.reason;
         let retry_in = (reason != RejectReason::Unauthorized).then(|| {
             let wait = backoff::after_failures(joining.failures, &self.config, &mut self.rng);
-            wait.max(rejection.retry_after())
+            wait.max(rejection.retry_after().min(self.config.retry_max))
         });
         if let Some(wait) = retry_in {
             joining.stage = Stage::Waiting {

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{self, JoinFrame, LinkFrame, MAX_FRAME, VERSION, WireError};
+use overlay_core::wire::{
+    self, JoinFrame, LinkFrame, MAX_FRAME, Refusal, RejectReason, Rejection, ServerFrame, VERSION,
+    WireError,
+};
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
 };
@@ -119,6 +122,29 @@ fn a_parent_that_moves_to_nowhere_is_left() {
         let reason = CloseReason::Violation(violation);
         assert_eq!(closed(&actions, parent), Some(reason));
     }
+}
+
+#[test]
+fn nobody_is_sent_away_for_longer_than_the_longest_wait() {
+    let config = Config::default();
+    let mut solo = Solo::new(config.clone());
+    solo.event(EventKind::Join);
+    let link = opened(&solo.registered())[0];
+    let join = solo.dial(link);
+    let rejection = Rejection {
+        reason: RejectReason::Busy,
+        retry_after_ms: u32::MAX,
+    };
+    solo.server_passes(JoinFrame::Reject { join, rejection });
+    assert_eq!(opened(&solo.wait(config.retry_max)).len(), 1);
+    let first = solo.server();
+    solo.server_says(&ServerFrame::Refused {
+        version: VERSION,
+        refusal: Refusal::RateLimited,
+        retry_after_ms: u32::MAX,
+    });
+    solo.wait(config.retry_max);
+    assert_ne!(solo.server(), first);
 }
 
 #[test]
