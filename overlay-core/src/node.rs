@@ -288,7 +288,7 @@ impl Node {
         }
         self.role = Role::Root;
         self.path = Path::root(self.id);
-        self.epoch = Epoch(self.epoch.0 + 1);
+        self.epoch = Epoch(self.epoch.0.saturating_add(1));
         if let Some(token) = token {
             self.register(crate::wire::Registration::Root { token }, out);
         }

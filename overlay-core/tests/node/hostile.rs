@@ -125,6 +125,18 @@ fn a_parent_that_moves_to_nowhere_is_left() {
 }
 
 #[test]
+fn the_highest_epoch_of_all_does_not_overflow() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let epoch = Epoch(u64::MAX);
+    let path = below_root(1);
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    solo.event(EventKind::Leave);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.event(EventKind::BecomeRoot(None));
+    assert_eq!(solo.node.epoch(), epoch);
+}
+
+#[test]
 fn nobody_is_sent_away_for_longer_than_the_longest_wait() {
     let config = Config::default();
     let mut solo = Solo::new(config.clone());
