@@ -66,6 +66,64 @@ fn time_never_runs_backwards() {
 }
 
 #[test]
+fn the_end_of_time_is_no_end_of_progress() {
+    let (mut solo, _) = Solo::member(Config::default());
+    solo.now = Instant::from_micros(u64::MAX);
+    let event = Event::new(solo.now, EventKind::Timeout);
+    assert!(solo.node.handle_input(event).len() < 10);
+}
+
+#[test]
+fn every_wait_is_a_wait_however_short_it_may_be() {
+    let shortest = Duration::from_micros(1);
+    let mut solo = Solo::new(Config {
+        retry_min: shortest,
+        retry_max: shortest,
+        ..Config::default()
+    });
+    solo.event(EventKind::Join);
+    for _ in 0..100 {
+        // What is due is done: the rules look after each event.
+        solo.wait(solo.node.config().bootstrap_timeout);
+    }
+}
+
+#[test]
+fn a_configuration_without_limits_is_kept() {
+    let config = Config {
+        request_timeout: Duration::MAX,
+        patience: Duration::MAX,
+        park_timeout: Duration::MAX,
+        heartbeat_interval: Duration::MAX,
+        link_timeout: Duration::MAX,
+        status_interval: Duration::MAX,
+        retry_min: Duration::MAX,
+        retry_max: Duration::MAX,
+        retry_after: Duration::MAX,
+        leave_timeout: Duration::MAX,
+        bootstrap_timeout: Duration::MAX,
+        window: u32::MAX,
+        send_queue: usize::MAX,
+        max_parked: usize::MAX,
+        max_early_candidates: usize::MAX,
+        max_routes: usize::MAX,
+        ..Config::default()
+    };
+    let mut solo = Solo::root(Config {
+        max_degree: 1,
+        ..config
+    });
+    let child = solo.child(1);
+    solo.request(2);
+    solo.wait(secs(1_000_000));
+    solo.event(EventKind::LinkClosed(child));
+    solo.event(EventKind::BootstrapClosed(solo.server()));
+    solo.wait(secs(1_000_000));
+    solo.event(EventKind::Leave);
+    assert_eq!(solo.node.standing(), Standing::Detached);
+}
+
+#[test]
 fn a_buffer_of_the_embedders_is_appended_to() {
     let mut node = Node::new(id(1), Config::default(), [0; 32]).unwrap();
     let mut out = node.handle_input(Event::new(Instant::ZERO, EventKind::Join));

@@ -159,7 +159,10 @@ impl Rules {
 fn most_actions(node: &Node) -> usize {
     let config = node.config();
     let links = usize::from(config.max_degree) + 2;
-    let parked = config.max_parked * (2 + config.max_early_candidates);
-    let app = (config.window as usize + config.send_queue) / 64;
-    8 + links * 4 + parked + config.max_routes + app
+    let early = config.max_early_candidates.saturating_add(2);
+    let parked = config.max_parked.saturating_mul(early);
+    let app = config.send_queue.saturating_add(config.window as usize) / 64;
+    [8 + links * 4, config.max_routes, app]
+        .into_iter()
+        .fold(parked, usize::saturating_add)
 }
