@@ -67,6 +67,11 @@ impl Outbox {
         self.queue.pop_front()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

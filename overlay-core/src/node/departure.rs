@@ -55,11 +55,16 @@ impl Node {
     ) {
         match frame {
             LinkFrame::Credit { bytes } => {
+                let waiting = |node: &Self| node.links.get(id).map(|link| link.outbox.len());
+                let before = waiting(self);
+                self.credited(id, *bytes, out);
+                let taken = waiting(self) < before;
                 let deadline = self.now + self.config.leave_timeout;
-                if let Some(LinkState::Parting(parting)) = self.state_mut(id) {
+                if let Some(LinkState::Parting(parting)) = self.state_mut(id)
+                    && taken
+                {
                     parting.deadline = deadline;
                 }
-                self.credited(id, *bytes, out);
             }
             // Both part at once.
             LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft, out),

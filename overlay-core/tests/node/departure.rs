@@ -151,6 +151,44 @@ fn an_orphan_that_gives_up_lets_its_children_go() {
 }
 
 #[test]
+fn empty_credit_does_not_put_the_end_off() {
+    // One link with a backlog, and one whose goodbye is said.
+    for backlog in [true, false] {
+        let mut solo = Solo::root(Config::default());
+        let child = solo.child(1);
+        while backlog && solo.node.can_send(child) {
+            let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+            let _ = solo.event(EventKind::Send { to: child, payload });
+        }
+        solo.event(EventKind::Leave);
+        for _ in 0..3 {
+            solo.wait(secs(2));
+            solo.says(child, &LinkFrame::Credit { bytes: 0 });
+        }
+        assert_eq!(solo.node.standing(), Standing::Detached);
+    }
+}
+
+#[test]
+fn a_neighbour_that_takes_its_time_gets_everything() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    while solo.node.can_send(child) {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let _ = solo.event(EventKind::Send { to: child, payload });
+    }
+    solo.event(EventKind::Leave);
+    let mut actions = Vec::new();
+    while sent(&actions, child) != [goodbye()] {
+        actions = solo.wait(secs(4));
+        let bytes = message_cost(MAX_PAYLOAD);
+        actions.extend(solo.says(child, &LinkFrame::Credit { bytes }));
+        actions.retain(|action| !matches!(action, Action::Transmit(_, b) if b.len() > MAX_PAYLOAD));
+        assert_eq!(solo.node.standing(), Standing::Leaving);
+    }
+}
+
+#[test]
 fn a_neighbour_that_does_not_close_is_closed() {
     let (mut solo, parent) = Solo::member(Config::default());
     let actions = solo.event(EventKind::Leave);
