@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use super::joining::rejection;
 use super::link::{Candidate, LinkState};
 use super::routing::{Hop, Towards};
-use super::{Node, Role, notify};
+use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::census::Census;
 use crate::config::Config;
@@ -205,9 +205,16 @@ impl Node {
         self.predict_candidates();
     }
 
-    /// The way back to these joiners is gone.
+    /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        self.parked.queue.retain(|_, waiting| waiting.from != hop);
+        let routes = &mut self.routes;
+        self.parked.queue.retain(|_, waiting| {
+            let stays = waiting.from != hop;
+            if !stays {
+                routes.remove(waiting.request.join);
+            }
+            stays
+        });
         self.predict_candidates();
     }
 
@@ -439,11 +446,6 @@ impl Node {
             LinkState::Candidate(candidate) => LinkState::Child(candidate.into_child()),
             other => other,
         };
-    }
-
-    /// Whether a request may come from this neighbour: only from above.
-    pub(super) fn is_above(&self, link: LinkId) -> bool {
-        matches!(self.role, Role::Member { parent } if parent == link)
     }
 }
 

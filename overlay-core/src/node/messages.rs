@@ -225,7 +225,7 @@ impl Node {
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
-        if link.outbox.has_room_again(self.config.send_queue) {
+        if link.outbox.has_room_again(self.config.send_queue) && link.state.neighbour().is_some() {
             notify(Notification::Writable(id), out);
         }
         self.say_goodbye(id, out);

@@ -221,6 +221,22 @@ fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
 }
 
 #[test]
+fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
+    let mut solo = Solo::root(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let link = opened(&solo.request(1))[0];
+    solo.request(2);
+    solo.event(EventKind::BootstrapClosed(solo.server()));
+    solo.wait(secs(1));
+    solo.registered();
+    solo.request(2);
+    let actions = solo.event(EventKind::LinkClosed(link));
+    assert_eq!(opened(&actions).len(), 1);
+}
+
+#[test]
 fn a_joiner_outwaits_a_server_that_is_down() {
     let mut world = World::new();
     world.root(2);

@@ -213,6 +213,42 @@ fn who_closes_the_link_to_its_parent_looks_for_another() {
 }
 
 #[test]
+fn who_closes_the_link_to_its_parent_forgets_the_joins_that_came_through_it() {
+    let (mut solo, parent) = Solo::member(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
+    let candidate = opened(&solo.says(parent, &frame(5)))[0];
+    solo.says(parent, &frame(6));
+    solo.event(EventKind::Close(parent));
+    let actions = solo.event(EventKind::LinkClosed(candidate));
+    assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+}
+
+#[test]
+fn a_link_that_is_parting_is_not_writable() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    let mut unsent = Vec::new();
+    while unsent.is_empty() {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let actions = solo.event(EventKind::Send { to: child, payload });
+        unsent.extend(
+            actions
+                .into_iter()
+                .filter(|a| matches!(a, Action::Notify(_))),
+        );
+    }
+    solo.event(EventKind::Close(child));
+    let bytes = MIN_WINDOW * 20;
+    assert_eq!(
+        told(&solo.says(child, &LinkFrame::Credit { bytes })),
+        [&Notification::Left; 0]
+    );
+}
+
+#[test]
 fn a_child_whose_link_is_closed_looks_for_another_parent() {
     let mut world = World::new();
     world.root(2);
