@@ -15,7 +15,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::joining::rejection;
+use super::joining::{failure, rejection};
 use super::link::{Candidate, LinkState};
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
@@ -111,6 +111,11 @@ impl Node {
             Some(LinkState::Candidate(candidate)) if candidate.open && candidate.join == join => {}
             _ => return Err(Violation::WrongJoin),
         }
+        if self.path.ids().is_empty() {
+            // The parent was lost meanwhile. Below an orphan there is no tree to be in.
+            self.shut(link, CloseReason::Rejected(RejectReason::Busy), out);
+            return Ok(());
+        }
         self.grant(link, window)?;
         let former = self.children().find(|child| child.node == node);
         if let Some(former) = former.map(|child| child.link) {
@@ -143,12 +148,13 @@ impl Node {
         &mut self,
         link: LinkId,
         candidate: &Candidate,
+        reason: CloseReason,
         out: &mut Vec<Action>,
     ) {
         self.stats.candidates_failed += 1;
         self.report.changed(self.now, &self.config);
         if let Some(route) = self.routes.remove(candidate.join) {
-            self.reject(route.back, candidate.join, RejectReason::Timeout, out);
+            self.reject(route.back, candidate.join, failure(reason), out);
         }
         for number in self.parked.behind(link) {
             self.place_again(number, out);

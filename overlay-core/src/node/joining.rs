@@ -17,7 +17,7 @@ use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION,
+    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, WireError,
 };
 
 /// A node without a parent that wants one.
@@ -236,13 +236,9 @@ impl Node {
     }
 
     /// The link of an attempt is gone, or took too long.
-    pub(super) fn dial_failed(&mut self, join: JoinId, out: &mut Vec<Action>) {
+    pub(super) fn dial_failed(&mut self, join: JoinId, reason: CloseReason, out: &mut Vec<Action>) {
         self.send_server(JoinFrame::Cancel { join }, out);
-        let rejection = Rejection {
-            reason: RejectReason::Timeout,
-            retry_after_ms: 0,
-        };
-        self.attempt_failed(rejection, out);
+        self.attempt_failed(rejection(failure(reason), Duration::ZERO), out);
     }
 
     /// What this node's path is below a parent that stands at `parent`.
@@ -332,6 +328,16 @@ impl Node {
         if let Role::Joining(joining) = &mut self.role {
             joining.stage = stage;
         }
+    }
+}
+
+/// Why a join has failed whose link was closed.
+pub(super) const fn failure(reason: CloseReason) -> RejectReason {
+    match reason {
+        CloseReason::Rejected(reason) => reason,
+        CloseReason::Malformed(WireError::Version(_)) => RejectReason::Version,
+        CloseReason::Left => RejectReason::Busy,
+        _ => RejectReason::Timeout,
     }
 }
 

@@ -125,7 +125,7 @@ impl Node {
         }
         self.release_unsent(link.outbox, out);
         match link.state {
-            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, out),
+            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, reason, out),
             LinkState::Parent(node) => {
                 notify(
                     Notification::ParentClosed {
@@ -138,7 +138,7 @@ impl Node {
                 self.forget_parked_from(Hop::Link(id));
                 self.rejoin();
             }
-            LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, out),
+            LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, reason, out),
             LinkState::Child(child) => {
                 let node = child.node;
                 notify(

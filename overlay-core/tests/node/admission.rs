@@ -476,6 +476,35 @@ fn a_joiner_that_dies_on_its_way_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_orphan_takes_nobody_in() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
+    let link = opened(&solo.says(parent, &frame))[0];
+    solo.event(EventKind::LinkClosed(parent));
+    let actions = solo.greet(link, join_of(5));
+    let reason = CloseReason::Rejected(RejectReason::Busy);
+    assert_eq!(actions, [Action::CloseLink(link, reason)]);
+}
+
+#[test]
+fn a_joiner_of_another_version_is_told_so() {
+    let mut solo = Solo::root(config(2));
+    let link = opened(&solo.request(1))[0];
+    solo.event(EventKind::LinkOpened(link));
+    let hello_of_version_7 = bytes::Bytes::from_static(&[0, 7]);
+    let actions = solo.bytes(link, hello_of_version_7);
+    assert_eq!(rejections(&actions), [(join_of(1), RejectReason::Version)]);
+}
+
+#[test]
+fn a_joiner_is_told_that_its_acceptor_leaves() {
+    let mut solo = Solo::root(config(2));
+    solo.request(1);
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(rejections(&actions), [(join_of(1), RejectReason::Busy)]);
+}
+
+#[test]
 fn a_leaving_node_takes_nobody_in() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);

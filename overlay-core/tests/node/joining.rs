@@ -305,6 +305,15 @@ fn an_impossible_welcome_ends_the_attempt() {
 }
 
 #[test]
+fn an_acceptor_of_another_version_is_named_as_that() {
+    let (mut solo, link) = joiner();
+    solo.dial(link);
+    let welcome_of_version_7 = bytes::Bytes::from_static(&[1, 7]);
+    let actions = solo.bytes(link, welcome_of_version_7);
+    assert_eq!(rejected(&actions).unwrap().0, RejectReason::Version);
+}
+
+#[test]
 fn a_welcome_before_the_greeting_is_refused() {
     let (mut solo, link) = joiner();
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
