@@ -76,7 +76,7 @@ pub struct Receipt(pub(crate) Held);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Direct { link: LinkId, cost: u32 },
-    Broadcast { number: u64 },
+    Broadcast { number: usize },
 }
 
 /// What an app wants to know. No answer is needed.

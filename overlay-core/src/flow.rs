@@ -45,7 +45,7 @@ pub(crate) struct Queued {
     pub(crate) frame: Bytes,
     pub(crate) cost: u32,
     /// The broadcast it belongs to, if it is one.
-    pub(crate) broadcast: Option<u64>,
+    pub(crate) broadcast: Option<usize>,
 }
 
 impl Outbox {

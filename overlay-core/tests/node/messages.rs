@@ -253,6 +253,29 @@ fn a_broadcast_is_credited_when_the_app_and_every_child_have_it() {
 }
 
 #[test]
+fn a_receipt_that_never_comes_back_costs_no_more_than_its_message() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let mut lost = None;
+    let mut sizes = Vec::new();
+    for round in 0..1_000 {
+        for action in solo.says(parent, &LinkFrame::Broadcast { payload: b"news" }) {
+            let Action::Deliver(delivery) = action else {
+                panic!("{action:?}")
+            };
+            if lost.is_none() {
+                lost = Some(delivery.receipt);
+            } else {
+                let _ = solo.event(EventKind::Consumed(delivery.receipt));
+            }
+        }
+        if round % 500 == 100 {
+            sizes.push(format!("{:?}", solo.node).len());
+        }
+    }
+    assert!(sizes[1] < sizes[0] + 100, "the node has grown: {sizes:?}");
+}
+
+#[test]
 fn the_death_of_a_slow_child_sets_free_what_it_held() {
     let mut world = World::with(|config| config.window = MIN_WINDOW);
     world.root(2);
