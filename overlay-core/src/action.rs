@@ -200,6 +200,10 @@ pub enum CloseReason {
     /// The embedder closed it.
     #[error("closed by this side")]
     Closed,
+    /// The neighbour has not taken what a former parent sent, and the new one sends more. Only then:
+    /// otherwise a slow child slows its parent.
+    #[error("the neighbour takes too little")]
+    Slow,
     /// The join it was for was rejected.
     #[error("the join was rejected")]
     Rejected(RejectReason),

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::{Node, Role, notify};
-use crate::action::{Action, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation};
+use crate::action::{
+    Action, CloseReason, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation,
+};
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
 use crate::id::{LinkId, NodeId};
 use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
@@ -223,12 +225,20 @@ impl Node {
 
     /// Queues a broadcast for every child.
     fn pass_down(&mut self, number: usize, frame: &Bytes, cost: u32, out: &mut Vec<Action>) {
+        // What one parent may send, and this node's own. More waits only for a child that has taken
+        // nothing from a former parent either; with each parent it would be more.
+        let own = self.config.send_queue.saturating_add(MIN_WINDOW as usize);
+        let most_queued = own.saturating_add(self.config.window as usize);
         for slot in 0..self.slots.len() {
             let Some(id) = self.slots[slot] else { continue };
             let Some(link) = self.links.get_mut(id) else {
                 continue;
             };
             if link.state.neighbour().is_none() {
+                continue;
+            }
+            if !link.outbox.has_room(most_queued) {
+                self.shut(id, CloseReason::Slow, out);
                 continue;
             }
             link.outbox.push(Queued {

@@ -276,6 +276,35 @@ fn a_receipt_that_never_comes_back_costs_no_more_than_its_message() {
 }
 
 #[test]
+fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
+    let (mut solo, mut parent) = Solo::member(Config {
+        window: MIN_WINDOW,
+        send_queue: MAX_PAYLOAD,
+        ..Config::default()
+    });
+    let request = crate::harness::request(crate::harness::join_of(5), 1);
+    let request = LinkFrame::Join(overlay_core::wire::JoinFrame::Request(request));
+    let child = crate::harness::opened(&solo.says(parent, &request))[0];
+    solo.greet(child, crate::harness::join_of(5));
+    let mut closed = 0;
+    for _ in 0..10 {
+        for _ in 0..2 {
+            let message = big(1);
+            let actions = solo.says(parent, &LinkFrame::Broadcast { payload: &message });
+            let close = Action::CloseLink(child, CloseReason::Slow);
+            closed += usize::from(actions.contains(&close));
+        }
+        solo.event(EventKind::LinkClosed(parent));
+        solo.wait(secs(1));
+        parent = crate::harness::opened(&solo.registered())[0];
+        solo.dial(parent);
+        solo.welcome(parent);
+        solo.says(child, &LinkFrame::Heartbeat);
+    }
+    assert_eq!(closed, 1);
+}
+
+#[test]
 fn the_death_of_a_slow_child_sets_free_what_it_held() {
     let mut world = World::with(|config| config.window = MIN_WINDOW);
     world.root(2);
