@@ -22,7 +22,7 @@ use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::census::Census;
 use crate::config::Config;
-use crate::id::{JoinId, LinkId};
+use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
 use crate::signal::Signal;
@@ -399,10 +399,15 @@ impl Node {
     }
 
     /// The child or candidate that takes a newcomer for whom there is no place here.
-    fn choose(&self, origin: crate::id::NodeId, among: Among) -> Option<LinkId> {
+    /// Never a link to the newcomer itself: it would not ask if that one were alive.
+    fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) => Some(&child.predicted),
-            LinkState::Candidate(candidate) if among == Among::All => Some(&candidate.predicted),
+            LinkState::Child(child) if child.node != origin => Some(&child.predicted),
+            LinkState::Candidate(candidate)
+                if candidate.join.origin != origin && among == Among::All =>
+            {
+                Some(&candidate.predicted)
+            }
             _ => None,
         };
         match self.config.policy {

@@ -447,6 +447,33 @@ fn a_candidate_that_comes_back_replaces_its_old_link() {
 }
 
 #[test]
+fn a_child_that_comes_back_is_not_sent_to_itself() {
+    let mut solo = Solo::root(config(2));
+    let lost = solo.child_with_places(1, 2);
+    let other = solo.child_with_places(2, 1);
+    let join = JoinId {
+        attempt: 2,
+        ..join_of(1)
+    };
+    let actions = solo.server_passes(JoinFrame::Request(request(join, 2)));
+    assert_eq!(delegated(&actions, lost), []);
+    assert_eq!(delegated(&actions, other), [join]);
+}
+
+#[test]
+fn a_new_attempt_does_not_wait_for_the_last_one() {
+    let mut solo = Solo::root(config(2));
+    solo.request(1);
+    let other = solo.child_with_places(2, 1);
+    let join = JoinId {
+        attempt: 2,
+        ..join_of(1)
+    };
+    let actions = solo.server_passes(JoinFrame::Request(request(join, 2)));
+    assert_eq!(delegated(&actions, other), [join]);
+}
+
+#[test]
 fn a_greeting_for_another_join_displaces_nobody() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
