@@ -76,7 +76,7 @@ pub struct Receipt(pub(crate) Held);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Direct { link: LinkId, cost: u32 },
-    Broadcast { number: u64 },
+    Broadcast { number: usize },
 }
 
 /// What an app wants to know. No answer is needed.
@@ -132,7 +132,8 @@ pub enum Notification {
     JoinRejected {
         /// Why.
         reason: RejectReason,
-        /// When the node tries again; `None` if another attempt can't succeed: it is detached now.
+        /// When the node tries again; `None` if another attempt can't succeed: then it leaves, and
+        /// [`Left`](Self::Left) tells when it has.
         retry_in: Option<Duration>,
     },
     /// The server has this node registered, as a joiner or as the root.
@@ -141,7 +142,8 @@ pub enum Notification {
     BootstrapLost {
         /// What the server said, if it said something.
         refusal: Option<Refusal>,
-        /// When the node tries again; `None` if another attempt can't succeed.
+        /// When the node tries again; `None` if another attempt can't succeed: then a joiner leaves,
+        /// and a root goes on without a server.
         retry_in: Option<Duration>,
     },
     /// An app message was not sent.
@@ -198,6 +200,10 @@ pub enum CloseReason {
     /// The embedder closed it.
     #[error("closed by this side")]
     Closed,
+    /// The neighbour has not taken what a former parent sent, and the new one sends more. Only then:
+    /// otherwise a slow child slows its parent.
+    #[error("the neighbour takes too little")]
+    Slow,
     /// The join it was for was rejected.
     #[error("the join was rejected")]
     Rejected(RejectReason),

@@ -19,10 +19,11 @@ pub(crate) fn after_failures(failures: u32, config: &Config, rng: &mut ChaCha8Rn
     wait / 2 + up_to(wait / 2, rng)
 }
 
-/// A duration between zero and `most`.
+/// A duration up to `most`, and at least the shortest that an `Instant` tells from none: what is to be
+/// done after a wait must not be due at once.
 pub(crate) fn up_to(most: Duration, rng: &mut ChaCha8Rng) -> Duration {
     let micros = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(rng.next_u64() % micros.saturating_add(1).max(1))
+    Duration::from_micros((rng.next_u64() % micros.max(1)).saturating_add(1))
 }
 
 #[cfg(test)]

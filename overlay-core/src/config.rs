@@ -61,7 +61,7 @@ pub struct Config {
     /// failure. Default 500 ms.
     pub retry_min: Duration,
 
-    /// The longest such wait. Default 30 s: a whole tree that waits for its server brings 33
+    /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree that waits for its server brings 33
     /// requests a second for each 1,000 nodes.
     pub retry_max: Duration,
 

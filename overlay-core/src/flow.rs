@@ -45,7 +45,7 @@ pub(crate) struct Queued {
     pub(crate) frame: Bytes,
     pub(crate) cost: u32,
     /// The broadcast it belongs to, if it is one.
-    pub(crate) broadcast: Option<u64>,
+    pub(crate) broadcast: Option<usize>,
 }
 
 impl Outbox {
@@ -67,13 +67,18 @@ impl Outbox {
         self.queue.pop_front()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether fewer than `limit` bytes wait.
+    /// Whether fewer than `limit` bytes wait, or none: a message that can be sent at once needs no room.
     pub(crate) fn has_room(&self, limit: usize) -> bool {
-        self.queued < limit
+        self.queued < limit || self.queue.is_empty()
     }
 
     /// Notes that somebody waits for room.
@@ -173,6 +178,18 @@ mod tests {
                 outbox.grant(bytes);
             }
         }
+    }
+
+    #[test]
+    fn a_queue_without_room_takes_one_message_at_a_time() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.has_room(0));
+        outbox.push(message(0));
+        assert!(!outbox.has_room(0));
+        outbox.refuse();
+        outbox.grant(message_cost(0));
+        outbox.pop();
+        assert!(outbox.has_room_again(0));
     }
 
     #[test]

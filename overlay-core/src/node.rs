@@ -288,7 +288,7 @@ impl Node {
         }
         self.role = Role::Root;
         self.path = Path::root(self.id);
-        self.epoch = Epoch(self.epoch.0 + 1);
+        self.epoch = Epoch(self.epoch.0.saturating_add(1));
         if let Some(token) = token {
             self.register(crate::wire::Registration::Root { token }, out);
         }
@@ -296,9 +296,10 @@ impl Node {
 
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
-        let before = self.now;
-        self.now = now.max(before);
-        self.forgive_own_stall(before);
+        self.now = now.max(self.now);
+        if let Some(due) = self.next_deadline() {
+            self.forgive_own_stall(self.now.since(due));
+        }
     }
 
     /// Does what is due.

@@ -10,6 +10,8 @@
 mod join;
 mod link;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 

@@ -8,21 +8,21 @@
 //!    it gets all that waits behind it, in order; when it fails, they are placed anew at once, and the
 //!    first of them gets its place.
 //! 4. A hanging candidate must not hold up others: after `patience` a parked request settles for a
-//!    connected child, and after `park_timeout` it is rejected.
+//!    connected child, the first that has a place, and after `park_timeout` it is rejected.
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::joining::rejection;
+use super::joining::{failure, rejection};
 use super::link::{Candidate, LinkState};
 use super::routing::{Hop, Towards};
-use super::{Node, Role, notify};
+use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::census::Census;
 use crate::config::Config;
-use crate::id::{JoinId, LinkId};
+use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
 use crate::signal::Signal;
@@ -111,6 +111,11 @@ impl Node {
             Some(LinkState::Candidate(candidate)) if candidate.open && candidate.join == join => {}
             _ => return Err(Violation::WrongJoin),
         }
+        if self.path.ids().is_empty() {
+            // The parent was lost meanwhile. Below an orphan there is no tree to be in.
+            self.shut(link, CloseReason::Rejected(RejectReason::Busy), out);
+            return Ok(());
+        }
         self.grant(link, window)?;
         let former = self.children().find(|child| child.node == node);
         if let Some(former) = former.map(|child| child.link) {
@@ -134,6 +139,7 @@ impl Node {
                 self.forward(link, waiting, out);
             }
         }
+        self.settle_impatient(out);
         Ok(())
     }
 
@@ -142,12 +148,13 @@ impl Node {
         &mut self,
         link: LinkId,
         candidate: &Candidate,
+        reason: CloseReason,
         out: &mut Vec<Action>,
     ) {
         self.stats.candidates_failed += 1;
         self.report.changed(self.now, &self.config);
         if let Some(route) = self.routes.remove(candidate.join) {
-            self.reject(route.back, candidate.join, RejectReason::Timeout, out);
+            self.reject(route.back, candidate.join, failure(reason), out);
         }
         for number in self.parked.behind(link) {
             self.place_again(number, out);
@@ -156,25 +163,23 @@ impl Node {
 
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        if let Some(number) = self.parked.queue.keys().next().copied() {
-            self.place_again(number, out);
+        // One who waited for a failed candidate may have taken it already.
+        let Some(slot) = self.free_slot() else { return };
+        if let Some((_, waiting)) = self.parked.queue.pop_first() {
+            self.accept(slot, waiting, out);
+            self.predict_candidates();
         }
     }
 
     pub(super) fn expire_parked(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
         while let Some((number, waiting)) =
             self.parked.queue.range(self.parked.patient_from..).next()
             && waiting.since + self.config.patience <= self.now
         {
             let number = *number;
             self.parked.patient_from = number + 1;
-            let origin = waiting.request.join.origin;
-            if let Some(child) = self.choose(origin, Among::Children)
-                && let Some(waiting) = self.parked.queue.remove(&number)
-            {
-                self.predict(child, &waiting.request);
-                self.forward(child, waiting, out);
-            }
+            self.settle(number, out);
         }
         while let Some(entry) = self.parked.queue.first_entry()
             && entry.get().since + self.config.park_timeout <= self.now
@@ -182,16 +187,41 @@ impl Node {
             let waiting = entry.remove();
             self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
         }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
+    }
+
+    /// A child is new, or has reported: whoever has lost patience may settle for it.
+    pub(super) fn settle_impatient(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
+        let impatient = self.parked.queue.range(..self.parked.patient_from);
+        let numbers: Vec<u64> = impatient.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.settle(number, out);
+        }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
     }
 
     /// The joiner has given up.
     pub(super) fn unpark(&mut self, number: u64) {
         self.parked.queue.remove(&number);
+        self.predict_candidates();
     }
 
-    /// The way back to these joiners is gone.
+    /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        self.parked.queue.retain(|_, waiting| waiting.from != hop);
+        let routes = &mut self.routes;
+        self.parked.queue.retain(|_, waiting| {
+            let stays = waiting.from != hop;
+            if !stays {
+                routes.remove(waiting.request.join);
+            }
+            stays
+        });
+        self.predict_candidates();
     }
 
     pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
@@ -209,7 +239,7 @@ impl Node {
         }
     }
 
-    /// Tells the joiner that this attempt has failed.
+    /// Ends a join that this node sees to, and tells the joiner that this attempt has failed.
     pub(super) fn reject(
         &mut self,
         to: Hop,
@@ -217,10 +247,36 @@ impl Node {
         reason: RejectReason,
         out: &mut Vec<Action>,
     ) {
-        self.stats.joins_rejected += 1;
         self.routes.remove(join);
+        self.refuse(to, join, reason, out);
+    }
+
+    /// Tells whoever asked that nothing comes of it. If a join of that name is under way here, it goes on:
+    /// it need not be the asker's.
+    pub(super) fn refuse(
+        &mut self,
+        to: Hop,
+        join: JoinId,
+        reason: RejectReason,
+        out: &mut Vec<Action>,
+    ) {
+        self.stats.joins_rejected += 1;
         let rejection = rejection(reason, self.config.retry_after);
         self.send_hop(to, JoinFrame::Reject { join, rejection }, out);
+    }
+
+    /// Sends a waiting request to a child that is connected, if one has a place.
+    fn settle(&mut self, number: u64, out: &mut Vec<Action>) {
+        let Some(waiting) = self.parked.queue.get(&number) else {
+            return;
+        };
+        let origin = waiting.request.join.origin;
+        if let Some(child) = self.choose(origin, Among::Children)
+            && let Some(waiting) = self.parked.queue.remove(&number)
+        {
+            self.predict(child, &waiting.request);
+            self.forward(child, waiting, out);
+        }
     }
 
     fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
@@ -231,7 +287,7 @@ impl Node {
 
     /// Finds a parent for a request. `number`: its place in the queue, if it had one.
     fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
-        if let Some(slot) = self.slots.iter().position(Option::is_none) {
+        if let Some(slot) = self.free_slot() {
             self.accept(slot, waiting, out);
             return;
         }
@@ -327,11 +383,31 @@ impl Node {
         };
     }
 
+    /// Requests have left the queue: a candidate expects only those that still wait for it.
+    fn predict_candidates(&mut self) {
+        for link in self.links.iter_mut() {
+            if let LinkState::Candidate(candidate) = &mut link.state {
+                candidate.predicted = candidate.census.clone();
+            }
+        }
+        for waiting in self.parked.queue.values() {
+            let link = waiting.behind.and_then(|link| self.links.get_mut(link));
+            if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
+                candidate.predicted.admit(&waiting.request.census);
+            }
+        }
+    }
+
     /// The child or candidate that takes a newcomer for whom there is no place here.
-    fn choose(&self, origin: crate::id::NodeId, among: Among) -> Option<LinkId> {
+    /// Never a link to the newcomer itself: it would not ask if that one were alive.
+    fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) => Some(&child.predicted),
-            LinkState::Candidate(candidate) if among == Among::All => Some(&candidate.predicted),
+            LinkState::Child(child) if child.node != origin => Some(&child.predicted),
+            LinkState::Candidate(candidate)
+                if candidate.join.origin != origin && among == Among::All =>
+            {
+                Some(&candidate.predicted)
+            }
             _ => None,
         };
         match self.config.policy {
@@ -351,6 +427,10 @@ impl Node {
                 self.slots[policy::balanced(seen)?]
             }
         }
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        self.slots.iter().position(Option::is_none)
     }
 
     /// How many places are held by children and candidates, not counting those who are leaving.
@@ -377,11 +457,6 @@ impl Node {
             LinkState::Candidate(candidate) => LinkState::Child(candidate.into_child()),
             other => other,
         };
-    }
-
-    /// Whether a request may come from this neighbour: only from above.
-    pub(super) fn is_above(&self, link: LinkId) -> bool {
-        matches!(self.role, Role::Member { parent } if parent == link)
     }
 }
 

@@ -41,7 +41,8 @@ enum Session {
         id: BootstrapId,
         keepalive: Duration,
         heard: Instant,
-        sent: Instant,
+        /// When it was last asked for a sign of life. What else it is sent calls for no answer.
+        pinged: Instant,
     },
 }
 
@@ -60,16 +61,16 @@ impl Bootstrap {
             Session::Ready {
                 keepalive,
                 heard,
-                sent,
+                pinged,
                 ..
-            } => Some((sent + keepalive).min(heard + keepalive * 2)),
+            } => Some((pinged + keepalive).min(heard + keepalive * 2)),
         }
     }
 
     /// Time that the node slept through does not count as the server's silence.
-    pub(super) fn forgive(&mut self, slept: Duration, now: Instant) {
+    pub(super) fn forgive(&mut self, late: Duration, now: Instant) {
         if let Session::Ready { heard, .. } = &mut self.session {
-            *heard = (*heard + slept).min(now);
+            *heard = (*heard + late).min(now);
         }
     }
 
@@ -191,9 +192,9 @@ impl Node {
                 id,
                 keepalive,
                 heard,
-                sent,
+                pinged,
             } if *heard + *keepalive * 2 > now => {
-                *sent = now;
+                *pinged = now;
                 let ping = wire::encode(&ClientFrame::Ping);
                 out.push(Action::SendBootstrap(*id, ping));
             }
@@ -208,10 +209,8 @@ impl Node {
 
     /// Sends a join's frame to the server, if there is a connection that takes it.
     pub(super) fn send_server(&mut self, frame: JoinFrame, out: &mut Vec<Action>) {
-        let now = self.now;
-        match &mut self.bootstrap.session {
-            Session::Ready { id, sent, .. } => {
-                *sent = now;
+        match &self.bootstrap.session {
+            Session::Ready { id, .. } => {
                 let bytes = wire::encode(&ClientFrame::Join(frame));
                 out.push(Action::SendBootstrap(*id, bytes));
             }
@@ -244,7 +243,7 @@ impl Node {
             // A server that asks for a ping a millisecond gets one a second.
             keepalive: Duration::from_millis(u64::from(keepalive_ms.max(1_000))),
             heard: self.now,
-            sent: self.now,
+            pinged: self.now,
         };
         notify(Notification::BootstrapReady, out);
         self.introduced(out);
@@ -280,7 +279,7 @@ impl Node {
             self.bootstrap.failures = self.bootstrap.failures.saturating_add(1);
             let failures = self.bootstrap.failures;
             let wait = backoff::after_failures(failures, &self.config, &mut self.rng);
-            wait.max(retry_after)
+            wait.max(retry_after.min(self.config.retry_max))
         });
         self.bootstrap.session = retry_in.map_or(Session::Closed, |wait| Session::Waiting {
             until: self.now + wait,

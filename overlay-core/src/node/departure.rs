@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use super::link::{LinkState, Parting};
+use super::routing::Hop;
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification};
 use crate::id::LinkId;
@@ -39,9 +40,10 @@ impl Node {
 
     /// The embedder closes the link to a neighbour.
     pub(super) fn close(&mut self, link: LinkId, out: &mut Vec<Action>) {
-        let was_parent = self.is_above(link);
+        let was_parent = matches!(self.role, Role::Member { parent } if parent == link);
         self.part(link, Farewell::Closing, CloseReason::Closed, out);
         if was_parent {
+            self.forget_parked_from(Hop::Link(link));
             self.rejoin();
         }
     }
@@ -55,11 +57,16 @@ impl Node {
     ) {
         match frame {
             LinkFrame::Credit { bytes } => {
+                let waiting = |node: &Self| node.links.get(id).map(|link| link.outbox.len());
+                let before = waiting(self);
+                self.credited(id, *bytes, out);
+                let taken = waiting(self) < before;
                 let deadline = self.now + self.config.leave_timeout;
-                if let Some(LinkState::Parting(parting)) = self.state_mut(id) {
+                if let Some(LinkState::Parting(parting)) = self.state_mut(id)
+                    && taken
+                {
                     parting.deadline = deadline;
                 }
-                self.credited(id, *bytes, out);
             }
             // Both part at once.
             LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft, out),

@@ -17,7 +17,7 @@ use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION,
+    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, WireError,
 };
 
 /// A node without a parent that wants one.
@@ -248,13 +248,9 @@ impl Node {
     }
 
     /// The link of an attempt is gone, or took too long.
-    pub(super) fn dial_failed(&mut self, join: JoinId, out: &mut Vec<Action>) {
+    pub(super) fn dial_failed(&mut self, join: JoinId, reason: CloseReason, out: &mut Vec<Action>) {
         self.send_server(JoinFrame::Cancel { join }, out);
-        let rejection = Rejection {
-            reason: RejectReason::Timeout,
-            retry_after_ms: 0,
-        };
-        self.attempt_failed(rejection, out);
+        self.attempt_failed(rejection(failure(reason), Duration::ZERO), out);
     }
 
     /// What this node's path is below a parent that stands at `parent`.
@@ -298,27 +294,24 @@ impl Node {
         let reason = rejection.reason;
         let retry_in = (reason != RejectReason::Unauthorized).then(|| {
             let wait = backoff::after_failures(joining.failures, &self.config, &mut self.rng);
-            wait.max(rejection.retry_after())
+            wait.max(rejection.retry_after().min(self.config.retry_max))
         });
-        match retry_in {
-            Some(wait) => {
-                joining.stage = Stage::Waiting {
-                    until: self.now + wait,
-                };
-            }
-            None => self.give_up(out),
+        if let Some(wait) = retry_in {
+            joining.stage = Stage::Waiting {
+                until: self.now + wait,
+            };
         }
         notify(Notification::JoinRejected { reason, retry_in }, out);
+        if retry_in.is_none() {
+            self.give_up(out);
+        }
     }
 
-    /// No further attempt can succeed.
+    /// No further attempt can succeed. An orphan must not keep its children to itself: they leave with
+    /// a goodbye and look for parents of their own.
     pub(super) fn give_up(&mut self, out: &mut Vec<Action>) {
         if matches!(self.role, Role::Joining(_)) {
-            if let Some((link, ..)) = self.current_dial() {
-                self.drop_link(link, CloseReason::Cancelled, out);
-            }
-            self.role = Role::Detached;
-            self.close_bootstrap(out);
+            self.leave(out);
         }
     }
 
@@ -347,6 +340,16 @@ impl Node {
         if let Role::Joining(joining) = &mut self.role {
             joining.stage = stage;
         }
+    }
+}
+
+/// Why a join has failed whose link was closed.
+pub(super) const fn failure(reason: CloseReason) -> RejectReason {
+    match reason {
+        CloseReason::Rejected(reason) => reason,
+        CloseReason::Malformed(WireError::Version(_)) => RejectReason::Version,
+        CloseReason::Left => RejectReason::Busy,
+        _ => RejectReason::Timeout,
     }
 }
 

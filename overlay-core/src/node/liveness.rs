@@ -35,18 +35,18 @@ impl Node {
         }
     }
 
-    /// A node with links has something to do at least once in a heartbeat interval. If it did nothing
-    /// for twice as long, it was its own clock that stood still: the time does not count as silence.
-    pub(super) fn forgive_own_stall(&mut self, before: Instant) {
-        let slept = self.now.since(before);
-        if slept < self.config.heartbeat_interval * 2 {
+    /// Something was due this long ago and is only done now: for so long this node did not listen, and
+    /// the time does not count as anybody's silence. What it waited for in time does count, so that a
+    /// node which is late every time still finds out who is dead.
+    pub(super) fn forgive_own_stall(&mut self, late: Duration) {
+        if late.is_zero() {
             return;
         }
         let now = self.now;
         for link in self.links.iter_mut() {
-            link.heard = (link.heard + slept).min(now);
+            link.heard = (link.heard + late).min(now);
         }
-        self.bootstrap.forgive(slept, now);
+        self.bootstrap.forgive(late, now);
     }
 
     fn link_due(&mut self, id: LinkId, out: &mut Vec<Action>) {

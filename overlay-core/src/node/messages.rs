@@ -4,24 +4,25 @@
 //! It counts against the window that it came through until the app has taken it and the last child's
 //! outbox has let it go.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use slab::Slab;
 
 use super::{Node, Role, notify};
-use crate::action::{Action, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation};
+use crate::action::{
+    Action, CloseReason, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation,
+};
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
 use crate::id::{LinkId, NodeId};
 use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
 
-/// The broadcasts that somebody here still holds, by number. Bounded by the window that they came
+/// The broadcasts that somebody here still holds, by number. Bounded by the windows that they came
 /// through, or, at the root, by the children's send queues.
 #[derive(Debug, Default)]
 pub(super) struct Broadcasts {
-    /// The number of the first in the queue.
-    first: u64,
-    pending: VecDeque<Pending>,
+    /// A number is given again only when nobody holds the one who had it.
+    pending: Slab<Pending>,
 }
 
 #[derive(Debug)]
@@ -35,38 +36,29 @@ struct Pending {
 
 impl Broadcasts {
     /// A new broadcast, held by one.
-    fn begin(&mut self, source: Option<LinkId>, cost: u32) -> u64 {
-        self.pending.push_back(Pending {
+    fn begin(&mut self, source: Option<LinkId>, cost: u32) -> usize {
+        self.pending.insert(Pending {
             source,
             cost,
             holders: 1,
-        });
-        self.first + self.pending.len() as u64 - 1
+        })
     }
 
-    fn hold(&mut self, number: u64) {
-        if let Some(pending) = self.get_mut(number) {
+    fn hold(&mut self, number: usize) {
+        if let Some(pending) = self.pending.get_mut(number) {
             pending.holders += 1;
         }
     }
 
     /// One holder less. After the last one, tells whose window gets room, and how much.
-    fn release(&mut self, number: u64) -> Option<(LinkId, u32)> {
-        let pending = self.get_mut(number)?;
-        pending.holders = pending.holders.checked_sub(1)?;
-        let freed = (pending.holders == 0)
-            .then_some(pending.source.map(|source| (source, pending.cost)))
-            .flatten();
-        while self.pending.front().is_some_and(|done| done.holders == 0) {
-            self.pending.pop_front();
-            self.first += 1;
+    fn release(&mut self, number: usize) -> Option<(LinkId, u32)> {
+        let pending = self.pending.get_mut(number)?;
+        pending.holders -= 1;
+        if pending.holders > 0 {
+            return None;
         }
-        freed
-    }
-
-    fn get_mut(&mut self, number: u64) -> Option<&mut Pending> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.pending.get_mut(index)
+        let pending = self.pending.try_remove(number)?;
+        Some((pending.source?, pending.cost))
     }
 }
 
@@ -225,20 +217,28 @@ impl Node {
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
-        if link.outbox.has_room_again(self.config.send_queue) {
+        if link.outbox.has_room_again(self.config.send_queue) && link.state.neighbour().is_some() {
             notify(Notification::Writable(id), out);
         }
         self.say_goodbye(id, out);
     }
 
     /// Queues a broadcast for every child.
-    fn pass_down(&mut self, number: u64, frame: &Bytes, cost: u32, out: &mut Vec<Action>) {
+    fn pass_down(&mut self, number: usize, frame: &Bytes, cost: u32, out: &mut Vec<Action>) {
+        // What one parent may send, and this node's own. More waits only for a child that has taken
+        // nothing from a former parent either; with each parent it would be more.
+        let own = self.config.send_queue.saturating_add(MIN_WINDOW as usize);
+        let most_queued = own.saturating_add(self.config.window as usize);
         for slot in 0..self.slots.len() {
             let Some(id) = self.slots[slot] else { continue };
             let Some(link) = self.links.get_mut(id) else {
                 continue;
             };
             if link.state.neighbour().is_none() {
+                continue;
+            }
+            if !link.outbox.has_room(most_queued) {
+                self.shut(id, CloseReason::Slow, out);
                 continue;
             }
             link.outbox.push(Queued {
@@ -263,7 +263,7 @@ impl Node {
         Ok(cost)
     }
 
-    fn release(&mut self, number: u64, out: &mut Vec<Action>) {
+    fn release(&mut self, number: usize, out: &mut Vec<Action>) {
         if let Some((source, cost)) = self.broadcasts.release(number) {
             self.free(source, cost, out);
         }

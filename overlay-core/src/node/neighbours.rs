@@ -125,7 +125,7 @@ impl Node {
         }
         self.release_unsent(link.outbox, out);
         match link.state {
-            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, out),
+            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, reason, out),
             LinkState::Parent(node) => {
                 notify(
                     Notification::ParentClosed {
@@ -138,7 +138,7 @@ impl Node {
                 self.forget_parked_from(Hop::Link(id));
                 self.rejoin();
             }
-            LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, out),
+            LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, reason, out),
             LinkState::Child(child) => {
                 let node = child.node;
                 notify(
@@ -199,7 +199,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         match frame {
-            LinkFrame::Join(JoinFrame::Request(request)) if self.is_above(id) => {
+            LinkFrame::Join(JoinFrame::Request(request)) => {
                 self.report.expect(&request.census);
                 self.report.changed(self.now, &self.config);
                 self.admit(Hop::Link(id), request, out);
@@ -224,7 +224,7 @@ impl Node {
     ) -> Result<(), Violation> {
         match frame {
             LinkFrame::Status { seen, census } => {
-                self.child_reported(id, seen, census);
+                self.child_reported(id, seen, census, out);
                 Ok(())
             }
             frame => self.neighbour_frame(id, node, frame, bytes, out),
@@ -243,8 +243,8 @@ impl Node {
         match frame {
             LinkFrame::Heartbeat => Ok(()),
             LinkFrame::Join(JoinFrame::Request(request)) => {
-                // A request from below, or from a parent that is not one any more.
-                self.reject(Hop::Link(id), request.join, RejectReason::Busy, out);
+                // Requests come from above only.
+                self.refuse(Hop::Link(id), request.join, RejectReason::Busy, out);
                 Ok(())
             }
             LinkFrame::Join(frame) => {

@@ -79,7 +79,13 @@ impl Node {
     }
 
     /// A child tells what its subtree looks like.
-    pub(super) fn child_reported(&mut self, id: LinkId, seen: u32, census: Census) {
+    pub(super) fn child_reported(
+        &mut self,
+        id: LinkId,
+        seen: u32,
+        census: Census,
+        out: &mut Vec<Action>,
+    ) {
         if let Some(LinkState::Child(child)) = self.state_mut(id) {
             // With requests under way the prediction knows more than the report.
             if seen == child.requests {
@@ -88,5 +94,6 @@ impl Node {
             child.reported = census;
             self.report.changed(self.now, &self.config);
         }
+        self.settle_impatient(out);
     }
 }

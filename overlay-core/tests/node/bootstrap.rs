@@ -1,0 +1,292 @@
+//! The connection to the server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame, Token, VERSION};
+use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Standing};
+
+use crate::harness::{Ix, Solo, World, candidate, id, opened, secs, told};
+
+/// What the app is told of a lost server.
+fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
+    told(actions).into_iter().find_map(|note| match note {
+        Notification::BootstrapLost { refusal, retry_in } => Some((*refusal, *retry_in)),
+        _ => None,
+    })
+}
+
+fn connects(actions: &[Action]) -> Vec<u32> {
+    let number = |action: &Action| match action {
+        Action::ConnectBootstrap(id) => Some(id.number()),
+        _ => None,
+    };
+    actions.iter().filter_map(number).collect()
+}
+
+fn client_frames(actions: &[Action]) -> Vec<ClientFrame> {
+    let frame = |action: &Action| match action {
+        Action::SendBootstrap(_, bytes) => Some(wire::decode(bytes).unwrap()),
+        _ => None,
+    };
+    actions.iter().filter_map(frame).collect()
+}
+
+fn refused(refusal: Refusal, retry_after_ms: u32) -> ServerFrame {
+    ServerFrame::Refused {
+        version: VERSION,
+        refusal,
+        retry_after_ms,
+    }
+}
+
+fn starting() -> Solo {
+    let mut solo = Solo::new(Config::default());
+    solo.event(EventKind::Join);
+    solo
+}
+
+#[test]
+fn a_node_says_who_it_is_and_what_it_wants() {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token.clone())));
+    let actions = solo.event(EventKind::BootstrapOpened(solo.server()));
+    let [
+        ClientFrame::Hello {
+            version,
+            overlay,
+            id,
+            registration,
+            ..
+        },
+    ] = &client_frames(&actions)[..]
+    else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((*version, &**overlay), (VERSION, "default"));
+    assert_eq!(*id, solo.node.id());
+    assert_eq!(*registration, Registration::Root { token });
+}
+
+#[test]
+fn a_server_that_can_not_be_reached_is_tried_again_under_the_next_number() {
+    let mut solo = starting();
+    let mut waits = Vec::new();
+    for number in 1..=12 {
+        assert_eq!(solo.server().number(), number);
+        let actions = solo.event(EventKind::BootstrapClosed(solo.server()));
+        let (refusal, wait) = lost(&actions).unwrap();
+        assert_eq!(refusal, None);
+        waits.push(wait.unwrap());
+        assert_eq!(connects(&solo.wait(wait.unwrap())), [number + 1]);
+    }
+    let config = Config::default();
+    assert!(waits.iter().all(|wait| *wait >= config.retry_min / 2));
+    assert!(waits.iter().all(|wait| *wait <= config.retry_max));
+    assert!(waits[8] > waits[0] * 16, "{waits:?}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    for accepts in [false, true] {
+        let mut solo = starting();
+        let first = solo.server();
+        if accepts {
+            solo.event(EventKind::BootstrapOpened(first));
+        }
+        let actions = solo.wait(solo.node.config().bootstrap_timeout);
+        assert!(actions.contains(&Action::CloseBootstrap(first)));
+        assert!(lost(&actions).unwrap().1.is_some());
+    }
+}
+
+#[test]
+fn what_an_operator_got_wrong_is_not_tried_again() {
+    for refusal in [
+        Refusal::WrongToken,
+        Refusal::UnknownOverlay,
+        Refusal::Version,
+    ] {
+        let mut solo = starting();
+        solo.event(EventKind::BootstrapOpened(solo.server()));
+        let actions = solo.server_says(&refused(refusal, 0));
+        assert_eq!(lost(&actions), Some((Some(refusal), None)));
+        assert_eq!(solo.node.standing(), Standing::Detached);
+        assert_eq!(solo.wait(secs(600)), []);
+    }
+}
+
+#[test]
+fn what_may_mend_itself_is_tried_again_after_the_time_that_the_server_asks_for() {
+    for refusal in [
+        Refusal::RootExists,
+        Refusal::IdInUse,
+        Refusal::Superseded,
+        Refusal::TooManyConnections,
+        Refusal::RateLimited,
+        Refusal::Silent,
+        Refusal::Malformed,
+        Refusal::ShuttingDown,
+    ] {
+        let mut solo = starting();
+        solo.event(EventKind::BootstrapOpened(solo.server()));
+        let actions = solo.server_says(&refused(refusal, 9_000));
+        assert_eq!(lost(&actions), Some((Some(refusal), Some(secs(9)))));
+        assert_eq!(connects(&solo.wait(secs(9))), [2]);
+    }
+}
+
+#[test]
+fn garbage_from_the_server_ends_the_connection() {
+    let mut solo = starting();
+    let first = solo.server();
+    solo.event(EventKind::BootstrapOpened(first));
+    let garbage = Bytes::from_static(&[9, 9, 9]);
+    let actions = solo.event(EventKind::BootstrapMessage(first, garbage));
+    assert_eq!(actions[0], Action::CloseBootstrap(first));
+    assert_eq!(lost(&actions).unwrap().0, Some(Refusal::Malformed));
+    assert_eq!(solo.node.stats().server_garbage, 1);
+    assert_eq!(connects(&solo.wait(secs(1))), [2]);
+}
+
+#[test]
+fn a_server_of_another_version_is_named_as_that() {
+    let mut solo = starting();
+    let first = solo.server();
+    solo.event(EventKind::BootstrapOpened(first));
+    let welcome = Bytes::from_static(&[0, 2, 100]);
+    let actions = solo.event(EventKind::BootstrapMessage(first, welcome));
+    assert_eq!(lost(&actions), Some((Some(Refusal::Version), None)));
+}
+
+#[test]
+fn an_idle_root_pings() {
+    let mut solo = Solo::root(Config::default());
+    for _ in 0..3 {
+        let actions = solo.wait(secs(10));
+        assert_eq!(client_frames(&actions), [ClientFrame::Ping]);
+    }
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let mut solo = Solo::root(Config::default());
+    let first = solo.server();
+    solo.mute = true;
+    let actions = solo.wait(secs(20));
+    assert!(actions.contains(&Action::CloseBootstrap(first)));
+    assert_eq!(lost(&actions).unwrap().0, None);
+    assert_eq!(solo.node.standing(), Standing::Root);
+}
+
+#[test]
+fn a_root_that_has_much_to_say_pings_too() {
+    let mut solo = Solo::root(Config::default());
+    let first = solo.server();
+    let link = opened(&solo.request(1))[0];
+    for _ in 0..5 {
+        solo.wait(secs(5));
+        solo.event(EventKind::LinkSignal(link, candidate("found late")));
+    }
+    assert_eq!(solo.server(), first, "the connection was given up");
+}
+
+#[test]
+fn a_server_that_asks_for_a_ping_each_millisecond_gets_one_a_second() {
+    let mut solo = starting();
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    solo.server_says(&ServerFrame::Welcome {
+        version: VERSION,
+        keepalive_ms: 0,
+    });
+    let pings = client_frames(&solo.wait(secs(1)));
+    assert_eq!(pings, [ClientFrame::Ping]);
+}
+
+#[test]
+fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
+    let mut world = World::new();
+    let root = world.root(2);
+    world.join(6);
+    world.stop_server();
+    world.run(secs(60));
+    assert_eq!(world.depths(), [1, 2, 4]);
+    world.server.up = true;
+    let ready = |w: &World| w.count(root, |n| *n == Notification::BootstrapReady) == 2;
+    world.run_until(secs(60), ready);
+    world.join(1);
+    assert_eq!(world.depths(), [1, 2, 4, 1]);
+    world.assert_sound();
+}
+
+#[test]
+fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
+    let mut solo = Solo::root(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let link = opened(&solo.request(1))[0];
+    solo.request(2);
+    solo.event(EventKind::BootstrapClosed(solo.server()));
+    solo.wait(secs(1));
+    solo.registered();
+    solo.request(2);
+    let actions = solo.event(EventKind::LinkClosed(link));
+    assert_eq!(opened(&actions).len(), 1);
+}
+
+#[test]
+fn a_joiner_outwaits_a_server_that_is_down() {
+    let mut world = World::new();
+    world.root(2);
+    world.stop_server();
+    let joiner = world.start();
+    world.run(secs(300));
+    let lost = |note: &Notification| matches!(note, Notification::BootstrapLost { .. });
+    assert!(world.count(joiner, lost) > 8);
+    world.server.up = true;
+    world.settle();
+    assert_eq!(world.depths(), [1, 1]);
+}
+
+#[test]
+fn joiners_wait_for_a_root_to_come() {
+    let mut world = World::new();
+    let joiners: Vec<Ix> = (0..5).map(|_| world.start()).collect();
+    world.run(secs(60));
+    let no_root = |note: &Notification| {
+        let reason = overlay_core::wire::RejectReason::NoRoot;
+        matches!(note, Notification::JoinRejected { reason: r, .. } if *r == reason)
+    };
+    assert!(joiners.iter().all(|ix| world.count(*ix, no_root) > 1));
+    world.root(3);
+    world.settle();
+    assert_eq!(world.depths().iter().sum::<usize>(), 6);
+}
+
+#[test]
+fn news_of_an_earlier_connection_changes_nothing() {
+    let mut solo = starting();
+    let first: BootstrapId = solo.server();
+    solo.event(EventKind::BootstrapClosed(first));
+    solo.wait(secs(1));
+    assert_ne!(solo.server(), first);
+    let welcome = wire::encode(&ServerFrame::Welcome {
+        version: VERSION,
+        keepalive_ms: 1,
+    });
+    assert_eq!(solo.event(EventKind::BootstrapOpened(first)), []);
+    assert_eq!(solo.event(EventKind::BootstrapMessage(first, welcome)), []);
+    assert_eq!(solo.event(EventKind::BootstrapClosed(first)), []);
+    assert_eq!(solo.node.stats().late_events, 3);
+}
+
+#[test]
+fn a_root_without_a_token_asks_no_server() {
+    let mut solo = Solo::new(Config::default());
+    assert_eq!(solo.event(EventKind::BecomeRoot(None)), []);
+    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.path().ids(), [id(1000)]);
+    assert_eq!(solo.node.next_deadline(), None);
+}

@@ -1,0 +1,310 @@
+//! Leaving, and closing a link.
+
+use bytes::Bytes;
+use overlay_core::flow::{MIN_WINDOW, message_cost};
+use overlay_core::wire::{
+    Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame,
+    VERSION,
+};
+use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Standing};
+
+use crate::harness::{Solo, World, join_of, opened, request, secs, sent, sent_up, told};
+
+fn goodbye() -> LinkFrame<'static> {
+    LinkFrame::Goodbye(Farewell::Leaving)
+}
+
+#[test]
+fn a_node_that_leaves_is_missed_by_nobody() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(6);
+    let leaver = world.parent(6).unwrap();
+    world.event(leaver, EventKind::Leave);
+    world.run(secs(1));
+    let left = |note: &Notification| *note == Notification::Left;
+    assert_eq!(world.count(leaver, left), 1);
+    world.settle();
+    world.run(secs(5));
+    assert_eq!(world.depths().iter().sum::<usize>(), 6);
+    assert_eq!(world.node(0).census().size(), 6);
+    world.assert_sound();
+}
+
+#[test]
+fn both_sides_of_a_goodbye_know_why() {
+    let mut world = World::new();
+    world.root(1);
+    world.join(2);
+    world.event(1, EventKind::Leave);
+    world.run(secs(1));
+    let peer_left = |note: &Notification| match note {
+        Notification::ParentClosed { reason, .. } | Notification::ChildClosed { reason, .. } => {
+            *reason == CloseReason::PeerLeft
+        }
+        _ => false,
+    };
+    assert_eq!(world.count(0, peer_left), 1);
+    assert_eq!(world.count(2, peer_left), 1);
+}
+
+#[test]
+fn a_node_that_has_left_can_join_again_or_be_root() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(2);
+    world.event(2, EventKind::Leave);
+    world.run(secs(1));
+    assert_eq!(world.node(2).standing(), Standing::Detached);
+    world.event(2, EventKind::Join);
+    world.settle();
+    assert_eq!(world.parent(2), Some(0));
+    world.event(2, EventKind::Leave);
+    world.run(secs(1));
+    world.event(2, EventKind::BecomeRoot(None));
+    assert_eq!(world.node(2).standing(), Standing::Root);
+}
+
+#[test]
+fn a_root_that_leaves_lets_everybody_go() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(6);
+    world.event(0, EventKind::Leave);
+    world.run(secs(10));
+    assert_eq!(world.node(0).standing(), Standing::Detached);
+    world.root(2);
+    world.settle();
+    world.run(secs(10));
+    assert_eq!(world.depths().iter().sum::<usize>(), 7);
+    world.assert_sound();
+}
+
+#[test]
+fn what_is_queued_is_delivered_before_the_goodbye() {
+    let mut world = World::with(|config| config.window = MIN_WINDOW);
+    world.root(2);
+    world.join(1);
+    world.people[1].busy = true;
+    let to = world.link(0, 1);
+    let mut sent = 0;
+    while world.node(0).can_send(to) {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        world.event(0, EventKind::Send { to, payload });
+        sent += 1;
+    }
+    world.event(0, EventKind::Leave);
+    world.run(secs(1));
+    assert_eq!(world.node(0).standing(), Standing::Leaving);
+    world.resume(1);
+    world.run(secs(2));
+    assert_eq!(world.heard(1).len(), sent);
+    assert_eq!(world.node(0).standing(), Standing::Detached);
+}
+
+#[test]
+fn a_neighbour_that_takes_nothing_holds_nobody_back() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    while solo.node.can_send(child) {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let _ = solo.event(EventKind::Send { to: child, payload });
+    }
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent(&actions, child), []);
+    let actions = solo.wait(solo.node.config().leave_timeout);
+    assert!(actions.contains(&Action::CloseLink(child, CloseReason::Left)));
+    assert!(told(&actions).contains(&&Notification::Left));
+}
+
+#[test]
+fn an_orphan_that_gives_up_lets_its_children_go() {
+    for by_server in [true, false] {
+        let (mut solo, parent) = Solo::member(Config::default());
+        let join = join_of(5);
+        let frame = LinkFrame::Join(JoinFrame::Request(request(join, 1)));
+        let child = opened(&solo.says(parent, &frame))[0];
+        solo.greet(child, join);
+        solo.event(EventKind::LinkClosed(parent));
+        solo.wait(secs(1));
+        let refused = if by_server {
+            solo.event(EventKind::BootstrapOpened(solo.server()));
+            solo.server_says(&ServerFrame::Refused {
+                version: VERSION,
+                refusal: Refusal::UnknownOverlay,
+                retry_after_ms: 0,
+            })
+        } else {
+            let link = opened(&solo.registered())[0];
+            let join = solo.dial(link);
+            let rejection = Rejection {
+                reason: RejectReason::Unauthorized,
+                retry_after_ms: 0,
+            };
+            solo.server_passes(JoinFrame::Reject { join, rejection })
+        };
+        assert_eq!(sent(&refused, child), [goodbye()]);
+        let actions = solo.event(EventKind::LinkClosed(child));
+        assert_eq!(told(&actions), [&Notification::Left]);
+        assert_eq!(solo.node.standing(), Standing::Detached);
+    }
+}
+
+#[test]
+fn empty_credit_does_not_put_the_end_off() {
+    // One link with a backlog, and one whose goodbye is said.
+    for backlog in [true, false] {
+        let mut solo = Solo::root(Config::default());
+        let child = solo.child(1);
+        while backlog && solo.node.can_send(child) {
+            let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+            let _ = solo.event(EventKind::Send { to: child, payload });
+        }
+        solo.event(EventKind::Leave);
+        for _ in 0..3 {
+            solo.wait(secs(2));
+            solo.says(child, &LinkFrame::Credit { bytes: 0 });
+        }
+        assert_eq!(solo.node.standing(), Standing::Detached);
+    }
+}
+
+#[test]
+fn a_neighbour_that_takes_its_time_gets_everything() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    while solo.node.can_send(child) {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let _ = solo.event(EventKind::Send { to: child, payload });
+    }
+    solo.event(EventKind::Leave);
+    let mut actions = Vec::new();
+    while sent(&actions, child) != [goodbye()] {
+        actions = solo.wait(secs(4));
+        let bytes = message_cost(MAX_PAYLOAD);
+        actions.extend(solo.says(child, &LinkFrame::Credit { bytes }));
+        actions.retain(|action| !matches!(action, Action::Transmit(_, b) if b.len() > MAX_PAYLOAD));
+        assert_eq!(solo.node.standing(), Standing::Leaving);
+    }
+}
+
+#[test]
+fn a_neighbour_that_does_not_close_is_closed() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent(&actions, parent), [goodbye()]);
+    let actions = solo.wait(solo.node.config().leave_timeout);
+    assert!(actions.contains(&Action::CloseLink(parent, CloseReason::Left)));
+    assert_eq!(solo.node.next_deadline(), None);
+}
+
+#[test]
+fn who_closes_the_link_to_its_parent_looks_for_another() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(6);
+    let up = world.link(6, world.parent(6).unwrap());
+    world.event(6, EventKind::Close(up));
+    assert_eq!(world.node(6).standing(), Standing::Joining);
+    world.settle();
+    world.run(secs(1));
+    assert_eq!(world.depths(), [1, 2, 4]);
+    world.assert_sound();
+}
+
+#[test]
+fn who_closes_the_link_to_its_parent_forgets_the_joins_that_came_through_it() {
+    let (mut solo, parent) = Solo::member(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
+    let candidate = opened(&solo.says(parent, &frame(5)))[0];
+    solo.says(parent, &frame(6));
+    solo.event(EventKind::Close(parent));
+    let actions = solo.event(EventKind::LinkClosed(candidate));
+    assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+}
+
+#[test]
+fn a_link_that_is_parting_is_not_writable() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    let mut unsent = Vec::new();
+    while unsent.is_empty() {
+        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let actions = solo.event(EventKind::Send { to: child, payload });
+        unsent.extend(
+            actions
+                .into_iter()
+                .filter(|a| matches!(a, Action::Notify(_))),
+        );
+    }
+    solo.event(EventKind::Close(child));
+    let bytes = MIN_WINDOW * 20;
+    assert_eq!(
+        told(&solo.says(child, &LinkFrame::Credit { bytes })),
+        [&Notification::Left; 0]
+    );
+}
+
+#[test]
+fn a_child_whose_link_is_closed_looks_for_another_parent() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(2);
+    let down = world.link(0, 1);
+    world.event(0, EventKind::Close(down));
+    world.run(secs(1));
+    let closed = |reason| move |n: &Notification| matches!(n, Notification::ParentClosed { reason: r, .. } if *r == reason);
+    assert_eq!(world.count(1, closed(CloseReason::PeerClosed)), 1);
+    world.settle();
+    assert_eq!(world.depths(), [1, 2]);
+}
+
+#[test]
+fn a_place_is_free_only_when_its_link_is_closed() {
+    let mut solo = Solo::root(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let child = solo.child(1);
+    let actions = solo.event(EventKind::Close(child));
+    let farewell = LinkFrame::Goodbye(Farewell::Closing);
+    assert_eq!(sent(&actions, child), [farewell]);
+    assert_eq!(solo.node.places_taken(), 1);
+    // Nobody to wait for, and no place now: but soon.
+    let [JoinFrame::Reject { rejection, .. }] = sent_up(&solo.request(2))[..] else {
+        panic!("no rejection")
+    };
+    assert_eq!(rejection.reason, RejectReason::Busy);
+    solo.event(EventKind::LinkClosed(child));
+    assert_eq!(solo.node.places_taken(), 0);
+}
+
+#[test]
+fn joins_under_way_are_told_when_a_node_leaves() {
+    let mut solo = Solo::root(Config {
+        max_degree: 2,
+        ..Config::default()
+    });
+    solo.child(1);
+    solo.request(2);
+    solo.request(3);
+    solo.request(4);
+    let rejected = sent_up(&solo.event(EventKind::Leave));
+    assert_eq!(rejected.len(), 3, "{rejected:?}");
+}
+
+#[test]
+fn a_message_after_the_goodbye_is_not_expected() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    solo.event(EventKind::Leave);
+    let payload = b"late";
+    assert_eq!(solo.says(parent, &LinkFrame::Broadcast { payload }), []);
+    assert_eq!(solo.says(parent, &LinkFrame::Heartbeat), []);
+    let bytes = message_cost(1);
+    assert_eq!(solo.says(parent, &LinkFrame::Credit { bytes }), []);
+    let actions = solo.says(parent, &goodbye());
+    assert!(told(&actions).contains(&&Notification::Left));
+}

@@ -1,0 +1,86 @@
+//! What the tests stand on: a small virtual world for stories about trees ([`World`]), one node
+//! driven by hand for stories about bad company ([`Solo`]), and the rules that every node keeps after
+//! every event, whatever the story ([`Rules`]).
+
+mod rules;
+mod server;
+mod solo;
+mod webrtc;
+mod world;
+
+use std::time::Duration;
+
+use overlay_core::wire::{ClientFrame, JoinFrame, LinkFrame};
+use overlay_core::{Action, JoinId, LinkId, NodeId, Notification, wire};
+
+pub(crate) use rules::Rules;
+pub(crate) use solo::{OWN_JOIN, Solo, below_root, candidate, hello, request, sdp, welcome};
+pub(crate) use world::{Ix, World};
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The id of the `number`th node.
+pub(crate) const fn id(number: u128) -> NodeId {
+    NodeId::from_u128(number << 96 | number)
+}
+
+/// The first attempt of the `number`th node.
+pub(crate) const fn join_of(number: u128) -> JoinId {
+    JoinId {
+        origin: id(number),
+        attempt: 1,
+    }
+}
+
+/// The frames transmitted on `link`.
+pub(crate) fn sent(actions: &[Action], link: LinkId) -> Vec<LinkFrame<'_>> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Transmit(on, bytes) if *on == link => Some(wire::decode(bytes).unwrap()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The join frames sent to the server.
+pub(crate) fn sent_up(actions: &[Action]) -> Vec<JoinFrame> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::SendBootstrap(_, bytes) => match wire::decode(bytes).unwrap() {
+                ClientFrame::Join(frame) => Some(frame),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+/// What the app is told.
+pub(crate) fn told(actions: &[Action]) -> Vec<&Notification> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Notify(notification) => Some(notification),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The links that are opened.
+pub(crate) fn opened(actions: &[Action]) -> Vec<LinkId> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::OpenLink(link, _) => Some(*link),
+            _ => None,
+        })
+        .collect()
+}

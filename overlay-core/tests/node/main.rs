@@ -1,0 +1,18 @@
+//! The node's rules, each as a claim: seen from outside, by driving `handle_input`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+mod admission;
+mod bootstrap;
+mod contract;
+mod departure;
+mod harness;
+mod hostile;
+mod joining;
+mod liveness;
+mod messages;
+mod routing;
