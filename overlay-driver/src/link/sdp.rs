@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use overlay_core::{Candidate, MAX_SDP};
 
-/// Most candidates that a peer may name. Each is probed from every local address 50 times a second; a browser
-/// with two networks and a TURN server has about ten.
-pub(super) const MAX_CANDIDATES: usize = 24;
+/// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever is there; a
+/// browser with two networks and a TURN server has about ten.
+pub(super) const MAX_CANDIDATES: usize = 16;
 
 /// Whether a candidate can be probed: UDP, and an address rather than a name. Browsers hide local addresses
 /// behind `.local` names; such a peer is found all the same, because it probes us.
