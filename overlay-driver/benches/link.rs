@@ -20,9 +20,7 @@ fn main() {
     }
     if runs("smol") {
         println!("smol");
-        smol::block_on(async {
-            figures(Dialer::new(&Smol, LinkConfig::loopback()).unwrap()).await
-        });
+        smol::block_on(async { figures(Dialer::new(&Smol, LinkConfig::loopback()).unwrap()).await });
     }
 }
 
@@ -31,6 +29,7 @@ async fn figures(dialer: Dialer) {
     throughput(&dialer, 16 * 1024).await;
     throughput(&dialer, 1024).await;
     many_at_once(&dialer, 100).await;
+    many_at_once(&dialer, 500).await;
 }
 
 async fn open_one_by_one(dialer: &Dialer) {
@@ -82,11 +81,20 @@ async fn many_at_once(dialer: &Dialer, count: usize) {
     let before = resident();
     let cpu = cpu_time();
     let start = Instant::now();
-    let pairs: Vec<(Side, Side)> =
-        futures_util::future::join_all((0..count).map(|_| pair(dialer))).await;
-    let time = start.elapsed();
+    let one = async || {
+        let sides = pair(dialer).await;
+        (start.elapsed(), sides)
+    };
+    let pairs: Vec<(Duration, (Side, Side))> =
+        futures_util::future::join_all((0..count).map(|_| one())).await;
     let cpu = (cpu_time() - cpu) / u32::try_from(count).unwrap();
-    println!("  {count} pairs at once: {time:?}; CPU per pair {cpu:?}");
+    let mut times: Vec<Duration> = pairs.iter().map(|(time, _)| *time).collect();
+    times.sort_unstable();
+    println!(
+        "  {count} pairs at once: half after {:?}, all after {:?}; CPU per pair {cpu:?}",
+        times[count / 2],
+        times[count - 1],
+    );
     pause(Duration::from_secs(1)).await;
     let idle = cpu_time();
     pause(Duration::from_secs(5)).await;

@@ -11,6 +11,8 @@ mod address;
 mod config;
 mod confine;
 mod dialer;
+mod handshake;
+mod paced;
 mod peer;
 mod sdp;
 mod session;

@@ -13,21 +13,21 @@ use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::configuration::{RTCAnswerOptions, RTCOfferOptions};
 use tracing::debug;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
-use webrtc::error::{Error, Result};
+use webrtc::error::Result;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceCandidateInit,
     RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
     RTCSessionDescription, SettingEngine, SettingEngineBuilder,
 };
 
-use super::LinkError;
 use super::address;
 use super::config::LinkConfig;
-use super::confine::{Confined, Leash};
+use super::confine::{Confined, Leash, Nudge};
 use super::dialer::Shared;
+use super::LinkError;
 
 /// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Local candidates that may wait to be read. There is one for each address and server.
 const FOUND: usize = 64;
@@ -35,7 +35,7 @@ const FOUND: usize = 64;
 /// What is heard from the peer at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    Connected,
+    Heard,
     Silent,
 }
 
@@ -47,6 +47,7 @@ pub(super) struct Peer {
     found: Receiver<Option<Candidate>>,
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
+    nudge: Nudge,
     _leash: Leash,
 }
 
@@ -55,12 +56,14 @@ impl Peer {
         let (found_sender, found) = async_channel::bounded(FOUND);
         let (reach_sender, reach) = async_channel::bounded(1);
         let (fault_sender, faults) = async_channel::bounded(1);
+        let nudge = Nudge::default();
         let (runtime, leash) = Confined::new(
             shared.runtime.clone(),
             shared.config.receive_buffer,
+            nudge.clone(),
             fault_sender.clone(),
         );
-        let connection = PeerConnectionBuilder::new()
+        let builder = PeerConnectionBuilder::new()
             .with_configuration(shared.rtc.clone())
             .with_setting_engine(settings(shared))
             .with_runtime(Arc::new(runtime))
@@ -68,11 +71,12 @@ impl Peer {
                 found: found_sender,
                 reach: reach_sender,
                 faults: fault_sender,
+                nudge: nudge.clone(),
             }))
             .with_udp_addrs(address::local(&shared.config.bind))
-            .with_data_channel_send_buffer_limit(SEND_BUFFER)
-            .build()
-            .await?;
+            .with_data_channel_send_buffer_limit(SEND_BUFFER);
+        // Boxed: 20 KB, which the link's task would keep for life.
+        let connection = Box::pin(builder.build()).await?;
         // Both sides make the same channel, so it needs no handshake of its own.
         let options = RTCDataChannelInit {
             negotiated: Some(0),
@@ -87,16 +91,14 @@ impl Peer {
             found,
             reach,
             faults,
+            nudge,
             _leash: leash,
         })
     }
 
     /// Makes the offer. Candidates are found from here on.
     pub(super) async fn offer(&self) -> Result<String> {
-        let offer = self
-            .connection
-            .create_offer(None::<RTCOfferOptions>)
-            .await?;
+        let offer = self.connection.create_offer(None::<RTCOfferOptions>).await?;
         let text = offer.sdp.clone();
         self.connection.set_local_description(offer).await?;
         Ok(text)
@@ -106,13 +108,10 @@ impl Peer {
     pub(super) async fn answer(&self, offer: String) -> Result<String> {
         let offer = RTCSessionDescription::offer(offer)?;
         self.connection.set_remote_description(offer).await?;
-        let answer = self
-            .connection
-            .create_answer(None::<RTCAnswerOptions>)
-            .await?;
+        let answer = self.connection.create_answer(None::<RTCAnswerOptions>).await?;
         let text = answer.sdp.clone();
         self.connection.set_local_description(answer).await?;
-        self.nudge().await;
+        self.nudge.give();
         Ok(text)
     }
 
@@ -120,7 +119,7 @@ impl Peer {
     pub(super) async fn accept(&self, answer: String) -> Result<()> {
         let answer = RTCSessionDescription::answer(answer)?;
         self.connection.set_remote_description(answer).await?;
-        self.nudge().await;
+        self.nudge.give();
         Ok(())
     }
 
@@ -133,7 +132,7 @@ impl Peer {
             ..RTCIceCandidateInit::default()
         };
         self.connection.add_ice_candidate(candidate).await?;
-        self.nudge().await;
+        self.nudge.give();
         Ok(())
     }
 
@@ -152,7 +151,11 @@ impl Peer {
 
     /// The next event of the channel; `None` when there will be no more.
     pub(super) async fn event(&self) -> Option<DataChannelEvent> {
-        self.channel.poll().await
+        let event = self.channel.poll().await;
+        if let Some(DataChannelEvent::OnOpen) = event {
+            self.nudge.finish();
+        }
+        event
     }
 
     /// Hands a frame to the channel, once there is room for it.
@@ -165,17 +168,9 @@ impl Peer {
         self.channel.outstanding_bytes().await
     }
 
-    /// Has the stack send what it has produced. Its loop sends, then handles events, then sleeps: what an event
-    /// produces, the first packet of the next handshake above all, would wait for the next timer.
-    pub(super) async fn nudge(&self) {
-        // Any call on the channel that changes nothing and wakes the loop.
-        if let Err(error) = self.channel.set_buffered_amount_low_threshold(0).await {
-            debug!(%error, "nothing to wake");
-        }
-    }
-
     /// Tells the peer, and ends the connection.
     pub(super) async fn close(&self) {
+        self.nudge.finish();
         if let Err(error) = self.connection.close().await {
             debug!(%error, "closing the connection");
         }
@@ -194,10 +189,10 @@ fn settings(shared: &Shared) -> SettingEngine {
         // It takes a socket for each connection and finds only machines that are found without it.
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         // The default of 200 ms is the time that a first probe which comes too early costs.
-        .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(50))
+        .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(60))
         // How long a path of each kind waits for a better one. The defaults are 0.5, 1 and 2 s.
         .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
-        .with_prflx_acceptance_min_wait(Some(Duration::from_millis(1)))
+        .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_relay_acceptance_min_wait(Some(relay_wait))
         // Zero: ICE never fails by itself. The link has its own timeouts, which a process that was
         // suspended does not outlast at once.
@@ -217,6 +212,7 @@ struct Handler {
     found: Sender<Option<Candidate>>,
     reach: Sender<Reach>,
     faults: Sender<LinkError>,
+    nudge: Nudge,
 }
 
 impl Handler {
@@ -253,13 +249,16 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         if state == RTCIceConnectionState::Connected {
-            self.reached(Reach::Connected);
+            self.nudge.give();
         }
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         match state {
-            RTCPeerConnectionState::Connected => self.reached(Reach::Connected),
+            RTCPeerConnectionState::Connected => {
+                self.nudge.give();
+                self.reached(Reach::Heard);
+            }
             RTCPeerConnectionState::Disconnected => self.reached(Reach::Silent),
             RTCPeerConnectionState::Failed => self.fail(LinkError::Failed),
             _ => {}
@@ -270,9 +269,4 @@ impl PeerConnectionEventHandler for Handler {
         // Nobody reads it, and what the peer sends on it would pile up.
         self.fail(LinkError::Misbehaved("it opened a second channel"));
     }
-}
-
-/// Whether an error only says that the channel is closed, which its events tell better.
-pub(super) fn is_closed(error: &Error) -> bool {
-    matches!(error, Error::ErrDataChannelClosed)
 }

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use overlay_core::{Candidate, MAX_SDP};
 
-/// Most candidates that a peer may name. Each is probed from every local address 50 times a second; a browser
-/// with two networks and a TURN server has about ten.
-pub(super) const MAX_CANDIDATES: usize = 24;
+/// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever is there; a
+/// browser with two networks and a TURN server has about ten.
+pub(super) const MAX_CANDIDATES: usize = 16;
 
 /// Whether a candidate can be probed: UDP, and an address rather than a name. Browsers hide local addresses
 /// behind `.local` names; such a peer is found all the same, because it probes us.
@@ -78,12 +78,8 @@ mod tests {
 
     #[test]
     fn only_candidates_that_can_be_probed_are_usable() {
-        assert!(usable(
-            "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
-        ));
-        assert!(usable(
-            "candidate:1 1 UDP 2130706431 2001:db8::1 5000 typ host generation 0"
-        ));
+        assert!(usable("candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"));
+        assert!(usable("candidate:1 1 UDP 2130706431 2001:db8::1 5000 typ host generation 0"));
         for unusable in [
             "",
             "candidate:",

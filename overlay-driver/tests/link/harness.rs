@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, select};
-use overlay_core::{Sdp, Signal};
+use futures_util::future::{BoxFuture, Either, select, try_join};
+use overlay_core::Sdp;
 use overlay_driver::link::{Dialer, Link, LinkConfig, LinkError, LinkEvent};
 use overlay_driver::{ByteStream, Runtime};
 
@@ -122,7 +122,7 @@ impl Side {
 }
 
 /// Carries signals from one side to the other until the one's link is open or over.
-async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
+pub(crate) async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
     loop {
         match from.next().await {
             LinkEvent::Signal(signal) => to.link.signal(signal),
@@ -137,19 +137,11 @@ async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
 pub(crate) async fn connect(one: &Dialer, other: &Dialer) -> Result<(Side, Side), LinkError> {
     let offering = Side::offer(one);
     let answering = Side::answer(other, offering.offered().await);
-    let (first, second) =
-        futures_util::future::join(carry(&offering, &answering), carry(&answering, &offering))
-            .await;
-    first.and(second)?;
+    try_join(carry(&offering, &answering), carry(&answering, &offering)).await?;
     Ok((offering, answering))
 }
 
 /// A pair of linked sides.
 pub(crate) async fn pair(dialer: &Dialer) -> (Side, Side) {
     connect(dialer, dialer).await.unwrap()
-}
-
-/// The candidate in a signal, if it is one.
-pub(crate) fn is_candidate(event: &LinkEvent) -> bool {
-    matches!(event, LinkEvent::Signal(Signal::Candidate(_)))
 }
