@@ -156,6 +156,18 @@ impl Stream for Events {
     }
 }
 
+impl Drop for Events {
+    /// What nobody will take any more counts as taken.
+    fn drop(&mut self) {
+        self.queue.close();
+        while let Ok(Queued { receipt, .. }) = self.queue.try_recv() {
+            if let Some(receipt) = receipt {
+                let _ = self.receipts.try_send(receipt);
+            }
+        }
+    }
+}
+
 /// The engine's end of [`Events`].
 #[derive(Debug)]
 pub(crate) struct EventSender {

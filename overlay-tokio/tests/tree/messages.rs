@@ -86,18 +86,19 @@ async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_others() {
     let relay = world.member(1).await;
     let mut leaf = world.member(1).await;
     drop(relay.events);
-    for number in 0..100_u8 {
-        root.node.broadcast(vec![number; 16_000]).await.unwrap();
-    }
+    let sender = root.node.clone();
+    tokio::spawn(async move {
+        for number in 0..100_u8 {
+            sender.broadcast(vec![number; 16_000]).await.unwrap();
+        }
+    });
     for number in 0..100_u8 {
         let message = leaf.until(|event| matches!(event, Event::Message(_))).await;
         let Event::Message(message) = message else {
             unreachable!()
         };
-        assert_eq!(
-            (message.scope, message.payload[0]),
-            (Scope::Broadcast, number)
-        );
+        let received = (message.scope, message.payload[0]);
+        assert_eq!(received, (Scope::Broadcast, number));
     }
     drop(relay.node);
 }

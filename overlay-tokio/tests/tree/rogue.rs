@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tokio::{TokioAdapter, connect_async};
 use async_tungstenite::tungstenite::Message;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use overlay_tokio::core::wire::{
     self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Refusal, Registration, ResumeSecret,
     ServerFrame, VERSION,
@@ -108,7 +108,7 @@ impl Rogue {
 
     /// Joins by hand, up to the open channel, and says nothing on it.
     pub(crate) async fn open_link(&mut self) -> RogueLink {
-        let (mut link, offer) = dial().await;
+        let (link, offer) = dial().await;
         self.request(offer).await;
         loop {
             tokio::select! {
