@@ -9,7 +9,7 @@ use overlay_core::{Action, Dial, Event, EventKind, Instant, Signal};
 use super::{Ix, World};
 use crate::harness::ms;
 use crate::harness::server::Connection;
-use crate::harness::webrtc::{self, EndIx};
+use crate::harness::webrtc::{self, EndIx, Stage};
 
 /// How long a message between a node and the server takes.
 pub(super) const TO_SERVER: Duration = ms(5);
@@ -131,7 +131,7 @@ impl World {
             Happening::Open(ends) => self.open(ends),
             Happening::Close(number) => {
                 let end = self.webrtc.end(number);
-                if !std::mem::replace(&mut end.closed, true) {
+                if std::mem::replace(&mut end.stage, Stage::Closed) != Stage::Closed {
                     let happening = Happening::Event(end.owner, EventKind::LinkClosed(end.link));
                     self.happen(happening);
                 }
@@ -160,13 +160,13 @@ impl World {
         let hangs = owners
             .iter()
             .any(|ix| self.people[*ix].hangs || !self.people[*ix].alive);
-        let void = ends.iter().any(|end| self.webrtc.end(*end).closed);
-        let done = self.webrtc.end(ends[0]).open;
-        if hangs || void || done || self.cut.contains(&(owners[0], owners[1])) {
+        let stages = ends.map(|end| self.webrtc.end(end).stage);
+        let cut = self.cut.contains(&(owners[0], owners[1]));
+        if hangs || cut || stages != [Stage::Connecting; 2] {
             return;
         }
         for end in ends {
-            self.webrtc.end(end).open = true;
+            self.webrtc.end(end).stage = Stage::Open;
         }
         for end in ends {
             let end = self.webrtc.end(end);
@@ -177,25 +177,27 @@ impl World {
 
     /// Closes one side of a connection; the other one learns of it, if it was open.
     pub(super) fn close(&mut self, end: EndIx) {
-        self.webrtc.end(end).closed = true;
-        if self.webrtc.end(end).open
+        let stage = std::mem::replace(&mut self.webrtc.end(end).stage, Stage::Closed);
+        if stage == Stage::Open
             && let Some((peer, at)) = self.arrival(end)
         {
             self.schedule(at, Happening::Close(peer));
         }
     }
 
-    /// Where what `end` sends now arrives, and when.
-    fn arrival(&mut self, end: EndIx) -> Option<(EndIx, Instant)> {
-        let peer = self.webrtc.connected_peer(end)?;
-        let pair = (self.webrtc.end(end).owner, self.webrtc.end(peer).owner);
-        if self.cut.contains(&pair) {
+    /// Where what an end sends now arrives, and when.
+    fn arrival(&mut self, number: EndIx) -> Option<(EndIx, Instant)> {
+        let peer = self.webrtc.connected_peer(number)?;
+        let pair = (self.webrtc.end(number).owner, self.webrtc.end(peer).owner);
+        let end = self.webrtc.end(number);
+        end.broken |= self.cut.contains(&pair);
+        if end.broken {
             return None;
         }
         let spread = u64::try_from(self.jitter.as_micros()).unwrap() + 1;
         let jitter = Duration::from_micros(self.draw() % spread);
-        let at = (self.now + self.latency + jitter).max(self.webrtc.end(end).latest);
-        self.webrtc.end(end).latest = at;
+        let at = (self.now + self.latency + jitter).max(self.webrtc.end(number).latest);
+        self.webrtc.end(number).latest = at;
         Some((peer, at))
     }
 
