@@ -10,7 +10,7 @@ use overlay_core::{EventKind, Policy, Scope, Standing};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::harness::{Ix, World, ms, secs};
+use crate::harness::{Handshakes, Ix, World, ms, secs};
 
 /// However it went before, this is enough to be in the tree again: a silence that must be noticed, a
 /// handshake that must time out, and a few of the longest waits.
@@ -26,6 +26,9 @@ enum Fault {
     Cut(Index, Index),
     Mend,
     Hang(Index),
+    HalfOpen(Index),
+    LoseLink(Index),
+    ServerIsCareless,
     StopServer,
     StartServer,
     Leave(Index),
@@ -50,6 +53,9 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => (any(), any()).prop_map(|(a, b)| Fault::Cut(a, b)),
         1 => Just(Fault::Mend),
         2 => any().prop_map(Fault::Hang),
+        1 => any().prop_map(Fault::HalfOpen),
+        2 => any().prop_map(Fault::LoseLink),
+        1 => Just(Fault::ServerIsCareless),
         1 => Just(Fault::StopServer),
         2 => Just(Fault::StartServer),
         1 => any().prop_map(Fault::Leave),
@@ -92,8 +98,19 @@ fn inflict(world: &mut World, fault: &Fault) {
         Fault::Mend => world.mend_all(),
         Fault::Hang(who) => {
             let ix = anybody(world, who);
-            world.people[ix].hangs = true;
+            world.people[ix].handshakes = Handshakes::Hang;
         }
+        Fault::HalfOpen(who) => {
+            let ix = anybody(world, who);
+            world.people[ix].handshakes = Handshakes::OneSided;
+        }
+        Fault::LoseLink(who) => {
+            let ix = anybody(world, who);
+            if world.people[ix].alive {
+                world.lose_link(ix);
+            }
+        }
+        Fault::ServerIsCareless => world.server.careless = true,
         Fault::StopServer => world.stop_server(),
         Fault::StartServer => world.server.up = true,
         Fault::Leave(who) => {
@@ -135,6 +152,7 @@ fn inflict(world: &mut World, fault: &Fault) {
 fn make_peace(world: &mut World) {
     world.mend_all();
     world.server.up = true;
+    world.server.careless = false;
     for ix in 0..world.people.len() {
         world.resume(ix);
     }
@@ -157,10 +175,13 @@ proptest! {
         seed in any::<u64>(),
         degree in 1..4_u16,
         hash in any::<bool>(),
+        (max_parked, spare_routes) in (0..4_usize, 1..6_usize),
         faults in prop::collection::vec(fault(), 0..60),
     ) {
         let mut world = World::with(|config| {
             config.window = MIN_WINDOW;
+            config.max_parked = max_parked;
+            config.max_routes = usize::from(degree) + spare_routes;
             config.policy = if hash { Policy::Hash } else { Policy::Balanced };
         });
         world.seed(seed);

@@ -15,6 +15,7 @@ pub(crate) type EndIx = usize;
 pub(crate) struct End {
     pub(crate) owner: Ix,
     pub(crate) link: LinkId,
+    pub(crate) dialed: bool,
     /// The other side, once it is known from its offer or answer.
     pub(crate) peer: Option<EndIx>,
     /// Whether a candidate of the other side has come.
@@ -48,6 +49,7 @@ impl WebRtc {
         self.ends.push(End {
             owner,
             link,
+            dialed: offer.is_none(),
             peer: offer.and_then(|offer| offer.parse().ok()),
             reachable: false,
             stage: Stage::Connecting,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::{Action, Dial, Event, EventKind, Instant, Signal};
 
-use super::{Ix, World};
+use super::{Handshakes, Ix, World};
 use crate::harness::ms;
 use crate::harness::server::Connection;
 use crate::harness::webrtc::{self, EndIx, Stage};
@@ -147,7 +147,12 @@ impl World {
                 self.event_after(TO_SERVER, ix, event);
             }
             Happening::ServerTold(from, bytes) => {
-                for ((ix, id), bytes) in self.server.receive(from, &bytes) {
+                let copies = if self.server.careless {
+                    self.draw() % 3
+                } else {
+                    1
+                };
+                for ((ix, id), bytes) in self.server.receive(from, &bytes, copies) {
                     self.event_after(TO_SERVER, ix, EventKind::BootstrapMessage(id, bytes));
                 }
             }
@@ -157,18 +162,25 @@ impl World {
 
     fn open(&mut self, ends: [EndIx; 2]) {
         let owners = ends.map(|end| self.webrtc.end(end).owner);
-        let hangs = owners
-            .iter()
-            .any(|ix| self.people[*ix].hangs || !self.people[*ix].alive);
+        let handshakes = owners.map(|ix| self.people[ix].handshakes);
+        let hangs = handshakes.contains(&Handshakes::Hang)
+            || !owners.iter().all(|ix| self.people[*ix].alive);
         let stages = ends.map(|end| self.webrtc.end(end).stage);
         let cut = self.cut.contains(&(owners[0], owners[1]));
         if hangs || cut || stages != [Stage::Connecting; 2] {
             return;
         }
-        for end in ends {
-            self.webrtc.end(end).stage = Stage::Open;
+        let mut opens = Vec::from(ends);
+        if handshakes.contains(&Handshakes::OneSided) {
+            opens.retain(|end| self.webrtc.end(*end).dialed);
+            for end in ends {
+                self.webrtc.end(end).broken = true;
+            }
         }
-        for end in ends {
+        for end in &opens {
+            self.webrtc.end(*end).stage = Stage::Open;
+        }
+        for end in opens {
             let end = self.webrtc.end(end);
             let happening = Happening::Event(end.owner, EventKind::LinkOpened(end.link));
             self.happen(happening);
