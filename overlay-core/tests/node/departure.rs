@@ -66,6 +66,21 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
 }
 
 #[test]
+fn a_former_root_finds_a_place_in_a_younger_tree() {
+    let mut world = World::new();
+    let root = world.root(2);
+    let other = world.add();
+    for _ in 0..3 {
+        world.event(other, EventKind::BecomeRoot(None));
+        world.event(other, EventKind::Leave);
+    }
+    assert!(world.node(other).epoch() > world.node(root).epoch());
+    world.event(other, EventKind::Join);
+    world.settle();
+    assert_eq!(world.parent(other), Some(root));
+}
+
+#[test]
 fn a_root_that_leaves_lets_everybody_go() {
     let mut world = World::new();
     world.root(2);
