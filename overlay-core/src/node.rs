@@ -60,7 +60,7 @@ pub struct Node {
     /// The latest `now` seen.
     now: Instant,
     role: Role,
-    /// The highest epoch seen.
+    /// The highest epoch seen since the node was last told to join.
     epoch: Epoch,
     /// From the root to this node; empty while it has no parent and is not the root.
     path: Path,
@@ -253,7 +253,7 @@ impl Node {
         &self.path
     }
 
-    /// The highest epoch that the node has seen.
+    /// The highest epoch that the node has seen since it was last told to join.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.epoch

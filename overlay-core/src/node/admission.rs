@@ -152,7 +152,6 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         self.stats.candidates_failed += 1;
-        self.report.changed(self.now, &self.config);
         if let Some(route) = self.routes.remove(candidate.join) {
             self.reject(route.back, candidate.join, failure(reason), out);
         }

@@ -49,6 +49,8 @@ pub(super) struct Welcome {
 impl Node {
     pub(super) fn join(&mut self, out: &mut Vec<Action>) {
         if matches!(self.role, Role::Detached) {
+            // A node that belongs to no tree takes any, also one that is younger than its last.
+            self.epoch = Epoch::default();
             self.role = Role::Joining(Joining {
                 stage: Stage::Introducing,
                 failures: 0,

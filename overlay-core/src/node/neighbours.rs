@@ -122,6 +122,7 @@ impl Node {
         let slot = link.state.slot();
         if let Some(slot) = slot {
             self.slots[slot] = None;
+            self.report.changed(self.now, &self.config);
         }
         self.release_unsent(link.outbox, out);
         match link.state {
@@ -150,7 +151,6 @@ impl Node {
                     out,
                 );
                 self.reject_routes_to(id, out);
-                self.report.changed(self.now, &self.config);
             }
             LinkState::Parting(_) => self.finish_leaving(out),
         }

@@ -7,7 +7,8 @@ use overlay_core::{
 };
 
 use crate::harness::{
-    Solo, World, candidate, hello, id, join_of, ms, opened, request, sdp, secs, sent, sent_up, told,
+    Handshakes, Solo, World, candidate, hello, id, join_of, ms, opened, request, sdp, secs, sent,
+    sent_up, told,
 };
 
 fn config(max_degree: u16) -> Config {
@@ -176,7 +177,7 @@ fn a_crowd_behind_a_hanging_candidate_gets_in() {
     let mut world = World::new();
     let root = world.root(1);
     let hanging = world.start();
-    world.people[hanging].hangs = true;
+    world.people[hanging].handshakes = Handshakes::Hang;
     let crowd: Vec<_> = (0..6).map(|_| world.start()).collect();
     let inside = |w: &World| crowd.iter().all(|ix| w.parent(*ix).is_some());
     world.run_until(secs(90), inside);

@@ -6,7 +6,7 @@ use overlay_core::wire::{
     Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame,
     VERSION,
 };
-use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Standing};
+use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Standing};
 
 use crate::harness::{Solo, World, join_of, opened, request, secs, sent, sent_up, told};
 
@@ -63,6 +63,21 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
     world.run(secs(1));
     world.event(2, EventKind::BecomeRoot(None));
     assert_eq!(world.node(2).standing(), Standing::Root);
+}
+
+#[test]
+fn a_former_root_finds_a_place_in_a_younger_tree() {
+    let mut world = World::new();
+    let root = world.root(2);
+    let other = world.add();
+    for _ in 0..3 {
+        world.event(other, EventKind::BecomeRoot(None));
+        world.event(other, EventKind::Leave);
+    }
+    assert!(world.node(other).epoch() > world.node(root).epoch());
+    world.event(other, EventKind::Join);
+    world.settle();
+    assert_eq!(world.parent(other), Some(root));
 }
 
 #[test]
@@ -280,6 +295,25 @@ fn a_place_is_free_only_when_its_link_is_closed() {
     assert_eq!(rejection.reason, RejectReason::Busy);
     solo.event(EventKind::LinkClosed(child));
     assert_eq!(solo.node.places_taken(), 0);
+}
+
+#[test]
+fn the_parent_learns_that_a_closed_childs_place_is_free() {
+    let (mut solo, parent) = Solo::member(Config {
+        max_degree: 1,
+        ..Config::default()
+    });
+    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
+    let child = opened(&solo.says(parent, &frame))[0];
+    solo.greet(child, join_of(5));
+    solo.event(EventKind::Close(child));
+    solo.wait(secs(1));
+    solo.event(EventKind::LinkClosed(child));
+    let status = LinkFrame::Status {
+        seen: 1,
+        census: Census::of_node(1),
+    };
+    assert_eq!(sent(&solo.wait(secs(1)), parent), [status]);
 }
 
 #[test]

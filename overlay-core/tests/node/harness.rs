@@ -15,7 +15,7 @@ use overlay_core::{Action, JoinId, LinkId, NodeId, Notification, wire};
 
 pub(crate) use rules::Rules;
 pub(crate) use solo::{OWN_JOIN, Solo, below_root, candidate, hello, request, sdp, welcome};
-pub(crate) use world::{Ix, World};
+pub(crate) use world::{Handshakes, Ix, World};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

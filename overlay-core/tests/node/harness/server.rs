@@ -24,6 +24,8 @@ pub(crate) type Outgoing = Vec<(Connection, Bytes)>;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) up: bool,
+    /// Loses some frames of joins and repeats others.
+    pub(crate) careless: bool,
     connections: BTreeMap<Connection, Option<NodeId>>,
     root: Option<Connection>,
 }
@@ -32,6 +34,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             up: true,
+            careless: false,
             connections: BTreeMap::new(),
             root: None,
         }
@@ -63,7 +66,7 @@ impl Server {
         self.connections.keys().filter(mine).copied().collect()
     }
 
-    pub(crate) fn receive(&mut self, from: Connection, bytes: &[u8]) -> Outgoing {
+    pub(crate) fn receive(&mut self, from: Connection, bytes: &[u8], copies: u64) -> Outgoing {
         if !self.connections.contains_key(&from) {
             return Vec::new();
         }
@@ -72,7 +75,9 @@ impl Server {
                 id, registration, ..
             } => vec![(from, self.register(from, id, &registration))],
             ClientFrame::Ping => vec![(from, wire::encode(&ServerFrame::Pong))],
-            ClientFrame::Join(frame) => self.pass_on(from, frame),
+            ClientFrame::Join(frame) => (0..copies)
+                .flat_map(|_| self.pass_on(from, frame.clone()))
+                .collect(),
             ClientFrame::Reserved { .. } => panic!("no client sends this"),
         }
     }

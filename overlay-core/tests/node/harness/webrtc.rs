@@ -15,14 +15,24 @@ pub(crate) type EndIx = usize;
 pub(crate) struct End {
     pub(crate) owner: Ix,
     pub(crate) link: LinkId,
+    pub(crate) dialed: bool,
     /// The other side, once it is known from its offer or answer.
     pub(crate) peer: Option<EndIx>,
     /// Whether a candidate of the other side has come.
     reachable: bool,
-    pub(crate) open: bool,
-    pub(crate) closed: bool,
+    pub(crate) stage: Stage,
+    /// Something that it sent was lost: then nothing that it sends arrives any more, because a
+    /// channel is reliable or dead.
+    pub(crate) broken: bool,
     /// When the last message arrives at the other side: the next one can't overtake it.
     pub(crate) latest: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Connecting,
+    Open,
+    Closed,
 }
 
 /// All ends of all connections, ever.
@@ -39,10 +49,11 @@ impl WebRtc {
         self.ends.push(End {
             owner,
             link,
+            dialed: offer.is_none(),
             peer: offer.and_then(|offer| offer.parse().ok()),
             reachable: false,
-            open: false,
-            closed: false,
+            stage: Stage::Connecting,
+            broken: false,
             latest: Instant::ZERO,
         });
         self.by_link.insert((owner, link), number);
@@ -72,13 +83,14 @@ impl WebRtc {
         }
         let peer = self.connected_peer(number)?;
         let both = [number, peer];
-        let ready = |end: &EndIx| self.ends[*end].reachable && !self.ends[*end].closed;
+        let ready =
+            |end: &EndIx| self.ends[*end].reachable && self.ends[*end].stage == Stage::Connecting;
         both.iter().all(ready).then_some(both)
     }
 
     /// The ends of `owner` that are not closed.
     pub(crate) fn of(&self, owner: Ix) -> Vec<EndIx> {
-        let mine = |(_, end): &(EndIx, &End)| end.owner == owner && !end.closed;
+        let mine = |(_, end): &(EndIx, &End)| end.owner == owner && end.stage != Stage::Closed;
         self.ends
             .iter()
             .enumerate()

@@ -14,7 +14,7 @@ use overlay_core::{
 };
 
 use super::server::{Server, TOKEN};
-use super::webrtc::WebRtc;
+use super::webrtc::{Stage, WebRtc};
 use super::{Rules, id, ms, secs};
 
 use physics::{Happening, TO_SERVER};
@@ -30,8 +30,8 @@ pub(crate) struct Person {
     pub(crate) alive: bool,
     /// Its clock stands still until then.
     asleep_until: Instant,
-    /// Handshakes that it has a part in never complete.
-    pub(crate) hangs: bool,
+    /// What becomes of handshakes that it has a part in.
+    pub(crate) handshakes: Handshakes,
     /// Its app keeps the receipts, as one does that is busy.
     pub(crate) busy: bool,
     receipts: Vec<Receipt>,
@@ -39,6 +39,15 @@ pub(crate) struct Person {
     pub(crate) notes: Vec<Notification>,
     /// When it next wants a `Timeout`.
     due: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshakes {
+    Complete,
+    /// Nobody ever sees an open channel.
+    Hang,
+    /// Only the side that dialed does.
+    OneSided,
 }
 
 #[derive(Debug)]
@@ -119,7 +128,7 @@ impl World {
             rules: Rules::default(),
             alive: true,
             asleep_until: Instant::ZERO,
-            hangs: false,
+            handshakes: Handshakes::Complete,
             busy: false,
             receipts: Vec::new(),
             inbox: Vec::new(),
@@ -240,7 +249,19 @@ impl World {
     pub(crate) fn mend_all(&mut self) {
         self.cut.clear();
         for person in &mut self.people {
-            person.hangs = false;
+            person.handshakes = Handshakes::Complete;
+        }
+    }
+
+    /// A node's connection to some neighbour fails, and the neighbour is not told.
+    pub(crate) fn lose_link(&mut self, ix: Ix) {
+        let node = self.node(ix);
+        let neighbour = node.children().next().or(node.parent());
+        if let Some(neighbour) = neighbour {
+            let end = self.webrtc.number(ix, neighbour.link);
+            self.webrtc.end(end).stage = Stage::Closed;
+            self.webrtc.end(end).broken = true;
+            self.event(ix, EventKind::LinkClosed(neighbour.link));
         }
     }
 

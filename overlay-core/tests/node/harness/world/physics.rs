@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::{Action, Dial, Event, EventKind, Instant, Signal};
 
-use super::{Ix, World};
+use super::{Handshakes, Ix, World};
 use crate::harness::ms;
 use crate::harness::server::Connection;
-use crate::harness::webrtc::{self, EndIx};
+use crate::harness::webrtc::{self, EndIx, Stage};
 
 /// How long a message between a node and the server takes.
 pub(super) const TO_SERVER: Duration = ms(5);
@@ -131,7 +131,7 @@ impl World {
             Happening::Open(ends) => self.open(ends),
             Happening::Close(number) => {
                 let end = self.webrtc.end(number);
-                if !std::mem::replace(&mut end.closed, true) {
+                if std::mem::replace(&mut end.stage, Stage::Closed) != Stage::Closed {
                     let happening = Happening::Event(end.owner, EventKind::LinkClosed(end.link));
                     self.happen(happening);
                 }
@@ -147,7 +147,12 @@ impl World {
                 self.event_after(TO_SERVER, ix, event);
             }
             Happening::ServerTold(from, bytes) => {
-                for ((ix, id), bytes) in self.server.receive(from, &bytes) {
+                let copies = if self.server.careless {
+                    self.draw() % 3
+                } else {
+                    1
+                };
+                for ((ix, id), bytes) in self.server.receive(from, &bytes, copies) {
                     self.event_after(TO_SERVER, ix, EventKind::BootstrapMessage(id, bytes));
                 }
             }
@@ -157,18 +162,25 @@ impl World {
 
     fn open(&mut self, ends: [EndIx; 2]) {
         let owners = ends.map(|end| self.webrtc.end(end).owner);
-        let hangs = owners
-            .iter()
-            .any(|ix| self.people[*ix].hangs || !self.people[*ix].alive);
-        let void = ends.iter().any(|end| self.webrtc.end(*end).closed);
-        let done = self.webrtc.end(ends[0]).open;
-        if hangs || void || done || self.cut.contains(&(owners[0], owners[1])) {
+        let handshakes = owners.map(|ix| self.people[ix].handshakes);
+        let hangs = handshakes.contains(&Handshakes::Hang)
+            || !owners.iter().all(|ix| self.people[*ix].alive);
+        let stages = ends.map(|end| self.webrtc.end(end).stage);
+        let cut = self.cut.contains(&(owners[0], owners[1]));
+        if hangs || cut || stages != [Stage::Connecting; 2] {
             return;
         }
-        for end in ends {
-            self.webrtc.end(end).open = true;
+        let mut opens = Vec::from(ends);
+        if handshakes.contains(&Handshakes::OneSided) {
+            opens.retain(|end| self.webrtc.end(*end).dialed);
+            for end in ends {
+                self.webrtc.end(end).broken = true;
+            }
         }
-        for end in ends {
+        for end in &opens {
+            self.webrtc.end(*end).stage = Stage::Open;
+        }
+        for end in opens {
             let end = self.webrtc.end(end);
             let happening = Happening::Event(end.owner, EventKind::LinkOpened(end.link));
             self.happen(happening);
@@ -177,25 +189,27 @@ impl World {
 
     /// Closes one side of a connection; the other one learns of it, if it was open.
     pub(super) fn close(&mut self, end: EndIx) {
-        self.webrtc.end(end).closed = true;
-        if self.webrtc.end(end).open
+        let stage = std::mem::replace(&mut self.webrtc.end(end).stage, Stage::Closed);
+        if stage == Stage::Open
             && let Some((peer, at)) = self.arrival(end)
         {
             self.schedule(at, Happening::Close(peer));
         }
     }
 
-    /// Where what `end` sends now arrives, and when.
-    fn arrival(&mut self, end: EndIx) -> Option<(EndIx, Instant)> {
-        let peer = self.webrtc.connected_peer(end)?;
-        let pair = (self.webrtc.end(end).owner, self.webrtc.end(peer).owner);
-        if self.cut.contains(&pair) {
+    /// Where what an end sends now arrives, and when.
+    fn arrival(&mut self, number: EndIx) -> Option<(EndIx, Instant)> {
+        let peer = self.webrtc.connected_peer(number)?;
+        let pair = (self.webrtc.end(number).owner, self.webrtc.end(peer).owner);
+        let end = self.webrtc.end(number);
+        end.broken |= self.cut.contains(&pair);
+        if end.broken {
             return None;
         }
         let spread = u64::try_from(self.jitter.as_micros()).unwrap() + 1;
         let jitter = Duration::from_micros(self.draw() % spread);
-        let at = (self.now + self.latency + jitter).max(self.webrtc.end(end).latest);
-        self.webrtc.end(end).latest = at;
+        let at = (self.now + self.latency + jitter).max(self.webrtc.end(number).latest);
+        self.webrtc.end(number).latest = at;
         Some((peer, at))
     }
 
