@@ -10,7 +10,7 @@ use overlay_tokio::{IceServer, LinkConfig, OverlayName, Policy, ServerUrl};
 
 /// A self-organising tree of WebRTC nodes
 #[derive(Debug, Parser)]
-#[command(name = "overlay", version, about, max_term_width = 100)]
+#[command(name = "overlay", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

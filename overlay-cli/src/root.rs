@@ -121,10 +121,11 @@ fn show(seat: &Seat, census: &Census) {
         depth: census.nodes().to_vec(),
     });
     let levels: Vec<String> = census.nodes().iter().map(u32::to_string).collect();
+    let below = below(census);
+    let nodes = if below == 1 { "node" } else { "nodes" };
+    let levels = levels.join(" ");
     seat.facts.say(&format!(
-        "{} nodes below this root; by depth: {}",
-        below(census),
-        levels.join(" ")
+        "{below} {nodes} below this root; by depth: {levels}"
     ));
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{Event, Events, Node, NodeId, ServerLost, Tls, node};
+use overlay_tokio::{BootstrapError, Event, Events, Node, NodeId, ServerLost, Tls, node};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -124,6 +124,10 @@ const fn is_final(cause: &ServerLost) -> bool {
 
 const fn hint(cause: &ServerLost) -> Option<&'static str> {
     match cause {
+        ServerLost::Failed(BootstrapError::Tls { .. }) => Some(
+            "does this machine trust the certificate (see --ca-file)? A server without TLS has an \
+             address that starts with ws://",
+        ),
         ServerLost::Failed(_) | ServerLost::Silent => {
             Some("is `overlay server` running there? --connect-timeout 0 keeps trying until it is")
         }

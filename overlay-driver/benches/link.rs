@@ -20,7 +20,9 @@ fn main() {
     }
     if runs("smol") {
         println!("smol");
-        smol::block_on(async { figures(Dialer::new(&Smol, LinkConfig::loopback()).unwrap()).await });
+        smol::block_on(async {
+            figures(Dialer::new(&Smol, LinkConfig::loopback()).unwrap()).await
+        });
     }
 }
 

@@ -104,12 +104,13 @@ fn servers(config: &LinkConfig) -> Result<Vec<RTCIceServer>, ConfigError> {
     let mut relays = 0;
     for server in &config.ice_servers {
         for url in &server.urls {
-            relays += usize::from(is_relay(server, url).map_err(|reason| {
-                ConfigError::IceServer {
-                    url: url.clone(),
-                    reason,
-                }
-            })?);
+            relays +=
+                usize::from(
+                    is_relay(server, url).map_err(|reason| ConfigError::IceServer {
+                        url: url.clone(),
+                        reason,
+                    })?,
+                );
         }
     }
     if config.relay_only && relays == 0 {

@@ -20,11 +20,11 @@ use webrtc::peer_connection::{
     RTCSessionDescription, SettingEngine, SettingEngineBuilder,
 };
 
+use super::LinkError;
 use super::address;
 use super::config::LinkConfig;
 use super::confine::{Confined, Leash, Nudge};
 use super::dialer::Shared;
-use super::LinkError;
 
 /// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
 const SEND_BUFFER: usize = 128 * 1024;
@@ -98,7 +98,10 @@ impl Peer {
 
     /// Makes the offer. Candidates are found from here on.
     pub(super) async fn offer(&self) -> Result<String> {
-        let offer = self.connection.create_offer(None::<RTCOfferOptions>).await?;
+        let offer = self
+            .connection
+            .create_offer(None::<RTCOfferOptions>)
+            .await?;
         let text = offer.sdp.clone();
         self.connection.set_local_description(offer).await?;
         Ok(text)
@@ -108,7 +111,10 @@ impl Peer {
     pub(super) async fn answer(&self, offer: String) -> Result<String> {
         let offer = RTCSessionDescription::offer(offer)?;
         self.connection.set_remote_description(offer).await?;
-        let answer = self.connection.create_answer(None::<RTCAnswerOptions>).await?;
+        let answer = self
+            .connection
+            .create_answer(None::<RTCAnswerOptions>)
+            .await?;
         let text = answer.sdp.clone();
         self.connection.set_local_description(answer).await?;
         self.nudge.give();

@@ -78,8 +78,12 @@ mod tests {
 
     #[test]
     fn only_candidates_that_can_be_probed_are_usable() {
-        assert!(usable("candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"));
-        assert!(usable("candidate:1 1 UDP 2130706431 2001:db8::1 5000 typ host generation 0"));
+        assert!(usable(
+            "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
+        ));
+        assert!(usable(
+            "candidate:1 1 UDP 2130706431 2001:db8::1 5000 typ host generation 0"
+        ));
         for unusable in [
             "",
             "candidate:",

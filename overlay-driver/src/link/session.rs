@@ -102,7 +102,11 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         let life = async {
             Box::pin(self.shake_hands(&peer, start)).await?;
             self.emit(LinkEvent::Opened).await?;
-            race(self.inbound(&peer), race(self.outbound(&peer), self.closing())).await
+            race(
+                self.inbound(&peer),
+                race(self.outbound(&peer), self.closing()),
+            )
+            .await
         };
         // Caught here as well, so that the peer is told even of this end.
         let life = AssertUnwindSafe(race(life, self.watch(&peer))).catch_unwind();

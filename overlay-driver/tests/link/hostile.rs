@@ -40,11 +40,29 @@ fn a_second_channel_ends_the_link() {
 fn oversized() {
     on_tokio(async {
         let (stranger, side) = Stranger::meet(&dialer()).await;
-        stranger.channel.send(BytesMut::from(&[1; 10][..])).await.unwrap();
-        stranger.channel.send(BytesMut::from(&vec![7; MAX_FRAME + 1][..])).await.unwrap();
-        stranger.channel.send(BytesMut::from(&[2; 10][..])).await.unwrap();
-        stranger.channel.send(BytesMut::from(&[3; 10][..])).await.unwrap();
-        for _ in 0..3 { eprintln!("{:?}", side.next().await); }
+        stranger
+            .channel
+            .send(BytesMut::from(&[1; 10][..]))
+            .await
+            .unwrap();
+        stranger
+            .channel
+            .send(BytesMut::from(&vec![7; MAX_FRAME + 1][..]))
+            .await
+            .unwrap();
+        stranger
+            .channel
+            .send(BytesMut::from(&[2; 10][..]))
+            .await
+            .unwrap();
+        stranger
+            .channel
+            .send(BytesMut::from(&[3; 10][..]))
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            eprintln!("{:?}", side.next().await);
+        }
         stranger.connection.close().await.unwrap();
     });
 }
@@ -52,7 +70,12 @@ fn oversized() {
 #[test]
 fn an_offer_that_makes_no_sense_is_refused() {
     on_each_runtime(async |dialer| {
-        for offer in ["", "v=0", "\0\0", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"] {
+        for offer in [
+            "",
+            "v=0",
+            "\0\0",
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        ] {
             let side = Side::answer(&dialer, Sdp::new(offer).unwrap());
             assert!(matches!(side.end().await, LinkError::BadDescription(_)));
         }
@@ -74,7 +97,12 @@ fn candidates_that_make_no_sense_are_left_out() {
     on_each_runtime(async |dialer| {
         let one = Side::offer(&dialer);
         let other = Side::answer(&dialer, one.offered().await);
-        for text in ["", "candidate:", "candidate:1 1 udp x 127.0.0.1 1 typ host", "\u{1f980}"] {
+        for text in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp x 127.0.0.1 1 typ host",
+            "\u{1f980}",
+        ] {
             let candidate = Candidate::new(text).unwrap();
             one.link.signal(Signal::Candidate(candidate.clone()));
             other.link.signal(Signal::Candidate(candidate));
@@ -93,7 +121,9 @@ fn no_mutation_of_an_offer_crashes_a_link() {
         let offer = source.offered().await.to_string();
         let mut outcomes = std::collections::BTreeMap::<String, u32>::new();
         for mutation in mutations(&offer) {
-            let Ok(mutation) = Sdp::new(mutation) else { continue };
+            let Ok(mutation) = Sdp::new(mutation) else {
+                continue;
+            };
             let side = Side::answer(&dialer, mutation);
             if let LinkEvent::Signal(Signal::Answer(_)) = side.next().await {
                 side.link.close();

@@ -23,7 +23,9 @@ fn a_peer_that_vanishes_is_noticed() {
             Side::answer(&dialer, offer)
         });
         let other = other.await.unwrap();
-        try_join(carry(&one, &other), carry(&other, &one)).await.unwrap();
+        try_join(carry(&one, &other), carry(&other, &one))
+            .await
+            .unwrap();
         other.link.send(Bytes::from_static(b"still here"));
         assert_eq!(one.message().await, "still here");
         doomed.shutdown_background();
