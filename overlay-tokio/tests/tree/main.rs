@@ -7,3 +7,4 @@ mod leaving;
 mod messages;
 mod rogue;
 mod server;
+mod tls;
