@@ -55,14 +55,14 @@ async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Fail
     loop {
         match seat.next().await? {
             Event::Message(message) if message.scope == Scope::Broadcast => {
-                match pipe::parse(&message.payload) {
-                    Some(Piece::Data(data)) => {
-                        if !printer.print(data).await? {
-                            return Ok(Ended::NobodyReads);
-                        }
-                    }
+                let open = match pipe::parse(&message.payload) {
+                    Some(Piece::Data(data)) => printer.print(data).await?,
                     Some(Piece::End) => return Ok(Ended::Whole),
-                    None => {}
+                    // Not for this command.
+                    None => true,
+                };
+                if !open {
+                    return Ok(Ended::NobodyReads);
                 }
             }
             event => tell(seat, &event)?,

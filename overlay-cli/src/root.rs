@@ -72,15 +72,15 @@ async fn wait_for_nodes(seat: &mut Seat, wanted: Option<usize>) -> Result<(), Fa
         };
         show(seat, &census);
         let now = below(&census);
-        match wanted {
-            Some(wanted) if now >= wanted => return Ok(()),
-            Some(_) => {}
-            None if now == 0 => (quiet_until, ready_by) = (None, None),
-            None if now > nodes => {
-                let limit = *ready_by.get_or_insert(Instant::now() + LONGEST_WAIT);
-                quiet_until = Some(limit.min(Instant::now() + QUIET));
+        if let Some(wanted) = wanted {
+            if now >= wanted {
+                return Ok(());
             }
-            None => {}
+        } else if now == 0 {
+            (quiet_until, ready_by) = (None, None);
+        } else if now > nodes {
+            let limit = *ready_by.get_or_insert(Instant::now() + LONGEST_WAIT);
+            quiet_until = Some(limit.min(Instant::now() + QUIET));
         }
         nodes = now;
     }

@@ -1,6 +1,7 @@
 //! What a tree looks like, in numbers.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::Duration;
 
 use overlay_tokio::NodeId;
@@ -70,7 +71,8 @@ impl Summary {
         for (depth, &count) in self.depth.iter().enumerate() {
             let bar = "█".repeat((count * 50).div_ceil(widest));
             let of = self.ideal_depth.get(depth).copied().unwrap_or(0);
-            picture.push_str(&format!("  depth {depth}  {count:>6} of {of:<6} {bar}\n"));
+            // Writing to a string can't fail.
+            let _ = writeln!(picture, "  depth {depth}  {count:>6} of {of:<6} {bar}");
         }
         if self.depth == self.ideal_depth {
             picture.push_str("The tree is complete: no tree of this degree is shallower.\n");

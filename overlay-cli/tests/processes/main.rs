@@ -1,4 +1,10 @@
 //! The command as users run it: processes of their own, with real links between them.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
 
 mod harness;
 

@@ -170,7 +170,7 @@ impl RogueLink {
     /// Waits until the other side welcomes us.
     pub(crate) async fn welcomed(&mut self) {
         loop {
-            let (_, event) = within(self.events.recv()).await.unwrap();
+            let ((), event) = within(self.events.recv()).await.unwrap();
             match event {
                 LinkEvent::Message(bytes) => {
                     if let Ok(LinkFrame::Welcome { .. }) = wire::decode(&bytes) {
@@ -186,7 +186,7 @@ impl RogueLink {
     /// Waits until the other side closes.
     pub(crate) async fn closed(&mut self) -> LinkError {
         loop {
-            let (_, event) = within(self.events.recv()).await.unwrap();
+            let ((), event) = within(self.events.recv()).await.unwrap();
             if let LinkEvent::Closed(error) = event {
                 return error;
             }
