@@ -18,6 +18,8 @@ pub(crate) struct Seat {
     pub(crate) facts: Facts,
     /// When the first server must have answered; `None` once it has, or if there is no hurry.
     contact_by: Option<Instant>,
+    /// Whether the user was told that there is no server.
+    server_lost: bool,
 }
 
 /// A fact about a node.
@@ -75,6 +77,7 @@ impl Seat {
             events,
             facts,
             contact_by: hurry.then(|| Instant::now() + args.connect_timeout),
+            server_lost: false,
         })
     }
 
@@ -86,6 +89,9 @@ impl Seat {
             match event.ok_or_else(|| Failure::new("the node has ended"))? {
                 Event::ServerReady => {
                     self.contact_by = None;
+                    if std::mem::take(&mut self.server_lost) {
+                        self.facts.say("The bootstrap server is there again.");
+                    }
                     let node = self.node.id().to_string();
                     self.facts.tell(&Fact::Registered { node });
                     return Ok(Event::ServerReady);
@@ -96,7 +102,11 @@ impl Seat {
         }
     }
 
-    fn server_lost(&self, cause: &ServerLost, retry_in: Option<Duration>) -> Result<(), Failure> {
+    fn server_lost(
+        &mut self,
+        cause: &ServerLost,
+        retry_in: Option<Duration>,
+    ) -> Result<(), Failure> {
         self.facts.tell(&Fact::ServerLost {
             cause: cause.to_string(),
             retry_ms: retry_in.map(millis),
@@ -104,6 +114,7 @@ impl Seat {
         let too_late = self.contact_by.is_some_and(|by| Instant::now() >= by);
         match retry_in {
             Some(wait) if !too_late && !is_final(cause) => {
+                self.server_lost = true;
                 let wait = wait.as_secs_f64();
                 self.facts
                     .say(&format!("{cause}; trying again in {wait:.1} s"));
