@@ -2,8 +2,8 @@
 
 use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, ServerFrame};
 use overlay_core::{
-    Action, Census, CloseReason, Config, Dial, EventKind, JoinId, LinkId, MAX_DEPTH, Notification,
-    Policy, Signal, Standing, Violation,
+    Action, Census, CloseReason, Config, Dial, Epoch, EventKind, JoinId, LinkId, MAX_DEPTH,
+    Notification, Path, Policy, Signal, Standing, Violation,
 };
 
 use crate::harness::{
@@ -358,6 +358,64 @@ fn a_request_that_went_too_deep_is_turned_back() {
 }
 
 #[test]
+fn the_deepest_node_takes_nobody_in() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let mut above = Path::root(id(100));
+    while above.depth() < MAX_DEPTH - 2 {
+        above = above.child(id(100)).unwrap();
+    }
+    let path = above.child(id(1)).unwrap();
+    let epoch = Epoch(1);
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    assert_eq!(solo.node.path().depth(), MAX_DEPTH);
+    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
+    assert_eq!(opened(&solo.says(parent, &frame)), []);
+}
+
+#[test]
+fn all_who_wait_for_a_candidate_are_placed_anew_when_it_fails() {
+    let mut solo = Solo::root(config(1));
+    let failing = opened(&solo.request(1))[0];
+    for joiner in 2..=4 {
+        solo.request(joiner);
+    }
+    let next = opened(&solo.event(EventKind::LinkClosed(failing)))[0];
+    let actions = solo.greet(next, join_of(2));
+    assert_eq!(delegated(&actions, next), [join_of(3), join_of(4)]);
+}
+
+#[test]
+fn who_is_placed_anew_keeps_its_age() {
+    let mut solo = Solo::root(config(2));
+    let failing = opened(&solo.request(1))[0];
+    for joiner in 2..=5 {
+        solo.request(joiner);
+    }
+    solo.wait(secs(5));
+    solo.request(6);
+    // The third gets the place; the fifth waits on.
+    solo.event(EventKind::LinkClosed(failing));
+    let busy = |joiner| (join_of(joiner), RejectReason::Busy);
+    assert_eq!(rejections(&solo.wait(secs(5))), [busy(4), busy(5)]);
+    assert_eq!(rejections(&solo.wait(secs(5))), [busy(6)]);
+}
+
+#[test]
+fn a_report_that_has_crossed_a_request_does_not_undo_it() {
+    let mut solo = Solo::root(config(1));
+    let child = solo.child_with_places(1, 1);
+    solo.request_with_places(2, 0);
+    solo.says(child, &status(0, Census::of_node(1)));
+    let full = [(join_of(3), RejectReason::Full)];
+    assert_eq!(rejections(&solo.request(3)), full);
+    solo.says(child, &status(2, Census::of_node(1)));
+    let full = [(join_of(4), RejectReason::Full)];
+    assert_eq!(rejections(&solo.request(4)), full, "a lie");
+    solo.says(child, &status(1, Census::of_node(1)));
+    assert_eq!(delegated(&solo.request(5), child), [join_of(5)]);
+}
+
+#[test]
 fn a_repeated_request_is_seen_to_once() {
     let mut solo = Solo::root(config(2));
     assert_eq!(opened(&solo.request(1)).len(), 1);
@@ -375,6 +433,7 @@ fn a_joiner_that_gives_up_frees_its_place_wherever_it_is() {
     let actions = solo.server_passes(JoinFrame::Cancel { join });
     let closed = Action::CloseLink(link, CloseReason::Cancelled);
     assert_eq!(actions[0], closed);
+    assert_eq!(rejections(&actions), [], "it knows");
     let next = opened(&actions)[0];
     // Waiting.
     solo.request(3);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame, Token, VERSION};
-use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Standing};
+use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Signal, Standing};
 
-use crate::harness::{Ix, Solo, World, candidate, id, opened, secs, told};
+use crate::harness::{Ix, Solo, World, candidate, id, opened, sdp, secs, told};
 
 /// What the app is told of a lost server.
 fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
@@ -88,6 +88,26 @@ fn a_server_that_can_not_be_reached_is_tried_again_under_the_next_number() {
 }
 
 #[test]
+fn the_waits_start_anew_after_a_success_and_after_a_departure() {
+    for succeeds in [true, false] {
+        let mut solo = starting();
+        for _ in 0..8 {
+            let actions = solo.event(EventKind::BootstrapClosed(solo.server()));
+            solo.wait(lost(&actions).unwrap().1.unwrap());
+        }
+        if succeeds {
+            solo.registered();
+        } else {
+            solo.event(EventKind::Leave);
+            solo.event(EventKind::Join);
+        }
+        let actions = solo.event(EventKind::BootstrapClosed(solo.server()));
+        let wait = lost(&actions).unwrap().1.unwrap();
+        assert!(wait <= solo.node.config().retry_min);
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up() {
     for accepts in [false, true] {
         let mut solo = starting();
@@ -115,6 +135,15 @@ fn what_an_operator_got_wrong_is_not_tried_again() {
         assert_eq!(solo.node.standing(), Standing::Detached);
         assert_eq!(solo.wait(secs(600)), []);
     }
+}
+
+#[test]
+fn a_root_with_a_wrong_token_is_told_and_asks_no_more() {
+    let mut solo = Solo::root(Config::default());
+    let actions = solo.server_says(&refused(Refusal::WrongToken, 0));
+    assert_eq!(lost(&actions), Some((Some(Refusal::WrongToken), None)));
+    assert_eq!(solo.wait(secs(600)), []);
+    assert_eq!(solo.node.standing(), Standing::Root);
 }
 
 #[test]
@@ -233,7 +262,9 @@ fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
     solo.registered();
     solo.request(2);
     let actions = solo.event(EventKind::LinkClosed(link));
-    assert_eq!(opened(&actions).len(), 1);
+    let link = opened(&actions)[0];
+    let answer = EventKind::LinkSignal(link, Signal::Answer(sdp("answer")));
+    assert_eq!(client_frames(&solo.event(answer)).len(), 1);
 }
 
 #[test]

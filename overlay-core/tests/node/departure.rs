@@ -228,17 +228,19 @@ fn who_closes_the_link_to_its_parent_looks_for_another() {
 }
 
 #[test]
-fn who_closes_the_link_to_its_parent_forgets_the_joins_that_came_through_it() {
-    let (mut solo, parent) = Solo::member(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
-    let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
-    let candidate = opened(&solo.says(parent, &frame(5)))[0];
-    solo.says(parent, &frame(6));
-    solo.event(EventKind::Close(parent));
-    let actions = solo.event(EventKind::LinkClosed(candidate));
-    assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+fn who_has_no_parent_any_more_forgets_the_joins_that_came_through_it() {
+    for ends in [EventKind::Close, EventKind::LinkClosed] {
+        let (mut solo, parent) = Solo::member(Config {
+            max_degree: 1,
+            ..Config::default()
+        });
+        let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
+        let candidate = opened(&solo.says(parent, &frame(5)))[0];
+        solo.says(parent, &frame(6));
+        solo.event(ends(parent));
+        let actions = solo.event(EventKind::LinkClosed(candidate));
+        assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+    }
 }
 
 #[test]
@@ -326,8 +328,9 @@ fn joins_under_way_are_told_when_a_node_leaves() {
     solo.request(2);
     solo.request(3);
     solo.request(4);
-    let rejected = sent_up(&solo.event(EventKind::Leave));
-    assert_eq!(rejected.len(), 3, "{rejected:?}");
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent_up(&actions).len(), 3, "{actions:?}");
+    assert_eq!(opened(&actions), []);
 }
 
 #[test]

@@ -180,6 +180,17 @@ fn joins_that_went_to_a_child_that_is_gone_are_told() {
 }
 
 #[test]
+fn a_join_is_over_when_the_joiner_has_greeted() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    solo.event(EventKind::LinkClosed(child));
+    let late = signal(join_of(1), candidate("late"));
+    assert_eq!(solo.server_passes(late), []);
+    let cancel = JoinFrame::Cancel { join: join_of(1) };
+    assert_eq!(solo.server_passes(cancel), []);
+}
+
+#[test]
 fn a_member_routes_between_its_parent_and_its_child() {
     let (mut solo, parent) = Solo::member(Config {
         max_degree: 1,
