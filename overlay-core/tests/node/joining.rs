@@ -62,6 +62,7 @@ fn a_crowd_ends_as_the_complete_tree_at_the_first_attempt() {
         (14, 2, &[1, 2, 4, 8]),
         (50, 5, &[1, 5, 25, 20]),
         (200, 10, &[1, 10, 100, 90]),
+        (1_000, 10, &[1, 10, 100, 890]),
         (12, 1, &[1; 13]),
     ] {
         let mut world = World::new();
