@@ -1,2 +1,58 @@
-//! The `overlay` command.
-fn main() {}
+//! The `overlay` command: a tree of WebRTC nodes, from one process or many.
+//!
+//! Data goes to stdout, logs and progress to stderr.
+#![forbid(unsafe_code)]
+
+mod args;
+mod failure;
+mod join;
+mod pipe;
+mod report;
+mod root;
+mod seat;
+mod server;
+mod stop;
+mod summary;
+mod token;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.verbose);
+    let outcome = match cli.command {
+        Command::Up(args) => up::run(args).await,
+        Command::Server(args) => server::run(args).await,
+        Command::Root(args) => root::run(args).await,
+        Command::Join(args) => join::run(args).await,
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            report::say(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to stderr: as `RUST_LOG` says, or by the number of `-v`.
+fn log(verbose: u8) {
+    let default = match verbose {
+        0 => "off",
+        1 => "overlay_driver=info,overlay_tokio=info",
+        2 => "overlay_driver=debug,overlay_tokio=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,4 +1,38 @@
-//! The tree overlay as pure state machines.
+//! The tree overlay as pure state machines: no I/O, no clock, no threads, no allocation that a peer controls.
+//!
+//! A [`Node`] is one member of the tree; a [`relay::Relay`] is the brain of the bootstrap server that introduces
+//! newcomers. Both are told what happens and answer with what is to be done. An embedder, be it a driver on an
+//! async runtime, a game loop or a simulator, does four things for a node:
+//!
+//! 1. For everything that happens, hand in an [`Event`] with the present time.
+//! 2. Carry out the [`Action`]s, in the order given.
+//! 3. When [`Node::next_deadline`] comes, hand in a [`Timeout`](EventKind::Timeout).
+//! 4. When the app has taken a delivered message, hand its [`Receipt`] back.
+//!
+//! ```
+//! use overlay_core::{Action, Config, Event, EventKind, Instant, Node, NodeId};
+//!
+//! # fn main() -> Result<(), overlay_core::ConfigError> {
+//! let mut node = Node::new(NodeId::from_u128(1), Config::default(), [7; 32])?;
+//! let now = Instant::from_millis(0);
+//! let actions = node.handle_input(Event::new(now, EventKind::Join));
+//! assert!(matches!(actions[..], [Action::ConnectBootstrap(_)]));
+//! assert!(node.next_deadline().is_some_and(|due| due > now));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/two_nodes_one_loop.rs` is a whole tree in one plain loop.
+//!
+//! # The contract
+//!
+//! - The same seed and the same events give the same actions, byte for byte, on every platform.
+//! - Time enters by [`Event::now`] alone and never runs backwards. After a `Timeout` at some moment,
+//!   `next_deadline` is `None` or later than that moment.
+//! - A peer can't make a node panic, block, or grow without bound. A peer's fault ends in
+//!   [`Action::CloseLink`] and a counter in [`Stats`], never in an error for the embedder.
+//! - An id is minted once and never means anything else: an event about what is gone changes nothing.
+//! - Every collection has a limit in [`Config`], with what happens there.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,6 +51,7 @@ mod id;
 mod node;
 mod path;
 mod policy;
+pub mod relay;
 mod signal;
 mod stats;
 mod time;

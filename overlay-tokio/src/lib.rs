@@ -1,1 +1,54 @@
-//! Under construction.
+//! The tree overlay over WebRTC, on tokio.
+//!
+//! A [`Node`] joins a tree, or becomes its root, and says what happens as a stream of [`Event`]s:
+//!
+//! ```no_run
+//! use overlay_tokio::{Event, node};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (node, mut events) = node().server("ws://localhost:8080".parse()?).max_degree(5).spawn()?;
+//! node.join().await;
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         Event::ParentConnected { depth, .. } => println!("in the tree, at depth {depth}"),
+//!         Event::Message(message) => println!("{} bytes from {}", message.payload.len(), message.from),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Server`] introduces newcomers to the root.
+//!
+//! What is not tokio's own is in `overlay-driver`, and the protocol in `overlay-core`.
+#![forbid(unsafe_code)]
+
+mod runtime;
+#[cfg(feature = "server")]
+mod server;
+
+pub use overlay_core as core;
+pub use overlay_core::wire::{OverlayName, Token};
+pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Scope, Standing};
+pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
+pub use overlay_driver::{
+    BootstrapError, BuildError, Builder, Event, Events, Message, Node, ParseServerUrlError,
+    SendError, ServerLost, ServerUrl, Status, Tls, random_token,
+};
+pub use runtime::Tokio;
+#[cfg(feature = "server")]
+pub use server::{Server, ServerConfig, ServerError};
+
+use std::sync::Arc;
+
+/// Puts a node together that runs on tokio.
+#[must_use]
+pub fn node() -> Builder {
+    Builder::new(Arc::new(Tokio))
+}
+
+/// Makes links for several nodes of one process, which then share its limits.
+pub fn dialer(config: LinkConfig) -> Result<Dialer, overlay_driver::link::ConfigError> {
+    Dialer::new(&Tokio, config)
+}

@@ -158,6 +158,7 @@ impl Node {
                 self.bootstrap_failed(Some(refusal), wait, out);
             }
             Ok(ServerFrame::Pong) => {}
+            Ok(ServerFrame::RootReady) => self.root_ready(),
             Ok(ServerFrame::Join(frame)) => self.server_join_frame(from, frame, out),
             Err(error) => {
                 self.stats.server_garbage += 1;

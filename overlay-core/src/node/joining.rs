@@ -72,6 +72,18 @@ impl Node {
         });
     }
 
+    /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
+    pub(super) fn root_ready(&mut self) {
+        let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.rng);
+        if let Role::Joining(Joining {
+            stage: Stage::Waiting { until },
+            ..
+        }) = &mut self.role
+        {
+            *until = soon.min(*until);
+        }
+    }
+
     pub(super) fn joining_deadline(&self) -> Option<Instant> {
         match &self.role {
             Role::Joining(Joining {

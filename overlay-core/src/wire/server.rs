@@ -123,6 +123,8 @@ pub enum ServerFrame {
     Pong,
     /// A join's traffic.
     Join(JoinFrame),
+    /// To a joiner: the overlay has a root now, so there is no use in waiting any longer.
+    RootReady,
 }
 
 /// Why a server ends a connection.

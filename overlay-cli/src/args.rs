@@ -1,0 +1,265 @@
+//! The command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use overlay_tokio::{IceServer, LinkConfig, OverlayName, Policy, ServerUrl};
+
+/// A self-organising tree of WebRTC nodes
+#[derive(Debug, Parser)]
+#[command(name = "overlay", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Say more on stderr; twice for debugging, three times for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a server, a root and many nodes in this process, and show the tree they form
+    Up(Up),
+    /// Run a bootstrap server, which introduces newcomers to the root
+    Server(Server),
+    /// Be the root: send what comes on stdin to every node of the tree
+    Root(Root),
+    /// Join a tree, and print what its root sends
+    Join(Join),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// How many nodes join, besides the root
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) nodes: usize,
+
+    /// Most children of a node
+    #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) degree: u16,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArg,
+
+    /// Stop when every node has joined, instead of running until Ctrl-C
+    #[arg(long)]
+    pub(crate) exit_when_joined: bool,
+
+    /// Give up on nodes that have not joined after this many seconds
+    #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Print one line of JSON per fact
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// Where to listen: address and port
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) token: TokenArg,
+
+    /// Take the clients' addresses from `X-Forwarded-For`: only behind a proxy that sets it
+    #[arg(long)]
+    pub(crate) behind_proxy: bool,
+
+    /// Print one line of JSON per fact
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Root {
+    #[command(flatten)]
+    pub(crate) seat: Seat,
+
+    #[command(flatten)]
+    pub(crate) token: TokenArg,
+
+    /// Read stdin only when this many nodes are in the tree. Without it: when there is one, and two
+    /// seconds have passed without another newcomer
+    #[arg(long, value_name = "N")]
+    pub(crate) wait_for: Option<NonZeroUsize>,
+
+    /// Print one line of JSON per fact
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    #[command(flatten)]
+    pub(crate) seat: Seat,
+
+    /// Print one line of JSON per fact, on stderr: stdout is for the data
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What every node is told.
+#[derive(Debug, Args)]
+pub(crate) struct Seat {
+    /// A bootstrap server, `ws://host:port` or `wss://host:port`; several are tried in turn
+    #[arg(long, required = true, value_name = "URL")]
+    pub(crate) bootstrap: Vec<ServerUrl>,
+
+    /// Trust the certificates in this PEM file at a wss:// server, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Which tree, on a server that carries several
+    #[arg(long, default_value = "default", value_name = "NAME", value_parser = overlay_name)]
+    pub(crate) overlay: OverlayName,
+
+    /// Most children
+    #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    pub(crate) degree: u16,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArg,
+
+    /// Give up if no server could be reached after this many seconds; 0 means never
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) connect_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) links: Links,
+}
+
+/// How WebRTC links are made.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "WebRTC")]
+pub(crate) struct Links {
+    /// A STUN server, `stun:host:port`; may be given several times
+    #[arg(long, value_name = "URL")]
+    stun: Vec<String>,
+
+    /// A TURN server, `turn:host:port`; may be given several times
+    #[arg(long, value_name = "URL")]
+    turn: Vec<String>,
+
+    /// The user name for the TURN servers
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "turn",
+        default_value = "",
+        hide_default_value = true
+    )]
+    turn_username: String,
+
+    /// The password for the TURN servers
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "OVERLAY_TURN_PASSWORD",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    turn_password: String,
+
+    /// Go through TURN servers only, so that peers don't learn this machine's addresses
+    #[arg(long, requires = "turn")]
+    relay_only: bool,
+
+    /// Bind links to this address; may be given several times. Default: every interface
+    #[arg(long, value_name = "IP")]
+    bind: Vec<IpAddr>,
+}
+
+impl Links {
+    pub(crate) fn config(&self) -> LinkConfig {
+        let mut ice_servers = Vec::new();
+        if !self.stun.is_empty() {
+            ice_servers.push(IceServer {
+                urls: self.stun.clone(),
+                ..IceServer::default()
+            });
+        }
+        if !self.turn.is_empty() {
+            ice_servers.push(IceServer {
+                urls: self.turn.clone(),
+                username: self.turn_username.clone(),
+                credential: self.turn_password.clone(),
+            });
+        }
+        LinkConfig {
+            ice_servers,
+            relay_only: self.relay_only,
+            bind: self.bind.clone(),
+            ..LinkConfig::default()
+        }
+    }
+}
+
+/// What a root proves its right with.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArg {
+    /// A file with the root's token; on the server it may also hold lines `NAME TOKEN`, one for each
+    /// overlay
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The root's token
+    #[arg(
+        long = "token",
+        env = "OVERLAY_TOKEN",
+        hide_env_values = true,
+        hide = true,
+        conflicts_with = "token_file"
+    )]
+    pub(crate) token: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArg {
+    /// Which child takes a newcomer that its parent has no place for
+    #[arg(long = "policy", default_value = "balanced", value_name = "POLICY")]
+    policy: PolicyName,
+}
+
+impl PolicyArg {
+    pub(crate) const fn policy(&self) -> Policy {
+        match self.policy {
+            PolicyName::Balanced => Policy::Balanced,
+            PolicyName::Hash => Policy::Hash,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PolicyName {
+    /// The child whose subtree has the shallowest free place
+    Balanced,
+    /// The rule of the original webrtc-tree-overlay: by a hash of the ids
+    Hash,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn overlay_name(text: &str) -> Result<OverlayName, String> {
+    OverlayName::new(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,44 @@
+//! Telling the user: facts as JSON lines, everything else as plain sentences on stderr.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+/// Where facts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Facts {
+    /// Nowhere: nobody asked for JSON.
+    Off,
+    /// To stdout.
+    Stdout,
+    /// To stderr, because stdout carries data.
+    Stderr,
+}
+
+impl Facts {
+    /// Prints a fact as one line of JSON.
+    pub(crate) fn tell(self, fact: &impl Serialize) {
+        let Ok(mut line) = serde_json::to_vec(fact) else {
+            return;
+        };
+        line.push(b'\n');
+        // Who closed the other end does not want to know.
+        let _ = match self {
+            Self::Off => Ok(()),
+            Self::Stdout => std::io::stdout().write_all(&line),
+            Self::Stderr => std::io::stderr().write_all(&line),
+        };
+    }
+
+    /// Says something to a person, unless a program is listening.
+    pub(crate) fn say(self, sentence: &str) {
+        if self == Self::Off {
+            say(sentence);
+        }
+    }
+}
+
+/// Says something on stderr.
+pub(crate) fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}

@@ -1,0 +1,168 @@
+//! What `overlay root` and `overlay join` have in common: a node, and the news about its way to the server.
+
+use std::time::Duration;
+
+use overlay_tokio::core::wire::Refusal;
+use overlay_tokio::{BootstrapError, Event, Events, Node, NodeId, ServerLost, Tls, node};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::args;
+use crate::failure::Failure;
+use crate::report::Facts;
+
+/// A node of this process, and its place on the command line.
+pub(crate) struct Seat {
+    pub(crate) node: Node,
+    pub(crate) events: Events,
+    pub(crate) facts: Facts,
+    /// When the first server must have answered; `None` once it has, or if there is no hurry.
+    contact_by: Option<Instant>,
+    /// Whether the user was told that there is no server.
+    server_lost: bool,
+}
+
+/// A fact about a node.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Fact {
+    /// A server has the node registered.
+    Registered { node: String },
+    /// There is no connection to a server.
+    ServerLost {
+        cause: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u64>,
+    },
+    /// The node is in the tree.
+    Joined {
+        node: String,
+        parent: String,
+        depth: usize,
+        attempt: u32,
+    },
+    /// The parent is gone.
+    ParentClosed { parent: String, reason: String },
+    /// An attempt has failed.
+    Rejected {
+        reason: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u64>,
+    },
+    /// The nodes of the tree, as the root knows them: how many at each depth.
+    Tree { depth: Vec<u32> },
+    /// The stream has ended, and everybody has been told.
+    Ended { bytes: u64 },
+}
+
+impl Seat {
+    pub(crate) fn take(args: &args::Seat, facts: Facts) -> Result<Self, Failure> {
+        let mut builder = node()
+            .overlay(args.overlay.clone())
+            .max_degree(args.degree)
+            .policy(args.policy.policy())
+            .links(args.links.config());
+        for server in &args.bootstrap {
+            builder = builder.server(server.clone());
+        }
+        if let Some(file) = &args.ca_file {
+            let read = std::fs::read(file).and_then(|pem| Tls::from_pem(&pem));
+            let tls = read.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+            builder = builder.tls(tls);
+        }
+        let (node, events) = builder.spawn().map_err(Failure::new)?;
+        let hurry = !args.connect_timeout.is_zero();
+        Ok(Self {
+            node,
+            events,
+            facts,
+            contact_by: hurry.then(|| Instant::now() + args.connect_timeout),
+            server_lost: false,
+        })
+    }
+
+    /// The next event that is not about the way to the server; that is dealt with here. Fails when
+    /// there is no way to go on.
+    pub(crate) async fn next(&mut self) -> Result<Event, Failure> {
+        loop {
+            let event = self.events.next().await;
+            match event.ok_or_else(|| Failure::new("the node has ended"))? {
+                Event::ServerReady => {
+                    self.contact_by = None;
+                    if std::mem::take(&mut self.server_lost) {
+                        self.facts.say("The bootstrap server is there again.");
+                    }
+                    let node = self.node.id().to_string();
+                    self.facts.tell(&Fact::Registered { node });
+                    return Ok(Event::ServerReady);
+                }
+                Event::ServerLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
+                event => return Ok(event),
+            }
+        }
+    }
+
+    fn server_lost(
+        &mut self,
+        cause: &ServerLost,
+        retry_in: Option<Duration>,
+    ) -> Result<(), Failure> {
+        self.facts.tell(&Fact::ServerLost {
+            cause: cause.to_string(),
+            retry_ms: retry_in.map(millis),
+        });
+        let too_late = self.contact_by.is_some_and(|by| Instant::now() >= by);
+        match retry_in {
+            Some(wait) if !too_late && !is_final(cause) => {
+                self.server_lost = true;
+                let wait = wait.as_secs_f64();
+                self.facts
+                    .say(&format!("{cause}; trying again in {wait:.1} s"));
+                Ok(())
+            }
+            _ => Err(match hint(cause) {
+                Some(hint) => Failure::new(cause).hint(hint),
+                None => Failure::new(cause),
+            }),
+        }
+    }
+}
+
+/// Whether a person should hear of it now: the node itself would go on trying.
+const fn is_final(cause: &ServerLost) -> bool {
+    matches!(cause, ServerLost::Refused(Refusal::RootExists))
+}
+
+const fn hint(cause: &ServerLost) -> Option<&'static str> {
+    match cause {
+        ServerLost::Failed(BootstrapError::Tls { .. }) => Some(
+            "does this machine trust the certificate (see --ca-file)? A server without TLS has an \
+             address that starts with ws://",
+        ),
+        ServerLost::Failed(_) | ServerLost::Silent => {
+            Some("is `overlay server` running there? --connect-timeout 0 keeps trying until it is")
+        }
+        ServerLost::Refused(Refusal::WrongToken) => {
+            Some("the root's token must be the server's: compare the two token files")
+        }
+        ServerLost::Refused(Refusal::Version) => {
+            Some("install the same version of overlay on both sides")
+        }
+        ServerLost::Refused(Refusal::UnknownOverlay) => {
+            Some("check the name given with --overlay: the server has a fixed list of them")
+        }
+        ServerLost::Refused(Refusal::RootExists) => {
+            Some("stop the other root first, or choose another tree with --overlay")
+        }
+        ServerLost::Refused(_) | ServerLost::NoServer => None,
+    }
+}
+
+/// The first digits of an id: enough for a person to tell nodes apart.
+pub(crate) fn short(id: NodeId) -> String {
+    format!("{id:?}")
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,59 @@
+//! `overlay server`: a bootstrap server.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use overlay_tokio::core::relay::RelayConfig;
+use overlay_tokio::{Server, ServerConfig, ServerError};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::report::Facts;
+use crate::{args, stop, token};
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Fact {
+    Listening { address: SocketAddr },
+    Stopped,
+}
+
+pub(crate) async fn run(args: args::Server) -> Result<ExitCode, Failure> {
+    let facts = if args.json { Facts::Stdout } else { Facts::Off };
+    let access = token::of_server(&args.token)?;
+    let mut config = ServerConfig::new(RelayConfig::new(access));
+    config.behind_proxy = args.behind_proxy;
+    let server = Server::bind(args.listen, config).await.map_err(failure)?;
+    let address = server.local_addr();
+    facts.tell(&Fact::Listening { address });
+    facts.say(&format!(
+        "Bootstrap server listens on ws://{address} (Ctrl-C stops it)"
+    ));
+    stop::requested().await;
+    facts.say("Telling clients goodbye …");
+    server.shut_down().await;
+    facts.tell(&Fact::Stopped);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failure(error: ServerError) -> Failure {
+    use std::io::ErrorKind;
+
+    let kind = match &error {
+        ServerError::Listen { cause, .. } => Some(cause.kind()),
+        ServerError::Hub(_) => None,
+    };
+    let failure = Failure::new(error);
+    match kind {
+        Some(ErrorKind::AddrInUse) => {
+            failure.hint("something listens there already: choose another port with --listen")
+        }
+        Some(ErrorKind::AddrNotAvailable) => {
+            failure.hint("this machine does not have that address: 0.0.0.0 means all that it has")
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            failure.hint("ports below 1024 need privileges: choose a higher one with --listen")
+        }
+        _ => failure,
+    }
+}

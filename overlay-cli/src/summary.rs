@@ -1,0 +1,156 @@
+//! What a tree looks like, in numbers.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use overlay_tokio::NodeId;
+use serde::Serialize;
+
+/// The last fact of `overlay up`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    event: &'static str,
+    /// How many nodes there are, besides the root.
+    nodes: usize,
+    joined: usize,
+    failed: usize,
+    /// How many nodes stand at each depth; the root is at depth 0.
+    pub(crate) depth: Vec<usize>,
+    /// The same for the complete tree.
+    pub(crate) ideal_depth: Vec<usize>,
+    elapsed_ms: u64,
+    join_ms: Percentiles,
+}
+
+#[derive(Debug, Serialize)]
+struct Percentiles {
+    p50: u64,
+    p99: u64,
+}
+
+impl Summary {
+    pub(crate) fn new(
+        nodes: usize,
+        degree: u16,
+        depth: Vec<usize>,
+        elapsed: Duration,
+        joins: &[Duration],
+    ) -> Self {
+        let joined = depth.iter().sum::<usize>().saturating_sub(1);
+        Self {
+            event: "summary",
+            nodes,
+            joined,
+            failed: nodes - joined.min(nodes),
+            depth,
+            ideal_depth: complete_tree(nodes, usize::from(degree)),
+            elapsed_ms: millis(elapsed),
+            join_ms: Percentiles {
+                p50: millis(percentile(joins, 50)),
+                p99: millis(percentile(joins, 99)),
+            },
+        }
+    }
+
+    pub(crate) const fn all_joined(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// The same for a person: a sentence, and a picture.
+    pub(crate) fn picture(&self) -> String {
+        let mut picture = format!(
+            "{} of {} nodes joined in {:.2} s (half of them within {} ms, 99 % within {} ms)\n",
+            self.joined,
+            self.nodes,
+            Duration::from_millis(self.elapsed_ms).as_secs_f64(),
+            self.join_ms.p50,
+            self.join_ms.p99,
+        );
+        let widest = self.depth.iter().copied().max().unwrap_or(1).max(1);
+        for (depth, &count) in self.depth.iter().enumerate() {
+            let bar = "█".repeat((count * 50).div_ceil(widest));
+            let of = self.ideal_depth.get(depth).copied().unwrap_or(0);
+            // Writing to a string can't fail.
+            let _ = writeln!(picture, "  depth {depth}  {count:>6} of {of:<6} {bar}");
+        }
+        if self.depth == self.ideal_depth {
+            picture.push_str("The tree is complete: no tree of this degree is shallower.\n");
+        }
+        picture
+    }
+}
+
+/// How many nodes stand at each depth below `root`, by what each says its parent is. Nodes whose
+/// parents do not lead to the root are not counted.
+pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<usize> {
+    let mut depths = vec![1];
+    for &node in parents.keys() {
+        let path = std::iter::successors(Some(node), |node| parents.get(node).copied());
+        // A path longer than there are nodes goes in a circle.
+        let depth = path.take(parents.len() + 1).position(|node| node == root);
+        if let Some(depth) = depth {
+            if depths.len() <= depth {
+                depths.resize(depth + 1, 0);
+            }
+            depths[depth] += 1;
+        }
+    }
+    depths
+}
+
+/// The levels of the complete tree of `nodes` nodes below a root.
+fn complete_tree(nodes: usize, degree: usize) -> Vec<usize> {
+    let mut levels = vec![1];
+    let (mut left, mut width) = (nodes, 1_usize);
+    while left > 0 {
+        width = width.saturating_mul(degree.max(1));
+        levels.push(width.min(left));
+        left -= width.min(left);
+    }
+    levels
+}
+
+/// The smallest of `values` that `percent` of them don't exceed (nearest rank).
+fn percentile(values: &[Duration], percent: usize) -> Duration {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let rank = (values.len() * percent).div_ceil(100);
+    values
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_tree_is_full_but_for_its_last_level() {
+        assert_eq!(complete_tree(50, 5), [1, 5, 25, 20]);
+        assert_eq!(complete_tree(200, 10), [1, 10, 100, 90]);
+        assert_eq!(complete_tree(3, 1), [1, 1, 1, 1]);
+        assert_eq!(complete_tree(0, 5), [1]);
+    }
+
+    #[test]
+    fn depths_follow_the_links_and_leave_out_what_hangs_on_nothing() {
+        let id = NodeId::from_u128;
+        let parents = [(1, 0), (2, 0), (3, 1), (7, 8), (8, 7), (9, 99)];
+        let parents = parents.map(|(node, parent)| (id(node), id(parent)));
+        assert_eq!(depths(id(0), &HashMap::from(parents)), [1, 2, 1]);
+    }
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let values: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(percentile(&values, 50), Duration::from_millis(100));
+        assert_eq!(percentile(&values, 99), Duration::from_millis(198));
+        assert_eq!(percentile(&[], 50), Duration::ZERO);
+    }
+}

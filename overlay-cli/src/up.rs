@@ -1,0 +1,256 @@
+//! `overlay up`: a server, a root and many nodes in one process. Every link is real WebRTC.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use indicatif::{ProgressBar, ProgressStyle};
+use overlay_tokio::core::relay::{Access, RelayConfig};
+use overlay_tokio::{
+    Builder, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig, ServerUrl,
+    Token, dialer, node, random_token,
+};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::args::Up;
+use crate::failure::Failure;
+use crate::report::Facts;
+use crate::seat::millis;
+use crate::stop;
+use crate::summary::{Summary, depths};
+
+/// A fact about the tree as it grows.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Fact {
+    /// The server listens and the root is registered.
+    Started { server: SocketAddr, root: String },
+    /// A node is in the tree.
+    Joined {
+        node: String,
+        parent: String,
+        depth: usize,
+        attempt: u32,
+        ms: u64,
+    },
+    /// A node has lost its parent, and joins again.
+    ParentClosed { node: String, reason: String },
+    /// A node's attempt to join has failed.
+    Rejected { node: String, reason: String },
+}
+
+pub(crate) async fn run(args: Up) -> Result<ExitCode, Failure> {
+    let mut stage = Stage::set(&args).await?;
+    let progress = progress(&args);
+    let outcome = tokio::select! {
+        summary = stage.grow(&args, &progress) => Some(summary?),
+        () = stop::requested() => None,
+    };
+    progress.finish_and_clear();
+    let Some(summary) = outcome else {
+        stage.strike().await;
+        return Ok(ExitCode::from(130));
+    };
+    if args.json {
+        stage.facts.tell(&summary);
+    } else {
+        // Who closed the other end does not want to know.
+        let _ = std::io::stdout().write_all(summary.picture().as_bytes());
+    }
+    if !args.exit_when_joined && summary.all_joined() {
+        stage.facts.say("Running until Ctrl-C.");
+        tokio::select! {
+            () = stage.watch() => {}
+            () = stop::requested() => {}
+        }
+    }
+    stage.strike().await;
+    if summary.all_joined() {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err(Failure::new("not every node has joined")
+            .hint("`-v` tells why on stderr; --timeout gives them more time"))
+    }
+}
+
+/// Everything that runs.
+struct Stage {
+    server: Server,
+    root: Node,
+    nodes: Vec<Node>,
+    events: mpsc::Receiver<(NodeId, Event)>,
+    /// For the events of further nodes.
+    sender: mpsc::Sender<(NodeId, Event)>,
+    builder: Builder,
+    facts: Facts,
+}
+
+impl Stage {
+    /// Starts the server and the root.
+    async fn set(args: &Up) -> Result<Self, Failure> {
+        let facts = if args.json { Facts::Stdout } else { Facts::Off };
+        let token = random_token().map_err(Failure::new)?;
+        let server = serve(&token, args.nodes).await?;
+        let address = server.local_addr();
+        let url: ServerUrl = format!("ws://{address}").parse().map_err(Failure::new)?;
+        let dialer: Dialer = dialer(LinkConfig::loopback()).map_err(Failure::new)?;
+        let builder = node()
+            .server(url)
+            .dialer(dialer)
+            .max_degree(args.degree)
+            .policy(args.policy.policy());
+        let (root, mut root_events) = builder.clone().spawn().map_err(Failure::new)?;
+        root.become_root(token).await;
+        match root_events.next().await {
+            Some(Event::ServerReady) => {}
+            event => {
+                return Err(Failure::new(format!(
+                    "the root did not register: {event:?}"
+                )));
+            }
+        }
+        facts.tell(&Fact::Started {
+            server: address,
+            root: root.id().to_string(),
+        });
+        let (sender, events) = mpsc::channel(1024);
+        forward(root.id(), root_events, sender.clone());
+        Ok(Self {
+            server,
+            root,
+            nodes: Vec::with_capacity(args.nodes),
+            events,
+            sender,
+            builder,
+            facts,
+        })
+    }
+
+    /// Lets all nodes join at once, and waits until they have, or the time is over.
+    async fn grow(&mut self, args: &Up, progress: &ProgressBar) -> Result<Summary, Failure> {
+        let start = Instant::now();
+        for _ in 0..args.nodes {
+            let (node, events) = self.builder.clone().spawn().map_err(Failure::new)?;
+            forward(node.id(), events, self.sender.clone());
+            node.join().await;
+            self.nodes.push(node);
+        }
+        let deadline = start + args.timeout;
+        let mut joins: HashMap<NodeId, Duration> = HashMap::new();
+        let mut elapsed = Duration::ZERO;
+        while joins.len() < args.nodes {
+            let Ok(Some((node, event))) =
+                tokio::time::timeout_at(deadline, self.events.recv()).await
+            else {
+                elapsed = start.elapsed();
+                break;
+            };
+            if let Event::ParentConnected { .. } = event {
+                elapsed = start.elapsed();
+                joins.entry(node).or_insert(elapsed);
+                progress.set_position(joins.len() as u64);
+            }
+            self.tell(node, &event, elapsed);
+        }
+        let joins: Vec<Duration> = joins.into_values().collect();
+        let depth = self.depths().await;
+        Ok(Summary::new(
+            args.nodes,
+            args.degree,
+            depth,
+            elapsed,
+            &joins,
+        ))
+    }
+
+    /// Goes on telling what happens.
+    async fn watch(&mut self) {
+        while let Some((node, event)) = self.events.recv().await {
+            self.tell(node, &event, Duration::ZERO);
+        }
+    }
+
+    /// Ends everything, the leaves with the root.
+    async fn strike(self) {
+        join_all(self.nodes.iter().map(Node::leave)).await;
+        self.root.leave().await;
+        self.server.shut_down().await;
+    }
+
+    /// How many nodes stand at each depth, by the links that they have.
+    async fn depths(&self) -> Vec<usize> {
+        let statuses = join_all(self.nodes.iter().map(Node::status)).await;
+        let parents = statuses
+            .into_iter()
+            .flatten()
+            .filter_map(|status| Some((status.id, status.parent?)))
+            .collect();
+        depths(self.root.id(), &parents)
+    }
+
+    fn tell(&self, node: NodeId, event: &Event, elapsed: Duration) {
+        let node = node.to_string();
+        match event {
+            Event::ParentConnected {
+                node: parent,
+                depth,
+                attempt,
+            } => self.facts.tell(&Fact::Joined {
+                node,
+                parent: parent.to_string(),
+                depth: *depth,
+                attempt: *attempt,
+                ms: millis(elapsed),
+            }),
+            Event::ParentClosed { reason, .. } => self.facts.tell(&Fact::ParentClosed {
+                node,
+                reason: reason.to_string(),
+            }),
+            Event::JoinRejected { reason, .. } => self.facts.tell(&Fact::Rejected {
+                node,
+                reason: reason.to_string(),
+            }),
+            _ => {}
+        }
+    }
+}
+
+async fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
+    let mut relay = RelayConfig::new(Access::default().any_overlay(token.clone()));
+    // All of them come from one address, and perhaps at once.
+    relay.max_connections = relay.max_connections.max(nodes);
+    relay.max_connections_per_source = relay.max_connections_per_source.max(nodes + 1);
+    relay.max_pending_joins = relay.max_pending_joins.max(nodes);
+    let mut config = ServerConfig::new(relay);
+    config.max_sockets = config.max_sockets.max(nodes + 1);
+    Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config)
+        .await
+        .map_err(Failure::new)
+}
+
+fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event)>) {
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if sender.send((node, event)).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn progress(args: &Up) -> ProgressBar {
+    if args.json {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(args.nodes as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} nodes joined, {elapsed}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

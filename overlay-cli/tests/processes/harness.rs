@@ -1,0 +1,172 @@
+//! Processes of the command, and what they say.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up: far longer than it should.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) const TOKEN: &str = "a-token-for-these-tests";
+
+/// A running command; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// Lines of stdout and stderr that are facts.
+    facts: Receiver<Value>,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// A server on a port of its own.
+pub(crate) struct Server {
+    process: Process,
+    address: String,
+}
+
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_overlay"));
+    command.args(args).env_remove("RUST_LOG");
+    command
+}
+
+pub(crate) fn overlay(args: &[&str]) -> Process {
+    Process::start(command(args))
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, facts) = mpsc::channel();
+        let stdout = listen(child.stdout.take().unwrap(), sender.clone());
+        let stderr = listen(child.stderr.take().unwrap(), sender);
+        Self {
+            child,
+            facts,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+        }
+    }
+
+    /// Waits for the next fact of this name; those before it are skipped.
+    pub(crate) fn fact(&mut self, event: &str) -> Value {
+        loop {
+            let fact = self.facts.recv_timeout(PATIENCE);
+            let fact = fact.unwrap_or_else(|_| panic!("`{event}` did not happen"));
+            if fact["event"] == event {
+                return fact;
+            }
+        }
+    }
+
+    /// Its input, which ends when this is dropped.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// Waits for the end: the exit status, stdout, and stderr.
+    pub(crate) fn finish(mut self) -> (ExitStatus, String, String) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the process does not end"
+            );
+            thread::sleep(Duration::from_millis(20));
+        };
+        let text = |thread: Option<JoinHandle<String>>| thread.unwrap().join().unwrap();
+        (status, text(self.stdout.take()), text(self.stderr.take()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let mut command = command(&["server", "--listen", "127.0.0.1:0", "--json"]);
+        command.env("OVERLAY_TOKEN", TOKEN);
+        let mut process = Process::start(command);
+        let address = process.fact("listening")["address"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        Self { process, address }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A command that is told where the server is.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(args);
+        let url = format!("ws://{}", self.address);
+        command.args(["--bootstrap", &url, "--bind", "127.0.0.1"]);
+        command
+    }
+
+    /// A root whose input is open.
+    pub(crate) fn root(&self, degree: u16, args: &[&str]) -> Process {
+        let mut command = self.command(&["root", "--json", "--degree", &degree.to_string()]);
+        command
+            .args(args)
+            .env("OVERLAY_TOKEN", TOKEN)
+            .stdin(Stdio::piped());
+        Process::start(command)
+    }
+
+    pub(crate) fn join(&self, degree: u16) -> Process {
+        Process::start(self.command(&["join", "--json", "--degree", &degree.to_string()]))
+    }
+
+    pub(crate) fn join_overlay(&self, overlay: &str) -> Process {
+        Process::start(self.command(&["join", "--json", "--overlay", overlay]))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill();
+    }
+}
+
+/// Collects a stream, and sends the facts in it as they come.
+fn listen(stream: impl Read + Send + 'static, facts: mpsc::Sender<Value>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        let mut lines = BufReader::new(stream);
+        loop {
+            let start = text.len();
+            match lines.read_line(&mut text) {
+                Ok(0) | Err(_) => return text,
+                Ok(_) => {}
+            }
+            if let Ok(fact @ Value::Object(_)) = serde_json::from_str(&text[start..]) {
+                // The test may have heard enough.
+                let _ = facts.send(fact);
+            }
+        }
+    })
+}

@@ -1,0 +1,61 @@
+//! Who may be the root of which overlay.
+
+use alloc::collections::BTreeMap;
+
+use subtle::ConstantTimeEq;
+
+use super::RelayConfigError;
+use crate::wire::{OverlayName, Token};
+
+/// The overlays that a relay carries, and what their roots prove their right with.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    named: BTreeMap<OverlayName, Token>,
+    wildcard: Option<Token>,
+}
+
+impl Access {
+    /// Carries the overlay `name`, whose root knows `token`. No other token opens it.
+    #[must_use]
+    pub fn overlay(mut self, name: OverlayName, token: Token) -> Self {
+        self.named.insert(name, token);
+        self
+    }
+
+    /// Carries any overlay besides the named ones, as long as a root that knows `token` is there.
+    #[must_use]
+    pub fn any_overlay(mut self, token: Token) -> Self {
+        self.wildcard = Some(token);
+        self
+    }
+
+    /// Whether the overlay has a token of its own.
+    pub(super) fn names(&self, name: &OverlayName) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// Whether the overlay can have a root here.
+    pub(super) fn carries(&self, name: &OverlayName) -> bool {
+        self.wildcard.is_some() || self.names(name)
+    }
+
+    /// Whether `token` makes its bearer the overlay's root. An overlay that isn't carried is told
+    /// from a wrong token neither by the answer nor by the time it takes: that depends on the
+    /// lengths alone.
+    pub(super) fn opens(&self, name: &OverlayName, token: &Token) -> bool {
+        let expected = self.named.get(name).or(self.wildcard.as_ref());
+        let compared = expected.unwrap_or(token).expose().as_bytes();
+        bool::from(compared.ct_eq(token.expose().as_bytes())) && expected.is_some()
+    }
+
+    pub(super) fn validate(&self) -> Result<(), RelayConfigError> {
+        let mut tokens = self.named.values().chain(&self.wildcard).peekable();
+        if tokens.peek().is_none() {
+            return Err(RelayConfigError::NoOverlay);
+        }
+        if tokens.any(|token| token.expose().is_empty()) {
+            return Err(RelayConfigError::EmptyToken);
+        }
+        Ok(())
+    }
+}

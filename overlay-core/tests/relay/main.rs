@@ -1,0 +1,11 @@
+//! The relay, as the clients of a bootstrap server see it.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // the harness is as much a test as its callers
+
+mod admission;
+mod harness;
+mod joins;
+mod limits;
+mod properties;
+mod roots;
+mod time;

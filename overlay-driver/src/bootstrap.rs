@@ -1,0 +1,240 @@
+//! The connection to a bootstrap server: one WebSocket, carried by one task.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_tungstenite::tungstenite::protocol::WebSocketConfig;
+use async_tungstenite::tungstenite::{self, Message};
+use async_tungstenite::{WebSocketStream, client_async_with_config};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, select_biased};
+use overlay_core::BootstrapId;
+use overlay_core::wire::MAX_FRAME;
+use webrtc::runtime::timeout;
+
+use crate::runtime::{ByteStream, Runtime};
+use crate::server_url::ServerUrl;
+use crate::tls::Tls;
+
+/// Most frames that wait to be sent. The root answers for the whole tree, up to 40 frames a join; a
+/// server that lets more than this pile up has stopped reading.
+const MAX_QUEUED: usize = 4096;
+
+/// How long a closing connection may take to send what is queued.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a connection tells.
+#[derive(Debug)]
+pub(crate) enum BootstrapEvent {
+    /// The server has accepted the WebSocket.
+    Opened,
+    /// The server has sent a frame.
+    Message(Bytes),
+    /// The connection is over. The last event.
+    Closed(BootstrapError),
+}
+
+/// Why there is no connection to a bootstrap server.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// Nothing listens there, or the name is unknown.
+    #[error("cannot reach {server}: {cause}")]
+    Unreachable {
+        /// The server.
+        server: ServerUrl,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// TLS failed: most often, the certificate is not trusted.
+    #[error("no encrypted connection to {server}: {cause}")]
+    Tls {
+        /// The server.
+        server: ServerUrl,
+        /// What TLS says.
+        cause: io::Error,
+    },
+    /// Something listens there, but it is no bootstrap server, or it broke off.
+    #[error("{server} broke off: {cause}")]
+    WebSocket {
+        /// The server.
+        server: ServerUrl,
+        /// What the WebSocket says.
+        cause: Box<tungstenite::Error>,
+    },
+    /// The server has closed the connection.
+    #[error("{server} closed the connection")]
+    Closed {
+        /// The server.
+        server: ServerUrl,
+    },
+    /// The server sent a text message; this protocol has only binary ones.
+    #[error("{server} is no bootstrap server of this protocol")]
+    NotOurs {
+        /// The server.
+        server: ServerUrl,
+    },
+}
+
+/// A connection, or the attempt at one. Dropping it closes it, after what was sent before.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    frames: Sender<Bytes>,
+}
+
+/// The server takes nothing any more.
+#[derive(Debug)]
+pub(crate) struct Stalled;
+
+impl Connection {
+    /// Connects to `server`; `events` get the news under the name `id`.
+    pub(crate) fn open(
+        runtime: &Arc<dyn Runtime>,
+        tls: &Tls,
+        server: ServerUrl,
+        id: BootstrapId,
+        events: Sender<(BootstrapId, BootstrapEvent)>,
+    ) -> Self {
+        let (frames, queue) = async_channel::bounded(MAX_QUEUED);
+        let task = run(Arc::clone(runtime), tls.clone(), server, id, queue, events);
+        runtime.webrtc().spawn(Box::pin(task)).detach();
+        Self { frames }
+    }
+
+    /// Queues a frame. Never blocks.
+    pub(crate) fn send(&self, frame: Bytes) -> Result<(), Stalled> {
+        match self.frames.try_send(frame) {
+            Ok(()) | Err(async_channel::TrySendError::Closed(_)) => Ok(()),
+            Err(async_channel::TrySendError::Full(_)) => Err(Stalled),
+        }
+    }
+}
+
+async fn run(
+    runtime: Arc<dyn Runtime>,
+    tls: Tls,
+    server: ServerUrl,
+    id: BootstrapId,
+    queue: Receiver<Bytes>,
+    events: Sender<(BootstrapId, BootstrapEvent)>,
+) {
+    let connecting = connect(&*runtime, &tls, &server).fuse();
+    let dropped = closed(&queue).fuse();
+    futures_util::pin_mut!(connecting, dropped);
+    let connected = select_biased! {
+        connected = connecting => connected,
+        () = dropped => return,
+    };
+    let outcome = match connected {
+        Ok(socket) => {
+            if events.send((id, BootstrapEvent::Opened)).await.is_err() {
+                return;
+            }
+            converse(&*runtime, socket, &server, &queue, id, &events).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        // Nobody listens any more when the node is gone, and then nobody needs to know.
+        let _ = events.send((id, BootstrapEvent::Closed(error))).await;
+    }
+}
+
+async fn connect(
+    runtime: &dyn Runtime,
+    tls: &Tls,
+    server: &ServerUrl,
+) -> Result<WebSocketStream<Box<dyn ByteStream>>, BootstrapError> {
+    let stream = runtime
+        .connect(server.host().to_owned(), server.port())
+        .await
+        .map_err(|cause| BootstrapError::Unreachable {
+            server: server.clone(),
+            cause,
+        })?;
+    let stream = if server.is_secure() {
+        let secured = tls.connect(server.host(), stream).await;
+        secured.map_err(|cause| BootstrapError::Tls {
+            server: server.clone(),
+            cause,
+        })?
+    } else {
+        stream
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
+    let (socket, _) = client_async_with_config(server.to_string(), stream, Some(config))
+        .await
+        .map_err(|cause| websocket_error(server, cause))?;
+    Ok(socket)
+}
+
+/// Carries frames both ways. `Ok` when this side has closed.
+async fn converse(
+    runtime: &dyn Runtime,
+    socket: WebSocketStream<Box<dyn ByteStream>>,
+    server: &ServerUrl,
+    queue: &Receiver<Bytes>,
+    id: BootstrapId,
+    events: &Sender<(BootstrapId, BootstrapEvent)>,
+) -> Result<(), BootstrapError> {
+    let (mut sink, mut stream) = socket.split();
+    let sending = async {
+        while let Ok(frame) = queue.recv().await {
+            sink.send(Message::Binary(frame)).await?;
+        }
+        let webrtc = runtime.webrtc();
+        let _ = timeout(&*webrtc, FLUSH_TIMEOUT, sink.close(None)).await;
+        Ok::<_, tungstenite::Error>(())
+    };
+    let receiving = async {
+        loop {
+            let event = match stream.next().await {
+                Some(Ok(Message::Binary(frame))) => BootstrapEvent::Message(frame),
+                Some(Ok(Message::Text(_))) => {
+                    let server = server.clone();
+                    return BootstrapError::NotOurs { server };
+                }
+                Some(Ok(Message::Close(_))) | None => {
+                    let server = server.clone();
+                    return BootstrapError::Closed { server };
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(cause)) => return websocket_error(server, cause),
+            };
+            if events.send((id, event)).await.is_err() {
+                let server = server.clone();
+                return BootstrapError::Closed { server };
+            }
+        }
+    };
+    let (sending, receiving) = (sending.fuse(), receiving.fuse());
+    futures_util::pin_mut!(sending, receiving);
+    select_biased! {
+        error = receiving => Err(error),
+        sent = sending => sent.map_err(|cause| websocket_error(server, cause)),
+    }
+}
+
+/// Resolves when the sending half is dropped; leaves what is queued in place.
+async fn closed(queue: &Receiver<Bytes>) {
+    let probe = queue.clone();
+    // A receiver learns of the end only by receiving, and nothing is sent before the connection opens.
+    let _ = probe.recv().await;
+}
+
+fn websocket_error(server: &ServerUrl, cause: tungstenite::Error) -> BootstrapError {
+    let server = server.clone();
+    match cause {
+        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+            BootstrapError::Closed { server }
+        }
+        tungstenite::Error::Io(cause) => BootstrapError::Unreachable { server, cause },
+        cause => BootstrapError::WebSocket {
+            server,
+            cause: Box::new(cause),
+        },
+    }
+}

@@ -1,0 +1,175 @@
+//! How a node is put together and started.
+
+use std::sync::Arc;
+
+use overlay_core::wire::{OverlayName, Token};
+use overlay_core::{Config, ConfigError, NodeId, Policy};
+use tracing::Instrument;
+
+use crate::engine;
+use crate::event::{self, Events};
+use crate::handle::Node;
+use crate::link::{self, Dialer, LinkConfig};
+use crate::runtime::Runtime;
+use crate::server_url::ServerUrl;
+use crate::tls::Tls;
+
+/// Commands that wait for the engine; a caller that brings more waits.
+const COMMAND_QUEUE: usize = 64;
+
+/// Puts a node together.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    runtime: Arc<dyn Runtime>,
+    id: Option<NodeId>,
+    config: Config,
+    servers: Vec<ServerUrl>,
+    tls: Tls,
+    dialing: Dialing,
+}
+
+#[derive(Clone, Debug)]
+enum Dialing {
+    /// A dialer of the node's own.
+    Own(LinkConfig),
+    /// One that several nodes of a process share.
+    Shared(Dialer),
+}
+
+/// A node can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The protocol's configuration is impossible.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The links' configuration is impossible.
+    #[error(transparent)]
+    Link(#[from] link::ConfigError),
+    /// The system has no randomness to give.
+    #[error("the system has no randomness to give: {0}")]
+    Randomness(getrandom::Error),
+}
+
+impl Builder {
+    /// A node on `runtime` with the default configuration.
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            runtime,
+            id: None,
+            config: Config::default(),
+            servers: Vec::new(),
+            tls: Tls::default(),
+            dialing: Dialing::Own(LinkConfig::default()),
+        }
+    }
+
+    /// Who the node is. Default: drawn at random.
+    #[must_use]
+    pub const fn id(mut self, id: NodeId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// A bootstrap server. Several are tried in turn.
+    #[must_use]
+    pub fn server(mut self, server: ServerUrl) -> Self {
+        self.servers.push(server);
+        self
+    }
+
+    /// Whom to trust at a `wss://` server. Default: whom the system trusts.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The tree to join, among those that the server introduces to. Default: `default`.
+    #[must_use]
+    pub fn overlay(mut self, overlay: OverlayName) -> Self {
+        self.config.overlay = overlay;
+        self
+    }
+
+    /// Most children. Default: 10.
+    #[must_use]
+    pub const fn max_degree(mut self, max_degree: u16) -> Self {
+        self.config.max_degree = max_degree;
+        self
+    }
+
+    /// Which child takes a newcomer that this node has no place for.
+    #[must_use]
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.config.policy = policy;
+        self
+    }
+
+    /// All of the protocol's configuration, replacing what was set before.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How links are made: STUN and TURN servers, addresses, limits.
+    #[must_use]
+    pub fn links(mut self, links: LinkConfig) -> Self {
+        self.dialing = Dialing::Own(links);
+        self
+    }
+
+    /// Makes links with a dialer that is shared with other nodes of the process, so that they also
+    /// share its limit on handshakes.
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialing = Dialing::Shared(dialer);
+        self
+    }
+
+    /// Starts the node, detached. Call it within the runtime.
+    pub fn spawn(self) -> Result<(Node, Events), BuildError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(BuildError::Randomness)?;
+        let id = match self.id {
+            Some(id) => id,
+            None => random_id()?,
+        };
+        let dialer = match self.dialing {
+            Dialing::Own(config) => Dialer::new(&*self.runtime, config)?,
+            Dialing::Shared(dialer) => dialer,
+        };
+        let core = overlay_core::Node::new(id, self.config, seed)?;
+        let (command_sender, commands) = async_channel::bounded(COMMAND_QUEUE);
+        let (receipt_sender, receipts) = async_channel::unbounded();
+        let (app, events) = event::channel(receipt_sender);
+        let parts = engine::Parts {
+            core,
+            runtime: Arc::clone(&self.runtime),
+            dialer,
+            servers: self.servers,
+            tls: self.tls,
+            app,
+            commands,
+            receipts,
+        };
+        let span = tracing::info_span!("node", id = ?id);
+        let task = engine::run(parts).instrument(span);
+        self.runtime.webrtc().spawn(Box::pin(task)).detach();
+        Ok((Node::new(id, command_sender), events))
+    }
+}
+
+/// An id that no other node has.
+fn random_id() -> Result<NodeId, BuildError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(BuildError::Randomness)?;
+    Ok(NodeId::from_bytes(bytes))
+}
+
+/// A token that nobody guesses: 128 random bits in hexadecimal.
+pub fn random_token() -> Result<Token, BuildError> {
+    let text = random_id()?.to_string();
+    // 32 digits are within any token's limit.
+    Ok(Token::new(text).unwrap_or_else(|_| unreachable!()))
+}

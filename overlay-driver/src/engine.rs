@@ -1,0 +1,443 @@
+//! The loop that runs a node: what happens outside becomes an event, what the core answers is done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+use futures_channel::oneshot;
+use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
+use overlay_core::{
+    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Standing,
+};
+use tracing::{debug, info};
+
+use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
+use crate::clock::Clock;
+use crate::event::{Event, EventSender, Message, ServerLost};
+use crate::handle::{Command, Recipient, SendError, Status};
+use crate::link::{Dialer, Link, LinkError, LinkEvent};
+use crate::runtime::Runtime;
+use crate::server_url::ServerUrl;
+use crate::tls::Tls;
+
+/// How many inputs are handled before the deadline is looked at again.
+const BATCH: usize = 64;
+
+/// Link events that wait for the engine; a link that brings more waits with reading.
+const LINK_QUEUE: usize = 256;
+
+/// Server frames that wait for the engine.
+const SERVER_QUEUE: usize = 64;
+
+/// A running node.
+pub(crate) struct Engine {
+    core: overlay_core::Node,
+    runtime: Arc<dyn Runtime>,
+    clock: Clock,
+    dialer: Dialer,
+    links: BTreeMap<LinkId, Link>,
+    link_events: Sender<(LinkId, LinkEvent)>,
+    servers: Vec<ServerUrl>,
+    tls: Tls,
+    server: Option<(BootstrapId, Connection)>,
+    server_events: Sender<(BootstrapId, BootstrapEvent)>,
+    /// Why the connection to the server was lost, for the event that the core is about to raise.
+    server_error: Option<BootstrapError>,
+    app: EventSender,
+    /// Sends that wait for their neighbour, in order.
+    sends: VecDeque<PendingSend>,
+    /// The core's answer to the event at hand.
+    actions: Vec<Action>,
+}
+
+/// What a driver is given to run a node.
+pub(crate) struct Parts {
+    pub(crate) core: overlay_core::Node,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) dialer: Dialer,
+    pub(crate) servers: Vec<ServerUrl>,
+    pub(crate) tls: Tls,
+    pub(crate) app: EventSender,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) receipts: Receiver<Receipt>,
+}
+
+struct PendingSend {
+    to: Recipient,
+    payload: Bytes,
+    done: oneshot::Sender<Result<(), SendError>>,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+enum Target {
+    Link(LinkId),
+    Everyone,
+}
+
+/// Something from outside.
+enum Input {
+    Link(LinkId, LinkEvent),
+    Server(BootstrapId, BootstrapEvent),
+    Command(Command),
+    /// The last handle is dropped.
+    Abandoned,
+    Receipt(Receipt),
+}
+
+/// Runs a node until its last handle is dropped and it has left the tree.
+pub(crate) async fn run(parts: Parts) {
+    let (link_events, links) = async_channel::bounded(LINK_QUEUE);
+    let (server_events, server) = async_channel::bounded(SERVER_QUEUE);
+    let commands = parts
+        .commands
+        .map(Input::Command)
+        .chain(stream::once(future::ready(Input::Abandoned)));
+    let inputs = stream::select(
+        stream::select(
+            links.map(|(link, event)| Input::Link(link, event)),
+            server.map(|(id, event)| Input::Server(id, event)),
+        ),
+        stream::select(commands, parts.receipts.map(Input::Receipt)),
+    );
+    let engine = Engine {
+        clock: Clock::new(&*parts.runtime),
+        core: parts.core,
+        runtime: parts.runtime,
+        dialer: parts.dialer,
+        links: BTreeMap::new(),
+        link_events,
+        servers: parts.servers,
+        tls: parts.tls,
+        server: None,
+        server_events,
+        server_error: None,
+        app: parts.app,
+        sends: VecDeque::new(),
+        actions: Vec::new(),
+    };
+    engine.drive(inputs).await;
+}
+
+impl Engine {
+    async fn drive(mut self, inputs: impl Stream<Item = Input>) {
+        let mut inputs = pin!(inputs);
+        let mut abandoned = false;
+        loop {
+            let mut timer = self.clock.sleep_until(self.core.next_deadline());
+            select_biased! {
+                input = inputs.next().fuse() => {
+                    abandoned |= self.take(input);
+                    for _ in 1..BATCH {
+                        let Some(input) = inputs.next().now_or_never() else { break };
+                        abandoned |= self.take(input);
+                    }
+                }
+                () = timer => self.handle(EventKind::Timeout),
+            }
+            self.retry_sends();
+            if abandoned && self.core.standing() == Standing::Detached {
+                return;
+            }
+        }
+    }
+
+    /// Handles an input; true if nobody has a handle to the node any more.
+    fn take(&mut self, input: Option<Input>) -> bool {
+        match input {
+            Some(Input::Link(link, event)) => self.link_event(link, event),
+            Some(Input::Server(id, event)) => self.server_event(id, event),
+            Some(Input::Command(command)) => self.command(command),
+            Some(Input::Receipt(receipt)) => self.handle(EventKind::Consumed(receipt)),
+            // The engine holds a sender of every other queue, so this one is the last to end.
+            Some(Input::Abandoned) | None => {
+                self.handle(EventKind::Leave);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn link_event(&mut self, link: LinkId, event: LinkEvent) {
+        let kind = match event {
+            LinkEvent::Offer(offer) => EventKind::LinkOffer(link, offer),
+            LinkEvent::Signal(signal) => EventKind::LinkSignal(link, signal),
+            LinkEvent::Opened => EventKind::LinkOpened(link),
+            LinkEvent::Message(bytes) => EventKind::LinkMessage(link, bytes),
+            LinkEvent::Closed(error) => {
+                if error != LinkError::ClosedHere {
+                    debug!(?link, %error, "link closed");
+                }
+                self.links.remove(&link);
+                EventKind::LinkClosed(link)
+            }
+        };
+        self.handle(kind);
+    }
+
+    fn server_event(&mut self, id: BootstrapId, event: BootstrapEvent) {
+        let kind = match event {
+            BootstrapEvent::Opened => EventKind::BootstrapOpened(id),
+            BootstrapEvent::Message(bytes) => EventKind::BootstrapMessage(id, bytes),
+            BootstrapEvent::Closed(error) => {
+                if self
+                    .server
+                    .as_ref()
+                    .is_some_and(|(current, _)| *current == id)
+                {
+                    self.server = None;
+                    self.server_error = Some(error);
+                }
+                EventKind::BootstrapClosed(id)
+            }
+        };
+        self.handle(kind);
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Join => self.handle(EventKind::Join),
+            Command::BecomeRoot(token) => self.handle(EventKind::BecomeRoot(token)),
+            Command::Leave => self.handle(EventKind::Leave),
+            Command::Close(neighbour) => {
+                if let Some(link) = self.link_to(neighbour) {
+                    self.handle(EventKind::Close(link));
+                }
+            }
+            Command::Send { to, payload, done } => {
+                self.sends.push_back(PendingSend { to, payload, done });
+            }
+            Command::Status(reply) => {
+                // Whoever asked may have gone away in the meantime.
+                let _ = reply.send(self.status());
+            }
+        }
+    }
+
+    fn handle(&mut self, kind: EventKind) {
+        let mut actions = std::mem::take(&mut self.actions);
+        let event = overlay_core::Event::new(self.clock.now(), kind);
+        self.core.handle_input_into(event, &mut actions);
+        let mut lost = None;
+        for action in actions.drain(..) {
+            lost = self.act(action).or(lost);
+        }
+        self.actions = actions;
+        if let Some(id) = lost {
+            self.handle(EventKind::BootstrapClosed(id));
+        }
+    }
+
+    /// Does what the core wants. Returns the connection to the server if that turns out to be gone.
+    fn act(&mut self, action: Action) -> Option<BootstrapId> {
+        match action {
+            Action::OpenLink(id, dial) => {
+                let events = self.link_events.clone();
+                let link = match dial {
+                    Dial::Offer => self.dialer.offer(id, events),
+                    Dial::Answer(offer) => self.dialer.answer(id, offer, events),
+                };
+                self.links.insert(id, link);
+            }
+            Action::ApplySignal(id, signal) => {
+                if let Some(link) = self.links.get(&id) {
+                    link.signal(signal);
+                }
+            }
+            Action::Transmit(id, bytes) => {
+                if let Some(link) = self.links.get(&id) {
+                    link.send(bytes);
+                }
+            }
+            Action::CloseLink(id, reason) => {
+                debug!(link = ?id, %reason, "closing link");
+                self.links.remove(&id);
+            }
+            Action::ConnectBootstrap(id) => return self.connect_server(id),
+            Action::SendBootstrap(id, bytes) => {
+                if let Some((current, connection)) = &self.server
+                    && *current == id
+                    && connection.send(bytes).is_err()
+                {
+                    self.server = None;
+                    return Some(id);
+                }
+            }
+            Action::CloseBootstrap(id) => {
+                if self
+                    .server
+                    .as_ref()
+                    .is_some_and(|(current, _)| *current == id)
+                {
+                    self.server = None;
+                }
+            }
+            Action::Deliver(delivery) => self.deliver(delivery),
+            Action::Notify(notification) => self.notify(notification),
+        }
+        None
+    }
+
+    fn connect_server(&mut self, id: BootstrapId) -> Option<BootstrapId> {
+        self.server_error = None;
+        let count = self.servers.len().max(1);
+        // The ids count from 1, and each try takes the next address.
+        let index = (id.number() as usize).wrapping_sub(1) % count;
+        let Some(server) = self.servers.get(index).cloned() else {
+            return Some(id);
+        };
+        debug!(%server, "connecting to the bootstrap server");
+        let events = self.server_events.clone();
+        let connection = Connection::open(&self.runtime, &self.tls, server, id, events);
+        self.server = Some((id, connection));
+        None
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let Delivery {
+            from,
+            scope,
+            payload,
+            receipt,
+            ..
+        } = delivery;
+        let message = Message {
+            from,
+            scope,
+            payload,
+        };
+        if let Some(receipt) = self.app.deliver(message, receipt) {
+            // The app has dropped its events: it takes everything, and looks at nothing.
+            self.handle(EventKind::Consumed(receipt));
+        }
+    }
+
+    fn notify(&mut self, notification: Notification) {
+        let event = match notification {
+            Notification::ParentConnected {
+                node,
+                depth,
+                attempt,
+                ..
+            } => {
+                info!(parent = ?node, depth, attempt, "joined");
+                Event::ParentConnected {
+                    node,
+                    depth,
+                    attempt,
+                }
+            }
+            Notification::ParentClosed { node, reason, .. } => {
+                info!(parent = ?node, %reason, "parent gone");
+                Event::ParentClosed { node, reason }
+            }
+            Notification::ChildConnected { node, .. } => {
+                debug!(child = ?node, "child connected");
+                Event::ChildConnected { node }
+            }
+            Notification::ChildClosed { node, reason, .. } => {
+                debug!(child = ?node, %reason, "child gone");
+                Event::ChildClosed { node, reason }
+            }
+            Notification::PathChanged { depth, epoch } => Event::PathChanged { depth, epoch },
+            Notification::SubtreeChanged(census) => Event::SubtreeChanged(census),
+            Notification::JoinRejected { reason, retry_in } => {
+                info!(%reason, ?retry_in, "join rejected");
+                Event::JoinRejected { reason, retry_in }
+            }
+            Notification::BootstrapReady => Event::ServerReady,
+            Notification::BootstrapLost { refusal, retry_in } => {
+                let cause = self.why_lost(refusal);
+                info!(%cause, ?retry_in, "no bootstrap server");
+                Event::ServerLost { cause, retry_in }
+            }
+            // The engine asks before it sends; a message that came too late has no one to tell.
+            Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::Left => Event::Left,
+        };
+        self.app.send(event);
+    }
+
+    fn why_lost(&mut self, refusal: Option<overlay_core::wire::Refusal>) -> ServerLost {
+        match (refusal, self.server_error.take()) {
+            (Some(refusal), _) => ServerLost::Refused(refusal),
+            (None, Some(error)) => ServerLost::Failed(error),
+            (None, None) if self.servers.is_empty() => ServerLost::NoServer,
+            (None, None) => ServerLost::Silent,
+        }
+    }
+
+    /// Sends what waits and can be sent now, in order for each recipient.
+    fn retry_sends(&mut self) {
+        let mut blocked = Vec::new();
+        for _ in 0..self.sends.len() {
+            let Some(send) = self.sends.pop_front() else {
+                break;
+            };
+            if send.done.is_canceled() {
+                continue;
+            }
+            match self.target(send.to) {
+                Err(error) => {
+                    let _ = send.done.send(Err(error));
+                }
+                Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
+                    let payload = send.payload;
+                    self.handle(match target {
+                        Target::Link(to) => EventKind::Send { to, payload },
+                        Target::Everyone => EventKind::Broadcast(payload),
+                    });
+                    let _ = send.done.send(Ok(()));
+                }
+                Ok(_) => {
+                    blocked.push(send.to);
+                    self.sends.push_back(send);
+                }
+            }
+        }
+    }
+
+    fn target(&self, to: Recipient) -> Result<Target, SendError> {
+        match to {
+            Recipient::Everyone if self.core.standing() == Standing::Root => Ok(Target::Everyone),
+            Recipient::Everyone => Err(SendError::NotRoot),
+            Recipient::Neighbour(node) => {
+                let link = self.link_to(node).ok_or(SendError::NotConnected)?;
+                Ok(Target::Link(link))
+            }
+        }
+    }
+
+    /// Whether the core would take a message now.
+    fn takes(&self, target: Target) -> bool {
+        match target {
+            Target::Link(link) => self.core.can_send(link),
+            Target::Everyone => self.core.can_broadcast(),
+        }
+    }
+
+    fn link_to(&self, node: NodeId) -> Option<LinkId> {
+        self.core
+            .parent()
+            .into_iter()
+            .chain(self.core.children())
+            .find(|neighbour| neighbour.node == node)
+            .map(|neighbour| neighbour.link)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.core.id(),
+            standing: self.core.standing(),
+            parent: self.core.parent().map(|parent| parent.node),
+            children: self.core.children().map(|child| child.node).collect(),
+            max_degree: usize::from(self.core.config().max_degree),
+            path: self.core.path().ids().to_vec(),
+            epoch: self.core.epoch(),
+            census: self.core.census(),
+            stats: *self.core.stats(),
+        }
+    }
+}

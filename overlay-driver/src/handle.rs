@@ -1,0 +1,168 @@
+//! The app's handle to a running node.
+
+use std::sync::Arc;
+
+use async_channel::Sender;
+use bytes::Bytes;
+use futures_channel::oneshot;
+use overlay_core::wire::{MAX_PAYLOAD, Token};
+use overlay_core::{Census, Epoch, NodeId, Standing, Stats};
+
+/// A running node. Clones are handles to the same node; when the last one is dropped, the node leaves
+/// the tree and ends.
+#[derive(Clone, Debug)]
+pub struct Node {
+    id: NodeId,
+    commands: Sender<Command>,
+    /// Bounds the sends that wait in the engine, whatever the number of tasks that call.
+    sends: Arc<async_lock::Semaphore>,
+}
+
+/// Most sends that wait for their neighbours at a time; further callers wait before they hand their
+/// message over. 256 messages of 16 KiB are 4 MiB.
+const MAX_WAITING_SENDS: usize = 256;
+
+/// What an app asks of the engine.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Join,
+    BecomeRoot(Option<Token>),
+    Leave,
+    Close(NodeId),
+    Send {
+        to: Recipient,
+        payload: Bytes,
+        done: oneshot::Sender<Result<(), SendError>>,
+    },
+    Status(oneshot::Sender<Status>),
+}
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    Neighbour(NodeId),
+    Everyone,
+}
+
+/// A node at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Who it is.
+    pub id: NodeId,
+    /// Where it stands in relation to the tree.
+    pub standing: Standing,
+    /// Its parent.
+    pub parent: Option<NodeId>,
+    /// Its children.
+    pub children: Vec<NodeId>,
+    /// Most children it takes.
+    pub max_degree: usize,
+    /// From the root to the node; empty while it has no parent and is not the root.
+    pub path: Vec<NodeId>,
+    /// The root's epoch.
+    pub epoch: Epoch,
+    /// The subtree below it, as far as its children have told.
+    pub census: Census,
+    /// What it has done and what was done to it.
+    pub stats: Stats,
+}
+
+/// A message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// There is no such neighbour, or not any more.
+    #[error("there is no such neighbour")]
+    NotConnected,
+    /// Only the root may broadcast.
+    #[error("only the root may broadcast")]
+    NotRoot,
+    /// The message exceeds [`MAX_PAYLOAD`] bytes.
+    #[error("the message is longer than {MAX_PAYLOAD} bytes")]
+    TooLong,
+    /// The node is gone.
+    #[error("the node is gone")]
+    Gone,
+}
+
+impl Node {
+    pub(crate) fn new(id: NodeId, commands: Sender<Command>) -> Self {
+        Self {
+            id,
+            commands,
+            sends: Arc::new(async_lock::Semaphore::new(MAX_WAITING_SENDS)),
+        }
+    }
+
+    /// Who the node is.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Joins the tree and stays in it: after a failure or the loss of the parent the node tries again
+    /// until it is told to leave. [`Event`](crate::Event)s tell how it goes.
+    pub async fn join(&self) {
+        self.command(Command::Join).await;
+    }
+
+    /// Becomes the root, known to the bootstrap server by `token`.
+    pub async fn become_root(&self, token: Token) {
+        self.command(Command::BecomeRoot(Some(token))).await;
+    }
+
+    /// Becomes the root of a tree that no server knows.
+    pub async fn become_unlisted_root(&self) {
+        self.command(Command::BecomeRoot(None)).await;
+    }
+
+    /// Leaves the tree, after what was sent before. [`Event::Left`](crate::Event::Left) tells when it is done.
+    pub async fn leave(&self) {
+        self.command(Command::Leave).await;
+    }
+
+    /// Closes the link to a neighbour, after what was sent before. A node that closes the link to its
+    /// parent looks for another one.
+    pub async fn close(&self, neighbour: NodeId) {
+        self.command(Command::Close(neighbour)).await;
+    }
+
+    /// Sends a message to a neighbour: the parent or a child. Waits while it takes no more; returns
+    /// when the message is on its way, which is not to say that it has arrived.
+    pub async fn send(
+        &self,
+        neighbour: NodeId,
+        payload: impl Into<Bytes>,
+    ) -> Result<(), SendError> {
+        let to = Recipient::Neighbour(neighbour);
+        self.send_to(to, payload.into()).await
+    }
+
+    /// Sends a message to every node of the tree. Only the root may. Waits while a child takes no
+    /// more: the slowest node sets the pace.
+    pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_to(Recipient::Everyone, payload.into()).await
+    }
+
+    /// The node at this moment; `None` if it is gone.
+    pub async fn status(&self) -> Option<Status> {
+        let (reply, status) = oneshot::channel();
+        self.command(Command::Status(reply)).await;
+        status.await.ok()
+    }
+
+    async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<(), SendError> {
+        if payload.len() > MAX_PAYLOAD {
+            return Err(SendError::TooLong);
+        }
+        let _permit = self.sends.acquire().await;
+        let (done, result) = oneshot::channel();
+        self.command(Command::Send { to, payload, done }).await;
+        result.await.unwrap_or(Err(SendError::Gone))
+    }
+
+    async fn command(&self, command: Command) {
+        // The engine outlives its handles, unless its runtime is shut down.
+        let _ = self.commands.send(command).await;
+    }
+}

@@ -1,0 +1,267 @@
+//! Runs a bootstrap server's brain, for connections that any web server brings.
+//!
+//! One task owns the [`Relay`]; each connection is served by the task that the web server runs it on.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+use futures_channel::oneshot;
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, select_biased};
+use overlay_core::ConnectionId;
+use overlay_core::relay::{
+    NotAccepted, Notice, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent,
+    RelayEventKind, RelayStats, Source,
+};
+use tracing::{debug, info};
+use webrtc::runtime::timeout;
+
+use crate::clock::Clock;
+use crate::runtime::Runtime;
+
+/// Frames that wait for one client. A root that has 4096 waiting reads nothing any more.
+const CLIENT_QUEUE: usize = 4096;
+
+/// Inputs that wait for the relay; connections that bring more wait with reading.
+const INPUT_QUEUE: usize = 1024;
+
+/// How long one frame may take to be written. A client that reads nothing holds its task this long.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A running relay. Clones are handles to the same one; it ends when the last is dropped.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    inputs: Sender<Input>,
+    runtime: Arc<dyn Runtime>,
+}
+
+/// A relay can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Its configuration is impossible.
+    #[error(transparent)]
+    Config(#[from] RelayConfigError),
+    /// The system has no randomness to give.
+    #[error("the system has no randomness to give: {0}")]
+    Randomness(getrandom::Error),
+}
+
+#[derive(Debug)]
+enum Input {
+    Accept {
+        source: Source,
+        frames: Sender<Bytes>,
+        reply: oneshot::Sender<Result<ConnectionId, NotAccepted>>,
+    },
+    Message(ConnectionId, Bytes),
+    Closed(ConnectionId),
+    Shutdown(oneshot::Sender<()>),
+    Stats(oneshot::Sender<RelayStats>),
+}
+
+impl Hub {
+    /// Starts a relay. Call it within the runtime.
+    pub fn start(runtime: Arc<dyn Runtime>, config: RelayConfig) -> Result<Self, HubError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(HubError::Randomness)?;
+        let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
+        let desk = Desk {
+            relay: Relay::new(config, seed)?,
+            clock: Clock::new(&*runtime),
+            clients: BTreeMap::new(),
+            actions: Vec::new(),
+        };
+        runtime.webrtc().spawn(Box::pin(desk.run(queue))).detach();
+        Ok(Self { inputs, runtime })
+    }
+
+    /// Serves a client, from its acceptance to its end. `socket` yields the client's messages, text or
+    /// binary, and takes binary ones.
+    pub async fn serve<S, E>(&self, source: Source, socket: S)
+    where
+        S: Stream<Item = Result<Bytes, E>> + Sink<Bytes, Error = E> + Send,
+        E: Display + Send,
+    {
+        let (sink, stream) = socket.split();
+        let (mut sink, mut stream) = (pin!(sink), pin!(stream));
+        let (frames, queue) = async_channel::bounded(CLIENT_QUEUE);
+        let connection = match self.accept(source, frames).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(refused)) => {
+                self.within(sink.send(refused.farewell)).await;
+                self.within(sink.close()).await;
+                return;
+            }
+            None => return,
+        };
+        loop {
+            select_biased! {
+                frame = queue.recv().fuse() => {
+                    let Ok(frame) = frame else { break };
+                    if !self.within(sink.send(frame)).await {
+                        break;
+                    }
+                }
+                message = stream.next().fuse() => {
+                    let Some(Ok(message)) = message else { break };
+                    self.tell(Input::Message(connection, message)).await;
+                }
+            }
+        }
+        self.tell(Input::Closed(connection)).await;
+        self.within(sink.close()).await;
+    }
+
+    /// Tells every client that the server goes down, and accepts no more.
+    pub async fn shut_down(&self) {
+        let (reply, done) = oneshot::channel();
+        self.tell(Input::Shutdown(reply)).await;
+        // Done, or the relay is gone: either way it is down.
+        let _ = done.await;
+    }
+
+    /// What the relay has done so far; `None` if it is gone.
+    pub async fn stats(&self) -> Option<RelayStats> {
+        let (reply, stats) = oneshot::channel();
+        self.tell(Input::Stats(reply)).await;
+        stats.await.ok()
+    }
+
+    async fn accept(
+        &self,
+        source: Source,
+        frames: Sender<Bytes>,
+    ) -> Option<Result<ConnectionId, NotAccepted>> {
+        let (reply, accepted) = oneshot::channel();
+        let input = Input::Accept {
+            source,
+            frames,
+            reply,
+        };
+        self.tell(input).await;
+        accepted.await.ok()
+    }
+
+    /// Whether a write succeeds in time.
+    async fn within<E: Display>(&self, write: impl Future<Output = Result<(), E>>) -> bool {
+        let webrtc = self.runtime.webrtc();
+        match timeout(&*webrtc, WRITE_TIMEOUT, write).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                debug!(%error, "client is gone");
+                false
+            }
+            Err(_) => {
+                debug!("client reads nothing");
+                false
+            }
+        }
+    }
+
+    async fn tell(&self, input: Input) {
+        // The relay ends after its last handle, unless the runtime is shut down.
+        let _ = self.inputs.send(input).await;
+    }
+}
+
+/// The task that owns the relay.
+struct Desk {
+    relay: Relay,
+    clock: Clock,
+    clients: BTreeMap<ConnectionId, Sender<Bytes>>,
+    actions: Vec<RelayAction>,
+}
+
+impl Desk {
+    async fn run(mut self, inputs: Receiver<Input>) {
+        loop {
+            let mut timer = self.clock.sleep_until(self.relay.next_deadline());
+            select_biased! {
+                input = inputs.recv().fuse() => match input {
+                    Ok(input) => self.take(input),
+                    Err(_) => return,
+                },
+                () = timer => self.handle(RelayEventKind::Timeout),
+            }
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Accept {
+                source,
+                frames,
+                reply,
+            } => {
+                let accepted = self.relay.accept(self.clock.now(), source);
+                match &accepted {
+                    Ok(connection) => {
+                        self.clients.insert(*connection, frames);
+                    }
+                    Err(refused) => info!(refusal = %refused.refusal, "client not accepted"),
+                }
+                if let Err(Ok(connection)) = reply.send(accepted) {
+                    self.closed(connection);
+                }
+            }
+            Input::Message(connection, bytes) => {
+                self.handle(RelayEventKind::Message { connection, bytes });
+            }
+            Input::Closed(connection) => self.closed(connection),
+            Input::Shutdown(done) => {
+                self.handle(RelayEventKind::Shutdown);
+                let _ = done.send(());
+            }
+            Input::Stats(reply) => {
+                let _ = reply.send(self.relay.stats());
+            }
+        }
+    }
+
+    fn closed(&mut self, connection: ConnectionId) {
+        self.clients.remove(&connection);
+        self.handle(RelayEventKind::Closed { connection });
+    }
+
+    fn handle(&mut self, kind: RelayEventKind) {
+        let mut actions = std::mem::take(&mut self.actions);
+        let now = self.clock.now();
+        self.relay
+            .handle_input_into(RelayEvent { now, kind }, &mut actions);
+        let mut gone = Vec::new();
+        for action in actions.drain(..) {
+            match action {
+                RelayAction::Send { connection, bytes } => {
+                    if let Some(frames) = self.clients.get(&connection)
+                        && frames.try_send(bytes).is_err()
+                    {
+                        self.clients.remove(&connection);
+                        gone.push(connection);
+                    }
+                }
+                RelayAction::Close {
+                    connection,
+                    refusal,
+                } => {
+                    info!(?connection, %refusal, "client disconnected");
+                    self.clients.remove(&connection);
+                }
+                RelayAction::Notify(Notice::RootRegistered { overlay, id }) => {
+                    info!(%overlay, root = ?id, "root registered");
+                }
+                RelayAction::Notify(Notice::RootLost { overlay, id }) => {
+                    info!(%overlay, root = ?id, "root lost");
+                }
+            }
+        }
+        self.actions = actions;
+        for connection in gone {
+            debug!(?connection, "client reads nothing");
+            self.closed(connection);
+        }
+    }
+}

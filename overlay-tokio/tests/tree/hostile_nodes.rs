@@ -1,0 +1,155 @@
+//! Nodes that misbehave on their links: theirs is closed, and everybody else goes on.
+
+use overlay_tokio::core::wire::{LinkFrame, VERSION, WireError};
+use overlay_tokio::core::{JoinId, NodeId, Violation};
+use overlay_tokio::{CloseReason, Event};
+
+use crate::harness::*;
+use crate::rogue::{Rogue, RogueLink};
+
+/// A tree with an honest child, and a link to its root that a rogue holds.
+struct Scene {
+    world: World,
+    root: Member,
+    honest: Member,
+    rogue: Rogue,
+    link: RogueLink,
+}
+
+impl Scene {
+    /// The rogue's channel is open, and it has not greeted.
+    async fn open() -> Self {
+        let world = World::new().await;
+        let root = world.root(3).await;
+        let honest = world.member(3).await;
+        let mut rogue = Rogue::greet(&world).await;
+        let link = rogue.open_link().await;
+        Self {
+            world,
+            root,
+            honest,
+            rogue,
+            link,
+        }
+    }
+
+    /// The rogue is a child.
+    async fn welcomed() -> Self {
+        let mut scene = Self::open().await;
+        scene.link.hello(scene.rogue.join());
+        scene.link.welcomed().await;
+        scene
+    }
+
+    /// The rogue's link is closed, as the root says for this reason, and all others go on.
+    async fn ends_for(mut self, reason: CloseReason) {
+        let rogue = self.rogue.join().origin;
+        let closed = self
+            .root
+            .until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == rogue))
+            .await;
+        assert!(matches!(closed, Event::ChildClosed { reason: why, .. } if why == reason));
+        self.others_go_on().await;
+    }
+
+    async fn others_go_on(mut self) {
+        self.link.closed().await;
+        assert_eq!(self.root.status().await.children, [self.honest.id()]);
+        self.root.node.broadcast("still here").await.unwrap();
+        assert_eq!(self.honest.message().await, b"still here");
+        assert_eq!(self.world.joiner(0).await.joined().await.0, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_from_a_child_closes_its_link() {
+    let scene = Scene::welcomed().await;
+    scene.link.link.send(vec![0xff; 100].into());
+    scene
+        .ends_for(CloseReason::Malformed(WireError::Malformed))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_frame_closes_the_link() {
+    let scene = Scene::welcomed().await;
+    let frame = LinkFrame::Direct { payload: b"whole" };
+    let bytes = overlay_tokio::core::wire::encode(&frame);
+    scene.link.link.send(bytes.slice(..bytes.len() - 1));
+    scene
+        .ends_for(CloseReason::Malformed(WireError::Malformed))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_version_is_turned_away() {
+    let scene = Scene::open().await;
+    scene.link.say(&LinkFrame::Hello {
+        version: VERSION + 1,
+        join: scene.rogue.join(),
+        window: 256 * 1024,
+    });
+    scene.others_go_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_instead_of_a_greeting_is_turned_away() {
+    let scene = Scene::open().await;
+    scene
+        .link
+        .link
+        .send(b"GET / HTTP/1.1\r\n\r\n".as_slice().into());
+    scene.others_go_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_the_place_of_a_child_by_naming_it() {
+    let scene = Scene::open().await;
+    scene.link.hello(JoinId {
+        origin: scene.honest.id(),
+        attempt: 1,
+    });
+    scene.others_go_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_speaks_for_the_root_is_cut_off() {
+    let scene = Scene::welcomed().await;
+    scene.link.say(&LinkFrame::Broadcast { payload: b"lies" });
+    scene
+        .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_sends_more_than_it_was_granted_is_cut_off() {
+    let scene = Scene::welcomed().await;
+    // The root's app takes nothing, so its window of 256 KiB stays full.
+    for _ in 0..20 {
+        scene.link.say(&LinkFrame::Direct {
+            payload: &[0; 16_000],
+        });
+    }
+    scene
+        .ends_for(CloseReason::Violation(Violation::WindowExceeded))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_request_from_a_child_reaches_nobody() {
+    let scene = Scene::welcomed().await;
+    let join = JoinId {
+        origin: NodeId::from_u128(7),
+        attempt: 1,
+    };
+    let answer = crate::rogue::forged_answer(join);
+    scene.link.say(&LinkFrame::Join(answer));
+    scene.link.say(&LinkFrame::Hello {
+        version: VERSION,
+        join,
+        window: 0,
+    });
+    scene
+        .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
+        .await;
+}

@@ -1,0 +1,117 @@
+//! Nodes that go.
+
+use overlay_tokio::{CloseReason, Event, Standing};
+
+use crate::harness::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason() {
+    let world = World::new().await;
+    let mut root = world.root(2).await;
+    let mut member = world.member(2).await;
+    member.node.leave().await;
+    member.until(|event| matches!(event, Event::Left)).await;
+    let gone = root
+        .until(|event| matches!(event, Event::ChildClosed { .. }))
+        .await;
+    assert!(matches!(
+        gone,
+        Event::ChildClosed {
+            reason: CloseReason::PeerLeft,
+            ..
+        }
+    ));
+    assert_eq!(member.status().await.standing, Standing::Detached);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_dropped_leaves() {
+    let world = World::new().await;
+    let mut root = world.root(2).await;
+    let member = world.member(2).await;
+    drop(member);
+    let gone = root
+        .until(|event| matches!(event, Event::ChildClosed { .. }))
+        .await;
+    assert!(matches!(
+        gone,
+        Event::ChildClosed {
+            reason: CloseReason::PeerLeft,
+            ..
+        }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_leaving_arrives() {
+    let world = World::new().await;
+    let root = world.root(1).await;
+    let mut member = world.member(1).await;
+    for number in 0..100_u8 {
+        root.node.broadcast(vec![number; 10_000]).await.unwrap();
+        if number == 99 {
+            root.node.leave().await;
+        }
+        assert_eq!(member.message().await[0], number);
+    }
+    let gone = member
+        .until(|event| matches!(event, Event::ParentClosed { .. }))
+        .await;
+    assert!(matches!(
+        gone,
+        Event::ParentClosed {
+            reason: CloseReason::PeerLeft,
+            ..
+        }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_right_after_joining_harms_nobody() {
+    let world = World::new().await;
+    let root = world.root(2).await;
+    for _ in 0..10 {
+        let mut hasty = world.joiner(2).await;
+        hasty.node.leave().await;
+        hasty.until(|event| matches!(event, Event::Left)).await;
+    }
+    let mut member = world.joiner(2).await;
+    assert_eq!(member.joined().await.0, 1);
+    assert_eq!(root.status().await.children, [member.id()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orphan_joins_again_with_its_subtree() {
+    let world = World::new().await;
+    let root = world.root(1).await;
+    let doomed = world.member(1).await;
+    let mut orphan = world.member(1).await;
+    let mut grandchild = world.member(1).await;
+    drop(doomed);
+    assert_eq!(orphan.joined().await.0, 1);
+    let moved = grandchild
+        .until(|event| matches!(event, Event::PathChanged { .. }))
+        .await;
+    assert!(matches!(moved, Event::PathChanged { depth: 2, .. }));
+    assert_eq!(root.status().await.children, [orphan.id()]);
+    assert_eq!(orphan.status().await.children, [grandchild.id()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_may_close_a_link_and_the_child_comes_back_by_itself() {
+    let world = World::new().await;
+    let root = world.root(1).await;
+    let mut member = world.member(1).await;
+    root.node.close(member.id()).await;
+    let gone = member
+        .until(|event| matches!(event, Event::ParentClosed { .. }))
+        .await;
+    assert!(matches!(
+        gone,
+        Event::ParentClosed {
+            reason: CloseReason::PeerClosed,
+            ..
+        }
+    ));
+    assert_eq!(member.joined().await.0, 1);
+}

@@ -1,0 +1,104 @@
+//! App messages through the tree.
+
+use overlay_tokio::{Event, Scope, SendError};
+
+use crate::harness::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parent_and_child_play_ping_pong() {
+    let world = World::new().await;
+    let mut root = world.root(2).await;
+    let mut member = world.member(2).await;
+    member.node.send(root.id(), "ping").await.unwrap();
+    assert_eq!(root.message().await, b"ping");
+    root.node.send(member.id(), "pong").await.unwrap();
+    assert_eq!(member.message().await, b"pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_reaches_every_node_once_and_in_order() {
+    let world = World::new().await;
+    let root = world.root(2).await;
+    let members = world.members(6, 2).await;
+    let listening = members.into_iter().map(|mut member| {
+        tokio::spawn(async move {
+            for number in 0..2_000_u32 {
+                assert_eq!(member.message().await, number.to_be_bytes());
+            }
+            member
+        })
+    });
+    let listening: Vec<_> = listening.collect();
+    for number in 0..2_000_u32 {
+        root.node
+            .broadcast(number.to_be_bytes().to_vec())
+            .await
+            .unwrap();
+    }
+    for listener in listening {
+        within(listener).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing() {
+    let world = World::new().await;
+    let root = world.root(1).await;
+    let mut slow = world.member(1).await;
+    let sender = root.node.clone();
+    let sending = tokio::spawn(async move {
+        for number in 0..500_u32 {
+            let mut payload = vec![0; 16_000];
+            payload[..4].copy_from_slice(&number.to_be_bytes());
+            sender.broadcast(payload).await.unwrap();
+        }
+    });
+    // Eight megabytes don't fit in the windows between them, so the root can't be done.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(!sending.is_finished());
+    for number in 0..500_u32 {
+        assert_eq!(slow.message().await[..4], number.to_be_bytes());
+    }
+    within(sending).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_says_why() {
+    let world = World::new().await;
+    let root = world.root(2).await;
+    let member = world.member(2).await;
+    let nobody = "00000000000000000000000000000001".parse().unwrap();
+    assert_eq!(
+        root.node.send(nobody, "x").await,
+        Err(SendError::NotConnected)
+    );
+    assert_eq!(member.node.broadcast("x").await, Err(SendError::NotRoot));
+    assert_eq!(
+        root.node.broadcast(vec![0; 17_000]).await,
+        Err(SendError::TooLong)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_others() {
+    let world = World::new().await;
+    let root = world.root(1).await;
+    let relay = world.member(1).await;
+    let mut leaf = world.member(1).await;
+    drop(relay.events);
+    let sender = root.node.clone();
+    tokio::spawn(async move {
+        for number in 0..100_u8 {
+            sender.broadcast(vec![number; 16_000]).await.unwrap();
+        }
+    });
+    for number in 0..100_u8 {
+        let message = leaf.until(|event| matches!(event, Event::Message(_))).await;
+        let Event::Message(message) = message else {
+            unreachable!()
+        };
+        let received = (message.scope, message.payload[0]);
+        assert_eq!(received, (Scope::Broadcast, number));
+    }
+    drop(relay.node);
+}

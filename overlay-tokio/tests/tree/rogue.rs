@@ -1,0 +1,219 @@
+//! Somebody who speaks the protocol by hand, to misuse it.
+
+use std::time::Duration;
+
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tokio::{TokioAdapter, connect_async};
+use async_tungstenite::tungstenite::Message;
+use futures_util::StreamExt;
+use overlay_tokio::core::wire::{
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Refusal, Registration, ResumeSecret,
+    ServerFrame, VERSION,
+};
+use overlay_tokio::core::{Census, JoinId, NodeId, Sdp, Signal};
+use overlay_tokio::link::{Link, LinkError, LinkEvent};
+use overlay_tokio::{LinkConfig, OverlayName, dialer};
+use tokio::net::TcpStream;
+
+use crate::harness::{World, within};
+
+pub(crate) struct Rogue {
+    id: NodeId,
+    attempt: u32,
+    socket: WebSocketStream<TokioAdapter<TcpStream>>,
+}
+
+impl Rogue {
+    /// Somebody with a WebSocket, who has said nothing yet.
+    pub(crate) async fn connect(world: &World) -> Self {
+        let url = format!("ws://{}", world.address());
+        let (socket, _) = within(connect_async(url)).await.unwrap();
+        Self {
+            id: NodeId::from_u128(0xbad),
+            attempt: 0,
+            socket,
+        }
+    }
+
+    /// Somebody who is registered as a joiner.
+    pub(crate) async fn greet(world: &World) -> Self {
+        let mut rogue = Self::connect(world).await;
+        rogue.say(&rogue.hello(Registration::Joiner)).await;
+        assert!(matches!(
+            rogue.hear().await,
+            Some(ServerFrame::Welcome { .. })
+        ));
+        rogue
+    }
+
+    pub(crate) fn hello(&self, registration: Registration) -> ClientFrame {
+        ClientFrame::Hello {
+            version: VERSION,
+            overlay: OverlayName::new("default").unwrap(),
+            id: self.id,
+            secret: ResumeSecret::from_bytes([0xbd; 16]),
+            registration,
+        }
+    }
+
+    pub(crate) async fn say(&mut self, frame: &ClientFrame) {
+        self.send(wire::encode(frame).to_vec()).await;
+    }
+
+    pub(crate) async fn send(&mut self, bytes: Vec<u8>) {
+        self.send_message(Message::binary(bytes)).await;
+    }
+
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        // The server may have hung up already; what matters is what it said.
+        let _ = self.socket.send(message).await;
+    }
+
+    /// The next frame; `None` when the server has hung up.
+    pub(crate) async fn hear(&mut self) -> Option<ServerFrame> {
+        loop {
+            match within(self.socket.next()).await {
+                Some(Ok(Message::Binary(bytes))) => return wire::decode(&bytes).ok(),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// Why the server ends the connection.
+    pub(crate) async fn refusal(&mut self) -> Option<Refusal> {
+        let mut refusal = None;
+        while let Some(frame) = self.hear().await {
+            if let ServerFrame::Refused { refusal: why, .. } = frame {
+                refusal = Some(why);
+            }
+        }
+        refusal
+    }
+
+    pub(crate) async fn send_join(&mut self, frame: JoinFrame) {
+        self.say(&ClientFrame::Join(frame)).await;
+    }
+
+    /// Asks to join with an honest offer, and never follows up.
+    pub(crate) async fn request_and_never_connect(&mut self) {
+        let (_link, offer) = dial().await;
+        self.request(offer).await;
+        loop {
+            if let Some(ServerFrame::Join(JoinFrame::Signal { .. })) = self.hear().await {
+                return;
+            }
+        }
+    }
+
+    /// Joins by hand, up to the open channel, and says nothing on it.
+    pub(crate) async fn open_link(&mut self) -> RogueLink {
+        let (link, offer) = dial().await;
+        self.request(offer).await;
+        loop {
+            tokio::select! {
+                frame = self.hear() => match frame {
+                    Some(ServerFrame::Join(JoinFrame::Signal { signal, .. })) => {
+                        link.link.signal(signal);
+                    }
+                    Some(_) => {}
+                    None => panic!("the server hung up"),
+                },
+                event = link.events.recv() => match event.unwrap().1 {
+                    LinkEvent::Opened => return link,
+                    LinkEvent::Closed(error) => panic!("the link failed: {error}"),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// The join that is under way.
+    pub(crate) fn join(&self) -> JoinId {
+        JoinId {
+            origin: self.id,
+            attempt: self.attempt,
+        }
+    }
+
+    async fn request(&mut self, offer: Sdp) {
+        self.attempt += 1;
+        let request = JoinRequest {
+            join: self.join(),
+            offer,
+            census: Census::of_node(0),
+            hops: 0,
+        };
+        self.send_join(JoinFrame::Request(request)).await;
+    }
+}
+
+/// A link that the rogue misuses.
+pub(crate) struct RogueLink {
+    pub(crate) link: Link,
+    events: async_channel::Receiver<((), LinkEvent)>,
+}
+
+impl RogueLink {
+    pub(crate) fn say(&self, frame: &LinkFrame<'_>) {
+        self.link.send(wire::encode(frame));
+    }
+
+    pub(crate) fn hello(&self, join: JoinId) {
+        self.say(&LinkFrame::Hello {
+            version: VERSION,
+            join,
+            window: 256 * 1024,
+        });
+    }
+
+    /// Waits until the other side welcomes us.
+    pub(crate) async fn welcomed(&mut self) {
+        loop {
+            let ((), event) = within(self.events.recv()).await.unwrap();
+            match event {
+                LinkEvent::Message(bytes) => {
+                    if let Ok(LinkFrame::Welcome { .. }) = wire::decode(&bytes) {
+                        return;
+                    }
+                }
+                LinkEvent::Closed(error) => panic!("not welcomed: {error}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until the other side closes.
+    pub(crate) async fn closed(&mut self) -> LinkError {
+        loop {
+            let ((), event) = within(self.events.recv()).await.unwrap();
+            if let LinkEvent::Closed(error) = event {
+                return error;
+            }
+        }
+    }
+}
+
+/// A link that offers, and its offer.
+async fn dial() -> (RogueLink, Sdp) {
+    let (sender, events) = async_channel::bounded(64);
+    let link = dialer(LinkConfig::loopback()).unwrap().offer((), sender);
+    let offer = loop {
+        if let LinkEvent::Offer(offer) = within(events.recv()).await.unwrap().1 {
+            break offer;
+        }
+    };
+    (RogueLink { link, events }, offer)
+}
+
+/// An answer that leads nowhere.
+pub(crate) fn forged_answer(join: JoinId) -> JoinFrame {
+    let answer = Sdp::new("v=0\r\n").unwrap();
+    JoinFrame::Signal {
+        join,
+        signal: Signal::Answer(answer),
+    }
+}
+
+/// Long enough for anything that should not happen to happen.
+pub(crate) const A_MOMENT: Duration = Duration::from_millis(300);

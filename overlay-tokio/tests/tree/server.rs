@@ -1,0 +1,221 @@
+//! The bootstrap server, and those who attack it.
+
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::Message;
+use overlay_tokio::core::wire::{
+    ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, VERSION,
+};
+use overlay_tokio::core::{JoinId, NodeId};
+use overlay_tokio::{Event, ServerConfig, ServerLost, Standing, Token};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::*;
+use crate::rogue::{A_MOMENT, Rogue, forged_answer};
+
+/// What an HTTP client gets.
+async fn http(world: &World, request: &str) -> String {
+    let mut socket = TcpStream::connect(world.address()).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    within(socket.read_to_string(&mut response)).await.unwrap();
+    response
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_tells_whoever_watches() {
+    let world = World::new().await;
+    let _root = world.root(2).await;
+    let response = http(
+        &world,
+        "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    assert!(
+        response.ends_with(r#"{"status":"ok","connections":1,"overlays":1}"#),
+        "{response}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_comes_by_is_told_what_this_is() {
+    let world = World::new().await;
+    let response = http(
+        &world,
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(response.contains("bootstrap server"), "{response}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_sockets_are_closed_and_keep_nobody_out() {
+    let world = World::with(|config: &mut ServerConfig| {
+        config.header_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(world.address()).await.unwrap());
+    }
+    let _root = world.root(2).await;
+    world.member(2).await;
+    for mut socket in silent {
+        let mut rest = Vec::new();
+        // Closed, with or without a word.
+        let _ = within(socket.read_to_end(&mut rest)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_says_nothing_is_closed() {
+    let world = World::with(|config| config.relay.hello_timeout = Duration::from_secs(1)).await;
+    let mut silent = Rogue::connect(&world).await;
+    assert_eq!(silent.refusal().await, Some(Refusal::Silent));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_refused_with_a_reason() {
+    let world = World::new().await;
+    let garbage = [
+        Message::binary(vec![]),
+        Message::binary(vec![0xff; 1_000]),
+        Message::text(r#"{"type":"X"}"#),
+    ];
+    for message in garbage {
+        let mut rogue = Rogue::connect(&world).await;
+        rogue.send_message(message).await;
+        assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
+    }
+    let _root = world.root(2).await;
+    world.member(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oversized_message_ends_the_connection_and_nothing_else() {
+    let world = World::new().await;
+    let _root = world.root(2).await;
+    let mut rogue = Rogue::greet(&world).await;
+    rogue.send(vec![0; 8 * MAX_FRAME]).await;
+    assert_eq!(rogue.hear().await, None);
+    world.member(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_version_is_told_so() {
+    let world = World::new().await;
+    let mut rogue = Rogue::connect(&world).await;
+    let ClientFrame::Hello {
+        overlay,
+        id,
+        secret,
+        registration,
+        ..
+    } = rogue.hello(Registration::Joiner)
+    else {
+        unreachable!()
+    };
+    let version = VERSION + 1;
+    let hello = ClientFrame::Hello {
+        version,
+        overlay,
+        id,
+        secret,
+        registration,
+    };
+    rogue.say(&hello).await;
+    assert_eq!(rogue.refusal().await, Some(Refusal::Version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_answer_reaches_nobody() {
+    let world = World::new().await;
+    let mut victim = world.joiner(2).await;
+    victim
+        .until(|event| matches!(event, Event::ServerReady))
+        .await;
+    let mut rogue = Rogue::greet(&world).await;
+    let join = JoinId {
+        origin: victim.id(),
+        attempt: 1,
+    };
+    rogue.send_join(forged_answer(join)).await;
+    assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
+    let root = world.root(2).await;
+    victim.joined().await;
+    assert_eq!(victim.status().await.parent, Some(root.id()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_somebody_elses_name_is_refused() {
+    let world = World::new().await;
+    let mut rogue = Rogue::greet(&world).await;
+    let join = JoinId {
+        origin: NodeId::from_u128(7),
+        attempt: 1,
+    };
+    rogue.send_join(JoinFrame::Cancel { join }).await;
+    assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_is_refused_and_the_node_gives_up() {
+    let world = World::new().await;
+    let mut thief = Member::of(world.builder(2));
+    thief.node.become_root(Token::new("guess").unwrap()).await;
+    let lost = thief
+        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .await;
+    assert!(matches!(
+        lost,
+        Event::ServerLost {
+            cause: ServerLost::Refused(Refusal::WrongToken),
+            retry_in: None
+        }
+    ));
+    let _root = world.root(2).await;
+    world.member(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_outlives_the_servers_that_introduce_to_it() {
+    let world = World::new().await;
+    let mut root = world.root(2).await;
+    let mut member = world.member(2).await;
+    let address = world.address();
+    world.server.shut_down().await;
+    root.until(|event| matches!(event, Event::ServerLost { .. }))
+        .await;
+    let config = ServerConfig::new(overlay_tokio::core::relay::RelayConfig::new(access()));
+    let _second = overlay_tokio::Server::bind(address, config).await.unwrap();
+    root.until(|event| matches!(event, Event::ServerReady))
+        .await;
+    root.node.broadcast("still here").await.unwrap();
+    assert_eq!(member.message().await, b"still here");
+    assert_eq!(member.status().await.standing, Standing::Member);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_named() {
+    let world = World::new().await;
+    let builder = world.builder(2);
+    world.server.shut_down().await;
+    tokio::time::sleep(A_MOMENT).await;
+    let mut lost = Member::of(builder);
+    lost.node.join().await;
+    let event = lost
+        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .await;
+    let Event::ServerLost { cause, retry_in } = event else {
+        unreachable!()
+    };
+    assert!(
+        cause
+            .to_string()
+            .starts_with("cannot reach ws://127.0.0.1:"),
+        "{cause}"
+    );
+    assert!(retry_in.is_some());
+}
