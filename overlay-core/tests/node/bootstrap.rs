@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame, Token, VERSION};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, Refusal, Registration, RejectReason, Rejection, ServerFrame,
+    Token, VERSION,
+};
 use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Signal, Standing};
 
-use crate::harness::{Ix, Solo, World, candidate, id, opened, sdp, secs, told};
+use crate::harness::{Ix, OWN_JOIN, Solo, World, candidate, config, id, opened, sdp, secs, told};
 
 /// What the app is told of a lost server.
 fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
@@ -251,10 +254,7 @@ fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
 
 #[test]
 fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
-    let mut solo = Solo::root(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(1));
     let link = opened(&solo.request(1))[0];
     solo.request(2);
     solo.event(EventKind::BootstrapClosed(solo.server()));
@@ -287,13 +287,31 @@ fn joiners_wait_for_a_root_to_come() {
     let joiners: Vec<Ix> = (0..5).map(|_| world.start()).collect();
     world.run(secs(60));
     let no_root = |note: &Notification| {
-        let reason = overlay_core::wire::RejectReason::NoRoot;
+        let reason = RejectReason::NoRoot;
         matches!(note, Notification::JoinRejected { reason: r, .. } if *r == reason)
     };
     assert!(joiners.iter().all(|ix| world.count(*ix, no_root) > 1));
     world.root(3);
     world.settle();
     assert_eq!(world.depths().iter().sum::<usize>(), 6);
+}
+
+#[test]
+fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
+    let mut solo = starting();
+    let link = opened(&solo.registered())[0];
+    solo.event(EventKind::LinkOffer(link, sdp("offer")));
+    let rejection = Rejection {
+        reason: RejectReason::NoRoot,
+        retry_after_ms: 20_000,
+    };
+    let join = OWN_JOIN;
+    solo.server_passes(JoinFrame::Reject { join, rejection });
+    solo.server_says(&ServerFrame::RootReady);
+    let wait = solo.node.config().retry_min;
+    assert_eq!(opened(&solo.wait(wait)).len(), 1);
+    // It is news to nobody else.
+    assert_eq!(solo.server_says(&ServerFrame::RootReady), []);
 }
 
 #[test]

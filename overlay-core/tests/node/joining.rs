@@ -9,8 +9,8 @@ use overlay_core::{
 };
 
 use crate::harness::{
-    Ix, OWN_JOIN, Solo, World, below_root, candidate, id, join_of, ms, opened, request, sdp, secs,
-    sent, sent_up, told, welcome,
+    Ix, OWN_JOIN, Solo, World, below_root, candidate, id, ms, opened, sdp, secs, sent, sent_up,
+    told, welcome,
 };
 
 fn attempts(world: &World, ix: Ix) -> Vec<u32> {
@@ -389,9 +389,7 @@ fn a_newcomer_that_is_as_it_said_has_nothing_to_report() {
 #[test]
 fn what_has_changed_since_the_request_is_reported() {
     let (mut solo, parent) = Solo::member(Config::default());
-    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
-    let child = opened(&solo.says(parent, &frame))[0];
-    solo.greet(child, join_of(5));
+    let child = solo.child_from(parent, 5);
     solo.event(EventKind::LinkClosed(parent));
     solo.wait(secs(1));
     let link = opened(&solo.registered())[0];

@@ -1,9 +1,9 @@
 //! Heartbeats, and telling the dead from the sleeping.
 
-use overlay_core::wire::{JoinFrame, LinkFrame};
+use overlay_core::wire::LinkFrame;
 use overlay_core::{Action, CloseReason, Config, Epoch, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, below_root, id, join_of, ms, opened, request, secs, sent, told};
+use crate::harness::{Solo, World, below_root, id, ms, secs, sent, told};
 
 fn closes(actions: &[Action]) -> Vec<Action> {
     let close = |action: &Action| match action {
@@ -108,9 +108,7 @@ fn a_changed_path_is_told_to_the_app() {
 #[test]
 fn a_changed_path_is_told_to_the_children() {
     let (mut solo, parent) = Solo::member(Config::default());
-    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
-    let child = opened(&solo.says(parent, &frame))[0];
-    solo.greet(child, join_of(5));
+    let child = solo.child_from(parent, 5);
     let epoch = Epoch(2);
     let path = below_root(1);
     let actions = solo.says(parent, &LinkFrame::Moved { epoch, path });
