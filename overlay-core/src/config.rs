@@ -61,8 +61,8 @@ pub struct Config {
     /// failure. Default 500 ms.
     pub retry_min: Duration,
 
-    /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree that waits for its server brings 33
-    /// requests a second for each 1,000 nodes.
+    /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree that waits for its
+    /// server brings 33 requests a second for each 1,000 nodes.
     pub retry_max: Duration,
 
     /// What a rejected joiner is told to wait at least. Default 1 s.

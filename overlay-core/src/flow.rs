@@ -197,6 +197,9 @@ mod tests {
         let mut inbox = Inbox::new(MIN_WINDOW);
         inbox.receive(MIN_WINDOW).unwrap();
         assert_eq!(inbox.receive(1), Err(WindowExceeded));
+        // What is free but not granted again is not the sender's to use.
+        assert_eq!(inbox.free(100), None);
+        assert_eq!(inbox.receive(100), Err(WindowExceeded));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Node {
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
-        } else if join.origin == self.id || self.path.contains(join.origin) {
+        } else if self.path.contains(join.origin) {
             self.reject(from, join, RejectReason::Loop, out);
         } else if usize::from(request.hops) >= MAX_DEPTH || self.path.depth() >= MAX_DEPTH {
             self.reject(from, join, RejectReason::Full, out);

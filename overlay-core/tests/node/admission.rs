@@ -1,45 +1,15 @@
 //! Others' way into the tree.
 
-use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, ServerFrame};
+use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
-    Action, Census, CloseReason, Config, Dial, EventKind, JoinId, LinkId, MAX_DEPTH, Notification,
-    Policy, Signal, Standing, Violation,
+    Action, Census, CloseReason, Config, Dial, Epoch, EventKind, JoinId, LinkId, MAX_DEPTH,
+    Notification, Path, Policy, Signal, Standing, Violation,
 };
 
 use crate::harness::{
-    Handshakes, Solo, World, candidate, hello, id, join_of, ms, opened, request, sdp, secs, sent,
-    sent_up, told,
+    Solo, World, config, delegated, hello, id, join_of, ms, opened, rejections, request, sdp, secs,
+    sent, sent_up, status, told,
 };
-
-fn config(max_degree: u16) -> Config {
-    Config {
-        max_degree,
-        ..Config::default()
-    }
-}
-
-fn rejections(actions: &[Action]) -> Vec<(JoinId, RejectReason)> {
-    let rejection = |frame: JoinFrame| match frame {
-        JoinFrame::Reject {
-            join,
-            rejection: Rejection { reason, .. },
-        } => Some((join, reason)),
-        _ => None,
-    };
-    sent_up(actions).into_iter().filter_map(rejection).collect()
-}
-
-/// The requests that are sent on to a child.
-fn delegated(actions: &[Action], child: LinkId) -> Vec<JoinId> {
-    let request = |frame: LinkFrame<'_>| match frame {
-        LinkFrame::Join(JoinFrame::Request(request)) => Some(request.join),
-        _ => None,
-    };
-    sent(actions, child)
-        .into_iter()
-        .filter_map(request)
-        .collect()
-}
 
 #[test]
 fn a_node_with_a_free_place_answers_itself() {
@@ -146,137 +116,6 @@ fn the_original_rule_makes_a_tree_too() {
 }
 
 #[test]
-fn requests_wait_for_a_candidate_and_follow_it_when_it_connects() {
-    let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request(1))[0];
-    assert_eq!(solo.request(2), []);
-    assert_eq!(solo.request(3), []);
-    let actions = solo.greet(link, join_of(1));
-    assert_eq!(delegated(&actions, link), [join_of(2), join_of(3)]);
-}
-
-#[test]
-fn a_hanging_candidate_loses_its_place_to_who_waits_for_it() {
-    let mut solo = Solo::root(Config {
-        park_timeout: secs(60),
-        ..config(1)
-    });
-    let hanging = opened(&solo.request(1))[0];
-    solo.request(2);
-    let actions = solo.wait(solo.node.config().request_timeout);
-    assert!(actions.contains(&Action::CloseLink(hanging, CloseReason::Timeout)));
-    assert_eq!(rejections(&actions), [(join_of(1), RejectReason::Timeout)]);
-    let next = opened(&actions)[0];
-    solo.greet(next, join_of(2));
-    assert_eq!(solo.node.children().next().unwrap().node, id(2));
-    assert_eq!(solo.node.stats().candidates_failed, 1);
-}
-
-#[test]
-fn a_crowd_behind_a_hanging_candidate_gets_in() {
-    let mut world = World::new();
-    let root = world.root(1);
-    let hanging = world.start();
-    world.people[hanging].handshakes = Handshakes::Hang;
-    let crowd: Vec<_> = (0..6).map(|_| world.start()).collect();
-    let inside = |w: &World| crowd.iter().all(|ix| w.parent(*ix).is_some());
-    world.run_until(secs(90), inside);
-    assert!(world.parent(hanging).is_none());
-    assert_eq!(world.children(root).len(), 1);
-}
-
-#[test]
-fn who_loses_patience_settles_for_a_connected_child() {
-    let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 1);
-    opened(&solo.request_with_places(2, 5));
-    // The candidate's subtree has the shallower place; the child has one only further down.
-    solo.says(child, &status(0, deep_place()));
-    assert_eq!(solo.request(3), []);
-    assert_eq!(delegated(&solo.wait(ms(1_999)), child), []);
-    assert_eq!(delegated(&solo.wait(ms(1)), child), [join_of(3)]);
-}
-
-#[test]
-fn who_has_lost_patience_takes_the_first_child_that_connects() {
-    let mut solo = Solo::root(config(2));
-    let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
-    // It waits for the first candidate, and then for anybody.
-    solo.request(3);
-    solo.wait(secs(3));
-    let actions = solo.greet(links[1], join_of(2));
-    assert_eq!(delegated(&actions, links[1]), [join_of(3)]);
-}
-
-#[test]
-fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
-    let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 0);
-    solo.request(2);
-    solo.request(3);
-    solo.wait(secs(3));
-    let actions = solo.says(child, &status(0, Census::of_node(1)));
-    assert_eq!(delegated(&actions, child), [join_of(3)]);
-}
-
-#[test]
-fn a_place_promised_to_who_gave_up_is_a_place_again() {
-    let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request_with_places(1, 1))[0];
-    solo.request_with_places(2, 0);
-    solo.server_passes(JoinFrame::Cancel { join: join_of(2) });
-    solo.greet(link, join_of(1));
-    let actions = solo.request_with_places(3, 0);
-    assert_eq!(delegated(&actions, link), [join_of(3)]);
-}
-
-#[test]
-fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
-    let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request_with_places(1, 1))[0];
-    solo.request_with_places(2, 0);
-    solo.wait(solo.node.config().park_timeout);
-    solo.greet(link, join_of(1));
-    let actions = solo.request_with_places(3, 0);
-    assert_eq!(delegated(&actions, link), [join_of(3)]);
-}
-
-#[test]
-fn a_place_promised_to_who_settled_for_another_is_a_place_again() {
-    let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 1);
-    solo.says(child, &status(0, deep_place()));
-    let link = opened(&solo.request_with_places(2, 1))[0];
-    solo.request_with_places(3, 0);
-    assert_eq!(delegated(&solo.wait(secs(2)), child), [join_of(3)]);
-    solo.greet(link, join_of(2));
-    let actions = solo.request_with_places(4, 0);
-    assert_eq!(delegated(&actions, link), [join_of(4)]);
-}
-
-#[test]
-fn who_waits_too_long_is_told_that_the_tree_is_busy() {
-    let mut solo = Solo::root(config(1));
-    solo.request(1);
-    solo.request(2);
-    let actions = solo.wait(solo.node.config().park_timeout);
-    assert_eq!(rejections(&actions), [(join_of(2), RejectReason::Busy)]);
-}
-
-#[test]
-fn no_more_than_max_parked_wait() {
-    let mut solo = Solo::root(Config {
-        max_parked: 2,
-        ..config(1)
-    });
-    solo.request(1);
-    assert_eq!(rejections(&solo.request(2)), []);
-    assert_eq!(rejections(&solo.request(3)), []);
-    let busy = [(join_of(4), RejectReason::Busy)];
-    assert_eq!(rejections(&solo.request(4)), busy);
-}
-
-#[test]
 fn a_tree_without_a_place_says_that_it_is_full() {
     let mut solo = Solo::root(config(1));
     solo.child_with_places(1, 0);
@@ -294,32 +133,6 @@ fn a_rejection_says_when_to_come_back() {
         panic!("no rejection")
     };
     assert_eq!(rejection.retry_after(), solo.node.config().retry_after);
-}
-
-#[test]
-fn a_place_that_becomes_free_goes_to_the_one_who_waits_longest() {
-    let mut solo = Solo::root(config(2));
-    let leaf = solo.child_with_places(1, 0);
-    solo.request(2);
-    solo.request(3);
-    solo.request(4);
-    let actions = solo.event(EventKind::LinkClosed(leaf));
-    let link = opened(&actions)[0];
-    solo.greet(link, join_of(3));
-    assert!(solo.node.children().any(|child| child.node == id(3)));
-}
-
-#[test]
-fn a_place_that_is_given_to_one_who_waits_for_it_moves_nobody_else() {
-    let mut solo = Solo::root(config(2));
-    let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
-    solo.request(3);
-    solo.request(4);
-    // The third waits for the first candidate, the fourth for the second.
-    let actions = solo.event(EventKind::LinkClosed(links[0]));
-    assert_eq!(opened(&actions).len(), 1);
-    let actions = solo.greet(links[1], join_of(2));
-    assert_eq!(delegated(&actions, links[1]), [join_of(4)]);
 }
 
 #[test]
@@ -358,6 +171,35 @@ fn a_request_that_went_too_deep_is_turned_back() {
 }
 
 #[test]
+fn the_deepest_node_takes_nobody_in() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let mut above = Path::root(id(100));
+    while above.depth() < MAX_DEPTH - 2 {
+        above = above.child(id(100)).unwrap();
+    }
+    let path = above.child(id(1)).unwrap();
+    let epoch = Epoch(1);
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    assert_eq!(solo.node.path().depth(), MAX_DEPTH);
+    assert_eq!(opened(&solo.request_from(parent, 5)), []);
+}
+
+#[test]
+fn a_report_that_has_crossed_a_request_does_not_undo_it() {
+    let mut solo = Solo::root(config(1));
+    let child = solo.child_with_places(1, 1);
+    solo.request_with_places(2, 0);
+    solo.says(child, &status(0, Census::of_node(1)));
+    let full = [(join_of(3), RejectReason::Full)];
+    assert_eq!(rejections(&solo.request(3)), full);
+    solo.says(child, &status(2, Census::of_node(1)));
+    let full = [(join_of(4), RejectReason::Full)];
+    assert_eq!(rejections(&solo.request(4)), full, "a lie");
+    solo.says(child, &status(1, Census::of_node(1)));
+    assert_eq!(delegated(&solo.request(5), child), [join_of(5)]);
+}
+
+#[test]
 fn a_repeated_request_is_seen_to_once() {
     let mut solo = Solo::root(config(2));
     assert_eq!(opened(&solo.request(1)).len(), 1);
@@ -375,6 +217,7 @@ fn a_joiner_that_gives_up_frees_its_place_wherever_it_is() {
     let actions = solo.server_passes(JoinFrame::Cancel { join });
     let closed = Action::CloseLink(link, CloseReason::Cancelled);
     assert_eq!(actions[0], closed);
+    assert_eq!(rejections(&actions), [], "it knows");
     let next = opened(&actions)[0];
     // Waiting.
     solo.request(3);
@@ -387,47 +230,6 @@ fn a_joiner_that_gives_up_frees_its_place_wherever_it_is() {
     let actions = solo.server_passes(JoinFrame::Cancel { join });
     let frame = LinkFrame::Join(JoinFrame::Cancel { join });
     assert_eq!(sent(&actions, next), [frame]);
-}
-
-#[test]
-fn candidates_of_a_waiting_joiner_are_kept_up_to_a_limit_and_follow_it() {
-    let mut solo = Solo::root(Config {
-        max_early_candidates: 2,
-        ..config(1)
-    });
-    let link = opened(&solo.request(1))[0];
-    solo.request(2);
-    let join = join_of(2);
-    for text in ["a", "b", "c"] {
-        let signal = candidate(text);
-        solo.server_passes(JoinFrame::Signal { join, signal });
-    }
-    assert_eq!(solo.node.stats().join_frames_dropped, 1);
-    let actions = solo.greet(link, join_of(1));
-    let signal = |text| {
-        LinkFrame::Join(JoinFrame::Signal {
-            join,
-            signal: candidate(text),
-        })
-    };
-    let frames = sent(&actions, link);
-    assert_eq!(frames[2..], [signal("a"), signal("b")]);
-}
-
-#[test]
-fn kept_candidates_are_applied_when_the_joiner_gets_a_place_here() {
-    let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request(1))[0];
-    solo.request(2);
-    let join = join_of(2);
-    let signal = candidate("a");
-    solo.server_passes(JoinFrame::Signal {
-        join,
-        signal: signal.clone(),
-    });
-    let actions = solo.event(EventKind::LinkClosed(link));
-    let next = opened(&actions)[0];
-    assert!(actions.contains(&Action::ApplySignal(next, signal)));
 }
 
 #[test]
@@ -506,8 +308,7 @@ fn a_joiner_that_dies_on_its_way_leaves_nothing_behind() {
 #[test]
 fn an_orphan_takes_nobody_in() {
     let (mut solo, parent) = Solo::member(config(2));
-    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
-    let link = opened(&solo.says(parent, &frame))[0];
+    let link = opened(&solo.request_from(parent, 5))[0];
     solo.event(EventKind::LinkClosed(parent));
     let actions = solo.greet(link, join_of(5));
     let reason = CloseReason::Rejected(RejectReason::Busy);
@@ -541,17 +342,4 @@ fn a_leaving_node_takes_nobody_in() {
     assert_eq!(solo.server_says(&ServerFrame::Pong), []);
     let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(2), 1)));
     assert_eq!(solo.says(child, &frame), []);
-}
-
-fn status(seen: u32, census: Census) -> LinkFrame<'static> {
-    LinkFrame::Status { seen, census }
-}
-
-/// A node with a full child that has a child with a place.
-fn deep_place() -> Census {
-    let mut middle = Census::of_node(1);
-    middle.admit(&Census::of_node(1));
-    let mut top = Census::of_node(1);
-    top.admit(&middle);
-    top
 }

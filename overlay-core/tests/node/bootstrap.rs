@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame, Token, VERSION};
-use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Standing};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, Refusal, Registration, RejectReason, Rejection, ServerFrame,
+    Token, VERSION,
+};
+use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Signal, Standing};
 
-use crate::harness::{Ix, Solo, World, candidate, id, opened, secs, told};
+use crate::harness::{Ix, OWN_JOIN, Solo, World, candidate, config, id, opened, sdp, secs, told};
 
 /// What the app is told of a lost server.
 fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
@@ -88,6 +91,26 @@ fn a_server_that_can_not_be_reached_is_tried_again_under_the_next_number() {
 }
 
 #[test]
+fn the_waits_start_anew_after_a_success_and_after_a_departure() {
+    for succeeds in [true, false] {
+        let mut solo = starting();
+        for _ in 0..8 {
+            let actions = solo.event(EventKind::BootstrapClosed(solo.server()));
+            solo.wait(lost(&actions).unwrap().1.unwrap());
+        }
+        if succeeds {
+            solo.registered();
+        } else {
+            solo.event(EventKind::Leave);
+            solo.event(EventKind::Join);
+        }
+        let actions = solo.event(EventKind::BootstrapClosed(solo.server()));
+        let wait = lost(&actions).unwrap().1.unwrap();
+        assert!(wait <= solo.node.config().retry_min);
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up() {
     for accepts in [false, true] {
         let mut solo = starting();
@@ -115,6 +138,15 @@ fn what_an_operator_got_wrong_is_not_tried_again() {
         assert_eq!(solo.node.standing(), Standing::Detached);
         assert_eq!(solo.wait(secs(600)), []);
     }
+}
+
+#[test]
+fn a_root_with_a_wrong_token_is_told_and_asks_no_more() {
+    let mut solo = Solo::root(Config::default());
+    let actions = solo.server_says(&refused(Refusal::WrongToken, 0));
+    assert_eq!(lost(&actions), Some((Some(Refusal::WrongToken), None)));
+    assert_eq!(solo.wait(secs(600)), []);
+    assert_eq!(solo.node.standing(), Standing::Root);
 }
 
 #[test]
@@ -222,10 +254,7 @@ fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
 
 #[test]
 fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
-    let mut solo = Solo::root(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(1));
     let link = opened(&solo.request(1))[0];
     solo.request(2);
     solo.event(EventKind::BootstrapClosed(solo.server()));
@@ -233,7 +262,9 @@ fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
     solo.registered();
     solo.request(2);
     let actions = solo.event(EventKind::LinkClosed(link));
-    assert_eq!(opened(&actions).len(), 1);
+    let link = opened(&actions)[0];
+    let answer = EventKind::LinkSignal(link, Signal::Answer(sdp("answer")));
+    assert_eq!(client_frames(&solo.event(answer)).len(), 1);
 }
 
 #[test]
@@ -256,13 +287,31 @@ fn joiners_wait_for_a_root_to_come() {
     let joiners: Vec<Ix> = (0..5).map(|_| world.start()).collect();
     world.run(secs(60));
     let no_root = |note: &Notification| {
-        let reason = overlay_core::wire::RejectReason::NoRoot;
+        let reason = RejectReason::NoRoot;
         matches!(note, Notification::JoinRejected { reason: r, .. } if *r == reason)
     };
     assert!(joiners.iter().all(|ix| world.count(*ix, no_root) > 1));
     world.root(3);
     world.settle();
     assert_eq!(world.depths().iter().sum::<usize>(), 6);
+}
+
+#[test]
+fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
+    let mut solo = starting();
+    let link = opened(&solo.registered())[0];
+    solo.event(EventKind::LinkOffer(link, sdp("offer")));
+    let rejection = Rejection {
+        reason: RejectReason::NoRoot,
+        retry_after_ms: 20_000,
+    };
+    let join = OWN_JOIN;
+    solo.server_passes(JoinFrame::Reject { join, rejection });
+    solo.server_says(&ServerFrame::RootReady);
+    let wait = solo.node.config().retry_min;
+    assert_eq!(opened(&solo.wait(wait)).len(), 1);
+    // It is news to nobody else.
+    assert_eq!(solo.server_says(&ServerFrame::RootReady), []);
 }
 
 #[test]

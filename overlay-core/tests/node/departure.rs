@@ -8,7 +8,7 @@ use overlay_core::wire::{
 };
 use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, join_of, opened, request, secs, sent, sent_up, told};
+use crate::harness::{Solo, World, config, opened, secs, sent, sent_up, told};
 
 fn goodbye() -> LinkFrame<'static> {
     LinkFrame::Goodbye(Farewell::Leaving)
@@ -136,10 +136,7 @@ fn a_neighbour_that_takes_nothing_holds_nobody_back() {
 fn an_orphan_that_gives_up_lets_its_children_go() {
     for by_server in [true, false] {
         let (mut solo, parent) = Solo::member(Config::default());
-        let join = join_of(5);
-        let frame = LinkFrame::Join(JoinFrame::Request(request(join, 1)));
-        let child = opened(&solo.says(parent, &frame))[0];
-        solo.greet(child, join);
+        let child = solo.child_from(parent, 5);
         solo.event(EventKind::LinkClosed(parent));
         solo.wait(secs(1));
         let refused = if by_server {
@@ -228,17 +225,15 @@ fn who_closes_the_link_to_its_parent_looks_for_another() {
 }
 
 #[test]
-fn who_closes_the_link_to_its_parent_forgets_the_joins_that_came_through_it() {
-    let (mut solo, parent) = Solo::member(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
-    let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
-    let candidate = opened(&solo.says(parent, &frame(5)))[0];
-    solo.says(parent, &frame(6));
-    solo.event(EventKind::Close(parent));
-    let actions = solo.event(EventKind::LinkClosed(candidate));
-    assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+fn who_has_no_parent_any_more_forgets_the_joins_that_came_through_it() {
+    for ends in [EventKind::Close, EventKind::LinkClosed] {
+        let (mut solo, parent) = Solo::member(config(1));
+        let candidate = opened(&solo.request_from(parent, 5))[0];
+        solo.request_from(parent, 6);
+        solo.event(ends(parent));
+        let actions = solo.event(EventKind::LinkClosed(candidate));
+        assert_eq!(opened(&actions), [], "for a joiner that can't be told");
+    }
 }
 
 #[test]
@@ -279,10 +274,7 @@ fn a_child_whose_link_is_closed_looks_for_another_parent() {
 
 #[test]
 fn a_place_is_free_only_when_its_link_is_closed() {
-    let mut solo = Solo::root(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(1));
     let child = solo.child(1);
     let actions = solo.event(EventKind::Close(child));
     let farewell = LinkFrame::Goodbye(Farewell::Closing);
@@ -299,13 +291,8 @@ fn a_place_is_free_only_when_its_link_is_closed() {
 
 #[test]
 fn the_parent_learns_that_a_closed_childs_place_is_free() {
-    let (mut solo, parent) = Solo::member(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
-    let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(5), 1)));
-    let child = opened(&solo.says(parent, &frame))[0];
-    solo.greet(child, join_of(5));
+    let (mut solo, parent) = Solo::member(config(1));
+    let child = solo.child_from(parent, 5);
     solo.event(EventKind::Close(child));
     solo.wait(secs(1));
     solo.event(EventKind::LinkClosed(child));
@@ -318,16 +305,14 @@ fn the_parent_learns_that_a_closed_childs_place_is_free() {
 
 #[test]
 fn joins_under_way_are_told_when_a_node_leaves() {
-    let mut solo = Solo::root(Config {
-        max_degree: 2,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(2));
     solo.child(1);
     solo.request(2);
     solo.request(3);
     solo.request(4);
-    let rejected = sent_up(&solo.event(EventKind::Leave));
-    assert_eq!(rejected.len(), 3, "{rejected:?}");
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent_up(&actions).len(), 3, "{actions:?}");
+    assert_eq!(opened(&actions), []);
 }
 
 #[test]

@@ -10,11 +10,13 @@ mod world;
 
 use std::time::Duration;
 
-use overlay_core::wire::{ClientFrame, JoinFrame, LinkFrame};
-use overlay_core::{Action, JoinId, LinkId, NodeId, Notification, wire};
+use overlay_core::wire::{ClientFrame, JoinFrame, LinkFrame, RejectReason};
+use overlay_core::{Action, Config, JoinId, LinkId, NodeId, Notification, wire};
 
 pub(crate) use rules::Rules;
-pub(crate) use solo::{OWN_JOIN, Solo, below_root, candidate, hello, request, sdp, welcome};
+pub(crate) use solo::{
+    OWN_JOIN, Solo, below_root, candidate, hello, request, sdp, status, welcome,
+};
 pub(crate) use world::{Handshakes, Ix, World};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
@@ -35,6 +37,14 @@ pub(crate) const fn join_of(number: u128) -> JoinId {
     JoinId {
         origin: id(number),
         attempt: 1,
+    }
+}
+
+/// The defaults, but for the number of children.
+pub(crate) fn config(max_degree: u16) -> Config {
+    Config {
+        max_degree,
+        ..Config::default()
     }
 }
 
@@ -83,4 +93,23 @@ pub(crate) fn opened(actions: &[Action]) -> Vec<LinkId> {
             _ => None,
         })
         .collect()
+}
+
+/// The requests that are sent on to a child.
+pub(crate) fn delegated(actions: &[Action], child: LinkId) -> Vec<JoinId> {
+    let request = |frame: LinkFrame<'_>| match frame {
+        LinkFrame::Join(JoinFrame::Request(request)) => Some(request.join),
+        _ => None,
+    };
+    let frames = sent(actions, child).into_iter();
+    frames.filter_map(request).collect()
+}
+
+/// The joins that the server is told are rejected.
+pub(crate) fn rejections(actions: &[Action]) -> Vec<(JoinId, RejectReason)> {
+    let rejection = |frame: JoinFrame| match frame {
+        JoinFrame::Reject { join, rejection } => Some((join, rejection.reason)),
+        _ => None,
+    };
+    sent_up(actions).into_iter().filter_map(rejection).collect()
 }

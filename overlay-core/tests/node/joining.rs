@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection, ServerFrame};
 use overlay_core::{
-    Action, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Signal, Standing,
+    Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Signal, Standing,
     Violation,
 };
 
@@ -62,6 +62,7 @@ fn a_crowd_ends_as_the_complete_tree_at_the_first_attempt() {
         (14, 2, &[1, 2, 4, 8]),
         (50, 5, &[1, 5, 25, 20]),
         (200, 10, &[1, 10, 100, 90]),
+        (1_000, 10, &[1, 10, 100, 890]),
         (12, 1, &[1; 13]),
     ] {
         let mut world = World::new();
@@ -347,10 +348,61 @@ fn a_lost_server_starts_an_attempt_anew_unless_it_is_answered() {
     assert!(actions.contains(&Action::CloseLink(link, CloseReason::Cancelled)));
     solo.wait(secs(1));
     let link = opened(&solo.registered())[0];
-    solo.dial(link);
+    let offer = solo.event(EventKind::LinkOffer(link, sdp("offer")));
+    let join = sent_up(&offer)[0].join();
+    let signal = Signal::Answer(sdp("answer"));
+    solo.server_passes(JoinFrame::Signal { join, signal });
     solo.event(EventKind::BootstrapClosed(solo.server()));
+    solo.event(EventKind::LinkOpened(link));
     solo.welcome(link);
     assert_eq!(solo.node.standing(), Standing::Member);
+}
+
+#[test]
+fn a_channel_that_opens_before_the_answer_is_not_greeted() {
+    let (mut solo, link) = joiner();
+    solo.event(EventKind::LinkOffer(link, sdp("offer")));
+    assert_eq!(solo.event(EventKind::LinkOpened(link)), []);
+}
+
+#[test]
+fn an_orphan_does_not_go_back_to_an_older_tree() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let epoch = Epoch(2);
+    let path = below_root(1);
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    let actions = solo.welcome(link);
+    let reason = CloseReason::Violation(Violation::StaleEpoch);
+    assert!(actions.contains(&Action::CloseLink(link, reason)));
+}
+
+#[test]
+fn a_newcomer_that_is_as_it_said_has_nothing_to_report() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    assert_eq!(sent(&solo.wait(secs(1)), parent), []);
+}
+
+#[test]
+fn what_has_changed_since_the_request_is_reported() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    solo.event(EventKind::LinkClosed(child));
+    solo.wait(secs(1));
+    solo.welcome(link);
+    // No request has come through the new parent.
+    let status = LinkFrame::Status {
+        seen: 0,
+        census: Census::of_node(10),
+    };
+    assert_eq!(sent(&solo.wait(secs(1)), link), [status]);
 }
 
 #[test]

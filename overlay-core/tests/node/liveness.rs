@@ -1,9 +1,9 @@
 //! Heartbeats, and telling the dead from the sleeping.
 
 use overlay_core::wire::LinkFrame;
-use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Standing};
+use overlay_core::{Action, CloseReason, Config, Epoch, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, ms, secs, sent, told};
+use crate::harness::{Solo, World, below_root, id, ms, secs, sent, told};
 
 fn closes(actions: &[Action]) -> Vec<Action> {
     let close = |action: &Action| match action {
@@ -93,16 +93,27 @@ fn an_orphan_rejoins_with_its_subtree_and_all_paths_follow() {
 #[test]
 fn a_changed_path_is_told_to_the_app() {
     let (mut solo, parent) = Solo::member(Config::default());
-    let path = crate::harness::below_root(7);
-    let path = path.child(crate::harness::id(1)).unwrap();
+    let path = below_root(7);
+    let path = path.child(id(1)).unwrap();
     let frame = LinkFrame::Moved {
-        epoch: overlay_core::Epoch(1),
+        epoch: Epoch(1),
         path,
     };
     let actions = solo.says(parent, &frame);
-    let epoch = overlay_core::Epoch(1);
+    let epoch = Epoch(1);
     let changed = Notification::PathChanged { depth: 3, epoch };
     assert_eq!(told(&actions), [&changed]);
+}
+
+#[test]
+fn a_changed_path_is_told_to_the_children() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    let epoch = Epoch(2);
+    let path = below_root(1);
+    let actions = solo.says(parent, &LinkFrame::Moved { epoch, path });
+    let path = solo.node.path().clone();
+    assert_eq!(sent(&actions, child), [LinkFrame::Moved { epoch, path }]);
 }
 
 #[test]

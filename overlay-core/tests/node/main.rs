@@ -18,3 +18,4 @@ mod liveness;
 mod messages;
 mod properties;
 mod routing;
+mod waiting;

@@ -7,7 +7,7 @@ use overlay_core::{
     Action, CloseReason, Config, EventKind, LinkId, Notification, Scope, Unsent, Violation,
 };
 
-use crate::harness::{Solo, World, ms, secs, sent, told};
+use crate::harness::{Solo, World, config, ms, opened, secs, sent, told};
 
 fn text(number: usize) -> Bytes {
     Bytes::from(number.to_string())
@@ -104,7 +104,7 @@ fn who_has_no_right_to_send_gets_the_message_back() {
 #[test]
 fn a_candidate_is_no_neighbour_yet() {
     let mut solo = Solo::root(Config::default());
-    let link = crate::harness::opened(&solo.request(1))[0];
+    let link = opened(&solo.request(1))[0];
     let (to, payload) = (link, text(1));
     let actions = solo.event(EventKind::Send { to, payload });
     assert_eq!(unsent(&actions), Some(Unsent::NotConnected));
@@ -220,12 +220,7 @@ fn a_broadcast_is_credited_when_the_app_and_every_child_have_it() {
         window: MIN_WINDOW,
         ..Config::default()
     });
-    let request = |joiner| {
-        let request = crate::harness::request(crate::harness::join_of(joiner), 1);
-        LinkFrame::Join(overlay_core::wire::JoinFrame::Request(request))
-    };
-    let child = crate::harness::opened(&solo.says(parent, &request(5)))[0];
-    solo.greet(child, crate::harness::join_of(5));
+    let child = solo.child_from(parent, 5);
     let message = big(1);
     let frame = LinkFrame::Broadcast { payload: &message };
     // Two go out at once; the child's window is full, so the third waits here.
@@ -282,10 +277,7 @@ fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
         send_queue: MAX_PAYLOAD,
         ..Config::default()
     });
-    let request = crate::harness::request(crate::harness::join_of(5), 1);
-    let request = LinkFrame::Join(overlay_core::wire::JoinFrame::Request(request));
-    let child = crate::harness::opened(&solo.says(parent, &request))[0];
-    solo.greet(child, crate::harness::join_of(5));
+    let child = solo.child_from(parent, 5);
     let mut closed = 0;
     for _ in 0..10 {
         for _ in 0..2 {
@@ -296,7 +288,7 @@ fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
         }
         solo.event(EventKind::LinkClosed(parent));
         solo.wait(secs(1));
-        parent = crate::harness::opened(&solo.registered())[0];
+        parent = opened(&solo.registered())[0];
         solo.dial(parent);
         solo.welcome(parent);
         solo.says(child, &LinkFrame::Heartbeat);
@@ -326,10 +318,7 @@ fn the_death_of_a_slow_child_sets_free_what_it_held() {
 
 #[test]
 fn control_frames_need_no_credit() {
-    let mut solo = Solo::root(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(1));
     let child = solo.child(1);
     while solo.node.can_send(child) {
         let (to, payload) = (child, big(1));

@@ -3,14 +3,11 @@
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection};
 use overlay_core::{Action, Config, EventKind, JoinId, LinkId, Signal};
 
-use crate::harness::{Solo, World, candidate, join_of, opened, request, sdp, secs, sent, sent_up};
+use crate::harness::{Solo, World, candidate, config, join_of, opened, sdp, secs, sent, sent_up};
 
 /// A root with one place, a child in it, and a join that went to that child.
 fn delegated() -> (Solo, LinkId, JoinId) {
-    let mut solo = Solo::root(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(1));
     let child = solo.child(1);
     let join = join_of(2);
     assert_eq!(sent(&solo.request(2), child).len(), 1);
@@ -79,10 +76,7 @@ fn an_answer_from_the_joiners_side_is_dropped() {
 
 #[test]
 fn who_has_no_part_in_a_join_can_not_speak_in_it() {
-    let mut solo = Solo::root(Config {
-        max_degree: 2,
-        ..Config::default()
-    });
+    let mut solo = Solo::root(config(2));
     let children = [solo.child(1), solo.child(2)];
     let actions = solo.request(3);
     let acceptor = usize::from(sent(&actions, children[0]).is_empty());
@@ -180,15 +174,21 @@ fn joins_that_went_to_a_child_that_is_gone_are_told() {
 }
 
 #[test]
+fn a_join_is_over_when_the_joiner_has_greeted() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    solo.event(EventKind::LinkClosed(child));
+    let late = signal(join_of(1), candidate("late"));
+    assert_eq!(solo.server_passes(late), []);
+    let cancel = JoinFrame::Cancel { join: join_of(1) };
+    assert_eq!(solo.server_passes(cancel), []);
+}
+
+#[test]
 fn a_member_routes_between_its_parent_and_its_child() {
-    let (mut solo, parent) = Solo::member(Config {
-        max_degree: 1,
-        ..Config::default()
-    });
-    let frame = |joiner| LinkFrame::Join(JoinFrame::Request(request(join_of(joiner), 1)));
-    let child = opened(&solo.says(parent, &frame(5)))[0];
-    solo.greet(child, join_of(5));
-    solo.says(parent, &frame(6));
+    let (mut solo, parent) = Solo::member(config(1));
+    let child = solo.child_from(parent, 5);
+    solo.request_from(parent, 6);
     let actions = solo.says(child, &LinkFrame::Join(answer(join_of(6))));
     let up = LinkFrame::Join(answer(join_of(6)));
     assert_eq!(sent(&actions, parent), [up]);

@@ -1,33 +1,33 @@
-//! The least that a bootstrap server does: register, introduce joiners to the root, and bring the
-//! answers back.
+//! The bootstrap server: the real brain, behind sockets that are not.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, Refusal, Registration, RejectReason, Rejection, ServerFrame,
-    VERSION,
+use overlay_core::relay::{
+    Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
 };
-use overlay_core::{BootstrapId, NodeId};
+use overlay_core::wire::{OverlayName, Token};
+use overlay_core::{BootstrapId, ConnectionId, Instant};
 
 use super::world::Ix;
 
-/// A connection to the server.
+/// A connection to the server, as the client calls it.
 pub(crate) type Connection = (Ix, BootstrapId);
 
 /// The token of the root.
 pub(crate) const TOKEN: &str = "the root's token";
 
-/// What a server sends, and to whom.
-pub(crate) type Outgoing = Vec<(Connection, Bytes)>;
+/// What the server does to a client: sends it a message, or hangs up.
+pub(crate) type Outgoing = Vec<(Connection, Option<Bytes>)>;
 
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) up: bool,
-    /// Loses some frames of joins and repeats others.
+    /// Some frames of joins never arrive at their client, and others twice.
     pub(crate) careless: bool,
-    connections: BTreeMap<Connection, Option<NodeId>>,
-    root: Option<Connection>,
+    relay: Relay,
+    connections: BTreeMap<Connection, ConnectionId>,
+    clients: BTreeMap<ConnectionId, Connection>,
 }
 
 impl Default for Server {
@@ -35,30 +35,58 @@ impl Default for Server {
         Self {
             up: true,
             careless: false,
+            relay: relay(),
             connections: BTreeMap::new(),
-            root: None,
+            clients: BTreeMap::new(),
         }
     }
 }
 
 impl Server {
-    pub(crate) fn connect(&mut self, from: Connection) -> bool {
-        if self.up {
-            self.connections.insert(from, None);
-        }
-        self.up
+    /// Whether the server takes the connection.
+    pub(crate) fn connect(&mut self, from: Connection, now: Instant) -> bool {
+        let source = Source(from.0 as u128);
+        let accepted = self.up.then(|| self.relay.accept(now, source));
+        let Some(Ok(connection)) = accepted else {
+            return false;
+        };
+        self.connections.insert(from, connection);
+        self.clients.insert(connection, from);
+        true
     }
 
-    pub(crate) fn disconnect(&mut self, from: Connection) {
-        self.connections.remove(&from);
-        self.root.take_if(|root| *root == from);
+    pub(crate) fn disconnect(&mut self, from: Connection, now: Instant) -> Outgoing {
+        let connection = self.connections.remove(&from);
+        connection.map_or_else(Vec::new, |connection| {
+            self.event(now, RelayEventKind::Closed { connection })
+        })
     }
 
-    /// Loses all connections; returns them.
-    pub(crate) fn stop(&mut self) -> Vec<Connection> {
+    pub(crate) fn receive(&mut self, from: Connection, bytes: Bytes, now: Instant) -> Outgoing {
+        let connection = self.connections.get(&from).copied();
+        connection.map_or_else(Vec::new, |connection| {
+            self.event(now, RelayEventKind::Message { connection, bytes })
+        })
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.relay.next_deadline()
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant) -> Outgoing {
+        self.event(now, RelayEventKind::Timeout)
+    }
+
+    /// Dies, and forgets everything.
+    pub(crate) fn stop(&mut self) -> Outgoing {
         self.up = false;
-        self.root = None;
-        std::mem::take(&mut self.connections).into_keys().collect()
+        self.relay = relay();
+        self.clients.clear();
+        let connections = std::mem::take(&mut self.connections);
+        connections
+            .into_keys()
+            .map(|client| (client, None))
+            .collect()
     }
 
     pub(crate) fn connections_of(&self, node: Ix) -> Vec<Connection> {
@@ -66,62 +94,25 @@ impl Server {
         self.connections.keys().filter(mine).copied().collect()
     }
 
-    pub(crate) fn receive(&mut self, from: Connection, bytes: &[u8], copies: u64) -> Outgoing {
-        if !self.connections.contains_key(&from) {
-            return Vec::new();
-        }
-        match wire::decode(bytes).unwrap() {
-            ClientFrame::Hello {
-                id, registration, ..
-            } => vec![(from, self.register(from, id, &registration))],
-            ClientFrame::Ping => vec![(from, wire::encode(&ServerFrame::Pong))],
-            ClientFrame::Join(frame) => (0..copies)
-                .flat_map(|_| self.pass_on(from, frame.clone()))
-                .collect(),
-            ClientFrame::Reserved { .. } => panic!("no client sends this"),
-        }
-    }
-
-    fn register(&mut self, from: Connection, id: NodeId, wish: &Registration) -> Bytes {
-        if let Registration::Root { token } = wish {
-            if token.expose() != TOKEN {
-                self.disconnect(from);
-                return wire::encode(&ServerFrame::Refused {
-                    version: VERSION,
-                    refusal: Refusal::WrongToken,
-                    retry_after_ms: 0,
-                });
+    fn event(&mut self, now: Instant, kind: RelayEventKind) -> Outgoing {
+        let actions = self.relay.handle_input(RelayEvent { now, kind });
+        let outgoing = actions.into_iter().filter_map(|action| match action {
+            RelayAction::Send { connection, bytes } => {
+                Some((*self.clients.get(&connection)?, Some(bytes)))
             }
-            self.root = Some(from);
-        }
-        self.connections.insert(from, Some(id));
-        wire::encode(&ServerFrame::Welcome {
-            version: VERSION,
-            keepalive_ms: 10_000,
-        })
+            RelayAction::Close { connection, .. } => {
+                let client = self.clients.remove(&connection)?;
+                self.connections.remove(&client);
+                Some((client, None))
+            }
+            RelayAction::Notify(_) => None,
+        });
+        outgoing.collect()
     }
+}
 
-    fn pass_on(&mut self, from: Connection, frame: JoinFrame) -> Outgoing {
-        let join = frame.join();
-        let (to, frame) = if self.root == Some(from) {
-            let joiner = |(_, id): &(&Connection, &Option<NodeId>)| **id == Some(join.origin);
-            (
-                self.connections.iter().find(joiner).map(|(to, _)| *to),
-                frame,
-            )
-        } else if self.root.is_some() {
-            (self.root, frame)
-        } else if matches!(frame, JoinFrame::Request(_)) {
-            let rejection = Rejection {
-                reason: RejectReason::NoRoot,
-                retry_after_ms: 1_000,
-            };
-            (Some(from), JoinFrame::Reject { join, rejection })
-        } else {
-            (None, frame)
-        };
-        to.map(|to| (to, wire::encode(&ServerFrame::Join(frame))))
-            .into_iter()
-            .collect()
-    }
+fn relay() -> Relay {
+    let overlay = OverlayName::new("default").unwrap();
+    let access = Access::default().overlay(overlay, Token::new(TOKEN).unwrap());
+    Relay::new(RelayConfig::new(access), [5; 32]).unwrap()
 }

@@ -159,6 +159,19 @@ impl Solo {
         link
     }
 
+    /// The parent passes the request of the `joiner`th node on.
+    pub(crate) fn request_from(&mut self, parent: LinkId, joiner: u128) -> Vec<Action> {
+        let request = JoinFrame::Request(request(join_of(joiner), 1));
+        self.says(parent, &LinkFrame::Join(request))
+    }
+
+    /// The `joiner`th node becomes a child, by way of the parent.
+    pub(crate) fn child_from(&mut self, parent: LinkId, joiner: u128) -> LinkId {
+        let link = opened(&self.request_from(parent, joiner))[0];
+        self.greet(link, join_of(joiner));
+        link
+    }
+
     /// The node's own dial gets as far as its greeting.
     pub(crate) fn dial(&mut self, link: LinkId) -> JoinId {
         let offer = self.event(EventKind::LinkOffer(link, sdp("offer")));
@@ -206,6 +219,10 @@ pub(crate) fn welcome(epoch: Epoch, path: Path) -> LinkFrame<'static> {
         path,
         window: MIN_WINDOW,
     }
+}
+
+pub(crate) fn status(seen: u32, census: Census) -> LinkFrame<'static> {
+    LinkFrame::Status { seen, census }
 }
 
 /// The path of the `number`th node, a child of the root, which is node 0.

@@ -17,7 +17,7 @@ use super::server::{Server, TOKEN};
 use super::webrtc::{Stage, WebRtc};
 use super::{Rules, id, ms, secs};
 
-use physics::{Happening, TO_SERVER};
+use physics::Happening;
 
 /// The number of a node in its world, from 0.
 pub(crate) type Ix = usize;
@@ -223,7 +223,8 @@ impl World {
         self.people[ix].alive = false;
         self.update_deadline(ix);
         for connection in self.server.connections_of(ix) {
-            self.server.disconnect(connection);
+            let outgoing = self.server.disconnect(connection, self.now);
+            self.server_sends(outgoing);
         }
     }
 
@@ -266,9 +267,8 @@ impl World {
     }
 
     pub(crate) fn stop_server(&mut self) {
-        for (ix, connection) in self.server.stop() {
-            self.event_after(TO_SERVER, ix, EventKind::BootstrapClosed(connection));
-        }
+        let outgoing = self.server.stop();
+        self.server_sends(outgoing);
     }
 
     /// A node's app takes everything that it has, and goes on to.

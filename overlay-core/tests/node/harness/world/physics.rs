@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use overlay_core::wire::{self, ServerFrame};
 use overlay_core::{Action, Dial, Event, EventKind, Instant, Signal};
 
 use super::{Handshakes, Ix, World};
 use crate::harness::ms;
-use crate::harness::server::Connection;
+use crate::harness::server::{Connection, Outgoing};
 use crate::harness::webrtc::{self, EndIx, Stage};
 
 /// How long a message between a node and the server takes.
-pub(super) const TO_SERVER: Duration = ms(5);
+const TO_SERVER: Duration = ms(5);
 
 #[derive(Debug)]
 pub(super) enum Happening {
@@ -99,11 +100,13 @@ impl World {
 
     /// Does whatever is next.
     pub(super) fn step(&mut self) {
-        let message = self.queue.first_key_value().map(|((at, _), _)| *at);
         let deadline = self.deadlines.first().copied();
-        if let Some((at, ix)) = deadline
-            && message.is_none_or(|message| at <= message)
-        {
+        let first = |at| self.next() == Some(at);
+        if let Some(at) = self.server.next_deadline().filter(|at| first(*at)) {
+            self.now = at;
+            let outgoing = self.server.timeout(at);
+            self.server_sends(outgoing);
+        } else if let Some((at, ix)) = deadline.filter(|(at, _)| first(*at)) {
             self.now = at;
             self.event(ix, EventKind::Timeout);
         } else if let Some(((at, _), happening)) = self.queue.pop_first() {
@@ -115,7 +118,10 @@ impl World {
     pub(super) fn next(&self) -> Option<Instant> {
         let message = self.queue.first_key_value().map(|((at, _), _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        message.into_iter().chain(deadline).min()
+        [message, deadline, self.server.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -138,8 +144,7 @@ impl World {
             }
             Happening::ServerAsked(from) => {
                 let (ix, id) = from;
-                let accepted = self.server.connect(from);
-                let event = if accepted {
+                let event = if self.server.connect(from, self.now) {
                     EventKind::BootstrapOpened(id)
                 } else {
                     EventKind::BootstrapClosed(id)
@@ -147,16 +152,32 @@ impl World {
                 self.event_after(TO_SERVER, ix, event);
             }
             Happening::ServerTold(from, bytes) => {
-                let copies = if self.server.careless {
-                    self.draw() % 3
-                } else {
-                    1
-                };
-                for ((ix, id), bytes) in self.server.receive(from, &bytes, copies) {
-                    self.event_after(TO_SERVER, ix, EventKind::BootstrapMessage(id, bytes));
-                }
+                let outgoing = self.server.receive(from, bytes, self.now);
+                self.server_sends(outgoing);
             }
-            Happening::ServerLeft(from) => self.server.disconnect(from),
+            Happening::ServerLeft(from) => {
+                let outgoing = self.server.disconnect(from, self.now);
+                self.server_sends(outgoing);
+            }
+        }
+    }
+
+    pub(super) fn server_sends(&mut self, outgoing: Outgoing) {
+        for ((ix, id), bytes) in outgoing {
+            let Some(bytes) = bytes else {
+                self.event_after(TO_SERVER, ix, EventKind::BootstrapClosed(id));
+                continue;
+            };
+            let of_a_join = matches!(wire::decode(&bytes), Ok(ServerFrame::Join(_)));
+            let copies = if of_a_join && self.server.careless {
+                self.draw() % 3
+            } else {
+                1
+            };
+            for _ in 0..copies {
+                let message = EventKind::BootstrapMessage(id, bytes.clone());
+                self.event_after(TO_SERVER, ix, message);
+            }
         }
     }
 
