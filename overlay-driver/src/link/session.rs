@@ -102,7 +102,11 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         let life = async {
             Box::pin(self.shake_hands(&peer, start)).await?;
             self.emit(LinkEvent::Opened).await?;
-            race(self.inbound(&peer), race(self.outbound(&peer), self.closing())).await
+            race(
+                self.inbound(&peer),
+                race(self.outbound(&peer), self.closing()),
+            )
+            .await
         };
         // Caught here as well, so that the peer is told even of this end.
         let life = AssertUnwindSafe(race(life, self.watch(&peer))).catch_unwind();
@@ -188,7 +192,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         loop {
             let mut reach = peer.reach().await?;
             while reach == Reach::Silent {
-                let patience = self.sleep(self.shared.config.patience);
+                let patience = self.sleep(self.shared.config.lost_after / 2);
                 reach = match select(pin!(peer.reach()), patience).await {
                     Either::Left((reach, _)) => reach?,
                     Either::Right(_) => return Err(LinkError::Lost),
@@ -220,8 +224,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     }
 }
 
-/// Whichever is ready first. Boxed, because futures that hold others by value double with each layer, and a
-/// task keeps the size of its largest moment.
+/// Whichever is ready first. Boxed, because futures that hold others by value double with each
+/// layer, and a task keeps the size of its largest moment.
 pub(super) fn race<T>(
     first: impl Future<Output = T>,
     second: impl Future<Output = T>,
