@@ -39,7 +39,7 @@ impl Opening {
         self.over.store(true, Ordering::Release);
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 

@@ -165,6 +165,11 @@ impl Peer {
         event
     }
 
+    /// Whether the channel has opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.opening.is_over()
+    }
+
     /// Hands a frame to the channel, once there is room for it.
     pub(super) async fn send(&self, frame: Bytes) -> Result<()> {
         self.channel.send(BytesMut::from(frame)).await

@@ -8,6 +8,7 @@ use overlay_driver::link::{Dialer, LinkConfig, LinkError};
 
 use crate::harness::{Side, Tokio, carry, on_each_runtime, on_tokio, pair, pause};
 use crate::rough::Rough;
+use crate::stranger::Stranger;
 
 #[test]
 fn messages_arrive_whole_and_in_order_at_a_receiver_that_is_slow_at_first() {
@@ -119,14 +120,13 @@ fn closing_twice_and_sending_afterwards_do_no_harm() {
 #[test]
 fn a_peer_that_takes_nothing_stalls_the_link() {
     on_each_runtime(async |dialer| {
-        let (one, other) = pair(&dialer).await;
+        let (one, _other) = pair(&dialer).await;
         for _ in 0..4096 {
             one.link.send(Bytes::from(vec![7; MAX_FRAME]));
             // A pause: as much as can be taken is taken.
             pause(Duration::from_micros(100)).await;
         }
         assert_eq!(one.end().await, LinkError::Stalled);
-        assert_eq!(other.end().await, LinkError::PeerClosed);
     });
 }
 
@@ -140,6 +140,20 @@ fn a_path_that_loses_packets_loses_no_message() {
         }
         for number in 0..100 {
             assert_eq!(other.message().await, vec![number; 4096]);
+        }
+    });
+}
+
+#[test]
+fn the_last_words_of_a_peer_that_closes_at_once_are_heard() {
+    on_tokio(async {
+        let dialer = Dialer::new(&Tokio, LinkConfig::loopback()).unwrap();
+        for _ in 0..20 {
+            let (stranger, side) = Stranger::meet(&dialer).await;
+            stranger.channel.send("goodbye".into()).await.unwrap();
+            stranger.connection.close().await.unwrap();
+            assert_eq!(side.message().await, "goodbye");
+            assert_eq!(side.end().await, LinkError::PeerClosed);
         }
     });
 }
