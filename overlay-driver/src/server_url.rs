@@ -70,17 +70,13 @@ impl FromStr for ServerUrl {
         let uri: Uri = text.parse().map_err(|_| malformed())?;
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(malformed)?;
-        let port = match uri.port() {
-            Some(port) => port.as_u16(),
-            None if rest
-                .split('/')
-                .next()
-                .is_some_and(|host| host.ends_with(':')) =>
-            {
-                return Err(malformed());
-            }
-            None if secure => 443,
-            None => 80,
+        let after_host = uri
+            .authority()
+            .and_then(|authority| authority.as_str().strip_prefix(host));
+        let port = match after_host {
+            Some("") if secure => 443,
+            Some("") => 80,
+            _ => uri.port_u16().ok_or_else(malformed)?,
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
