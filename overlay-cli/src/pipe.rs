@@ -57,19 +57,19 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
     pub(crate) async fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(len) = self.ready() {
-                let rest = self.buffer.split_off(len);
-                let data = std::mem::replace(&mut self.buffer, rest);
-                let mut message = Vec::with_capacity(1 + data.len());
+                let mut message = Vec::with_capacity(1 + len);
                 message.push(DATA);
-                message.extend_from_slice(&data);
+                message.extend(self.buffer.drain(..len));
                 return Ok(Some(message));
             }
             if self.ended {
                 return Ok(None);
             }
-            let room = (CHUNK - self.buffer.len()) as u64;
+            let room = CHUNK - self.buffer.len();
+            // What has room for little is read little by little.
+            self.buffer.reserve(room);
             let read = (&mut self.input)
-                .take(room)
+                .take(room as u64)
                 .read_buf(&mut self.buffer)
                 .await?;
             self.ended = read == 0;
@@ -119,6 +119,13 @@ mod tests {
         let pieces = pieces(&input).await;
         assert!(pieces.iter().all(|piece| piece.len() <= CHUNK));
         assert_eq!(pieces.concat(), input);
+    }
+
+    #[tokio::test]
+    async fn what_is_there_fills_messages() {
+        let input = b"a line\n".repeat(10_000);
+        let fewest = input.len().div_ceil(CHUNK);
+        assert!(pieces(&input).await.len() <= fewest + 1);
     }
 
     #[test]

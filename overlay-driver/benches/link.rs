@@ -1,42 +1,74 @@
-//! Figures of links on loopback: `cargo bench -p overlay-driver --bench link`.
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
-
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use overlay_driver::link::{Dialer, LinkConfig};
+//! Figures of links on loopback, on Linux: `cargo bench -p overlay-driver [-- tokio|smol]`.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 #[allow(dead_code)]
 #[path = "../tests/link/harness.rs"]
 mod harness;
-use harness::{Side, Smol, Tokio, on_tokio, pair, pause};
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use overlay_driver::link::{Dialer, LinkConfig};
+
+use harness::{Smol, Tokio, on_tokio, pair, pause};
 
 fn main() {
-    let only = std::env::args().find(|argument| argument == "tokio" || argument == "smol");
+    let mut arguments = std::env::args();
+    let only = arguments.find(|argument| argument == "tokio" || argument == "smol");
     let runs = |name| only.as_deref().is_none_or(|only| only == name);
+    let config = LinkConfig::loopback();
     if runs("tokio") {
         println!("tokio");
-        on_tokio(async { figures(Dialer::new(&Tokio, LinkConfig::loopback()).unwrap()).await });
+        on_tokio(figures(Dialer::new(&Tokio, config.clone()).unwrap()));
     }
     if runs("smol") {
         println!("smol");
-        smol::block_on(async {
-            figures(Dialer::new(&Smol, LinkConfig::loopback()).unwrap()).await
-        });
+        smol::block_on(figures(Dialer::new(&Smol, config).unwrap()));
     }
 }
 
 async fn figures(dialer: Dialer) {
-    open_one_by_one(&dialer).await;
-    throughput(&dialer, 16 * 1024).await;
-    throughput(&dialer, 1024).await;
     many_at_once(&dialer, 100).await;
     many_at_once(&dialer, 500).await;
+    one_by_one(&dialer).await;
+    throughput(&dialer, 16 * 1024).await;
+    throughput(&dialer, 1024).await;
 }
 
-async fn open_one_by_one(dialer: &Dialer) {
+async fn many_at_once(dialer: &Dialer, count: u32) {
+    let (start, cpu, memory) = (Instant::now(), cpu_seconds(), resident());
+    let one = async || {
+        let sides = pair(dialer).await;
+        (start.elapsed(), sides)
+    };
+    let pairs = join_all((0..count).map(|_| one())).await;
+    let cpu = cpu_seconds() - cpu;
+    println!(
+        "  {count} pairs at once: {}; {:.1} ms CPU each",
+        spread(pairs.iter().map(|(time, _)| *time)),
+        1e3 * cpu / f64::from(count),
+    );
+    pause(Duration::from_secs(1)).await;
+    let idle = cpu_seconds();
+    pause(Duration::from_secs(5)).await;
+    println!(
+        "    then idle: {:.1} % of a core, {:.0} KB each",
+        100.0 * (cpu_seconds() - idle) / 5.0,
+        (resident() - memory) / 1e3 / f64::from(count),
+    );
+}
+
+async fn one_by_one(dialer: &Dialer) {
     const ROUNDS: u32 = 200;
-    let cpu = cpu_time();
+    let cpu = cpu_seconds();
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let start = Instant::now();
@@ -44,78 +76,56 @@ async fn open_one_by_one(dialer: &Dialer) {
         times.push(start.elapsed());
         drop(sides);
     }
-    times.sort_unstable();
-    let cpu = (cpu_time() - cpu) / ROUNDS;
     println!(
-        "  open: median {:?}, 90 % {:?}, max {:?}; CPU per pair {cpu:?}",
-        times[times.len() / 2],
-        times[times.len() * 9 / 10],
-        times[times.len() - 1],
+        "  one by one: {}; {:.1} ms CPU each",
+        spread(times),
+        1e3 * (cpu_seconds() - cpu) / f64::from(ROUNDS)
     );
 }
 
 async fn throughput(dialer: &Dialer, size: usize) {
     const BYTES: usize = 256 * 1024 * 1024;
+    // How much is under way at most, as if paced by credit: half of what a link queues.
+    const WINDOW: usize = 512 * 1024;
     let (one, other) = pair(dialer).await;
     let frame = Bytes::from(vec![7; size]);
-    let start = Instant::now();
-    let cpu = cpu_time();
-    let count = BYTES / size;
-    // Never more than 512 KiB under way: half of what the queue takes, as credit would do.
-    let window = 512 * 1024 / size;
-    for sent in 0..count + window {
-        if sent < count {
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    for sent in 0..(BYTES + WINDOW) / size {
+        if sent < BYTES / size {
             one.link.send(frame.clone());
         }
-        if sent >= window {
+        if sent >= WINDOW / size {
             other.message().await;
         }
     }
-    let time = start.elapsed();
+    let time = start.elapsed().as_secs_f64();
     println!(
-        "  {size} B messages: {:.0} MB/s, {:.0} % CPU",
-        BYTES as f64 / 1e6 / time.as_secs_f64(),
-        100.0 * (cpu_time() - cpu).as_secs_f64() / time.as_secs_f64()
+        "  messages of {size} B: {:.0} MB/s, {:.0} % of a core",
+        BYTES as f64 / 1e6 / time,
+        100.0 * (cpu_seconds() - cpu) / time
     );
 }
 
-async fn many_at_once(dialer: &Dialer, count: usize) {
-    let before = resident();
-    let cpu = cpu_time();
-    let start = Instant::now();
-    let one = async || {
-        let sides = pair(dialer).await;
-        (start.elapsed(), sides)
-    };
-    let pairs: Vec<(Duration, (Side, Side))> =
-        futures_util::future::join_all((0..count).map(|_| one())).await;
-    let cpu = (cpu_time() - cpu) / u32::try_from(count).unwrap();
-    let mut times: Vec<Duration> = pairs.iter().map(|(time, _)| *time).collect();
+fn spread(times: impl IntoIterator<Item = Duration>) -> String {
+    let mut times: Vec<Duration> = times.into_iter().collect();
     times.sort_unstable();
-    println!(
-        "  {count} pairs at once: half after {:?}, all after {:?}; CPU per pair {cpu:?}",
-        times[count / 2],
-        times[count - 1],
-    );
-    pause(Duration::from_secs(1)).await;
-    let idle = cpu_time();
-    pause(Duration::from_secs(5)).await;
-    println!(
-        "  idle: {:.1} % of a core; resident {} KB per pair",
-        100.0 * (cpu_time() - idle).as_secs_f64() / 5.0,
-        (resident() - before) / 1024 / count
-    );
-    drop(pairs);
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    format!(
+        "median {:.1?}, 90 % {:.1?}, last {:.1?}",
+        at(50),
+        at(90),
+        at(100)
+    )
 }
 
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
-    let ticks: u64 = fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    (ticks(12) + ticks(13)) / 100.0
 }
 
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-    status.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+fn resident() -> f64 {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
 }

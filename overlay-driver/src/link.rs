@@ -1,18 +1,18 @@
 //! Links: one WebRTC data channel between two nodes, and the handshake that leads to it.
 //!
-//! A [`Dialer`] opens a [`Link`] as the side that offers or the side that answers. What a link has to tell,
-//! it sends as [`LinkEvent`]s, first the signals that must be carried to the peer by other means. What the peer's signals
-//! are is told to the link with [`Link::signal`].
+//! A [`Dialer`] opens a [`Link`] as the side that offers or the side that answers. What a link has
+//! to tell, it sends as [`LinkEvent`]s, first the signals that must be carried to the peer by other
+//! means. What the peer's signals are is told to the link with [`Link::signal`].
 //!
-//! A link is one task, and one more of the WebRTC stack. Both end, and all sockets are closed, before
-//! [`LinkEvent::Closed`], which is always the last event and always comes.
+//! A link is one task, and one more of the WebRTC stack. Both end, and all sockets are closed,
+//! before [`LinkEvent::Closed`], which is always the last event and always comes.
 
 mod address;
 mod config;
 mod confine;
 mod dialer;
 mod handshake;
-mod paced;
+mod opening;
 mod peer;
 mod sdp;
 mod session;
@@ -93,8 +93,8 @@ pub struct Link {
 impl Link {
     /// Takes a signal of the peer: its answer, or a candidate.
     ///
-    /// Never blocks. Candidates may come before the answer. An answer that cannot be used ends the link; a
-    /// candidate that cannot is left out.
+    /// Never blocks. Candidates may come before the answer. An answer that cannot be used ends the
+    /// link; a candidate that cannot is left out.
     pub fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             debug!("a signal for a link that is closed or has too many");
@@ -103,11 +103,14 @@ impl Link {
 
     /// Queues a frame of at most [`MAX_FRAME`] bytes for the peer, behind those before it.
     ///
-    /// Never blocks. When more than [`LinkConfig::max_backlog`] bytes are queued, the link ends with
-    /// [`LinkError::Stalled`]. Once the link is over, frames are dropped.
+    /// Never blocks. When more than [`LinkConfig::max_backlog`] bytes are queued, the link ends
+    /// with [`LinkError::Stalled`]. Once the link is over, frames are dropped.
     pub fn send(&self, frame: Bytes) {
+        if self.frames.is_closed() {
+            return;
+        }
         if self.backlog.add(&frame) {
-            // A full queue is impossible, a closed one means that the link is over.
+            // It fails only if the link has been closed meanwhile.
             let _ = self.frames.try_send(frame);
         } else {
             self.close();

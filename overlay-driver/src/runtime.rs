@@ -14,7 +14,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + ?Sized> ByteStream for T {}
 
 /// An async runtime.
 ///
-/// Tasks, timers, the clock and UDP are what `webrtc` has abstracted already; this adds what it lacks.
+/// Tasks, timers, the clock and UDP are what `webrtc` has abstracted already; this adds what it
+/// lacks.
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// The runtime as `webrtc` sees it. Its `spawn` must work wherever the driver is called from.
     fn webrtc(&self) -> Arc<dyn webrtc::runtime::Runtime>;

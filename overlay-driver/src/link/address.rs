@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rtc::shared::ifaces::ifaces;
 use tracing::debug;
 
-/// Most addresses of one link. Each costs a socket, and every pair of a local and a remote one is probed; a
-/// machine with more has bridges and temporary addresses.
+/// Most addresses of one link. Each costs a socket, and every pair of a local and a remote one is
+/// probed; a machine with more has bridges and temporary addresses.
 const MAX_ADDRESSES: usize = 8;
 
-/// The addresses to bind, each to a free port: those in `bind`, or all that other machines may reach.
+/// The addresses to bind, each to a free port: those in `bind`, or all that other machines may
+/// reach.
 pub(super) fn local(bind: &[IpAddr]) -> Vec<SocketAddr> {
     let mut addresses = if bind.is_empty() {
         reachable()

@@ -9,48 +9,44 @@ pub struct LinkConfig {
     /// STUN and TURN servers, which tell a link how it is seen from outside. Default: none, enough
     /// where nodes reach each other's own addresses.
     pub ice_servers: Vec<IceServer>,
-    /// Whether links go through a TURN server only, so that no peer learns this machine's addresses.
-    /// Default: no.
+    /// Whether links go through a TURN server only, so that no peer learns this machine's
+    /// addresses. Default: no.
     pub relay_only: bool,
-    /// The local addresses that links are bound to, one socket for each. Default: empty, which means
-    /// all interfaces that the machine has when the link is opened, or loopback if it has none.
+    /// The local addresses that links are bound to, one socket for each. Default: empty, which
+    /// means all interfaces that the machine has when the link is opened, or loopback if it has
+    /// none.
     pub bind: Vec<IpAddr>,
     /// How many handshakes that others have asked for run at the same time; more wait their turn.
-    /// Default: 16; with more at once on a busy machine, some take seconds.
+    /// Default: 64. On a busy machine fewer leave it idle while packets are on their way, and with
+    /// many more all of them end late.
     pub max_handshakes: usize,
-    /// How long one handshake may keep others waiting. Default: 5 s; an honest one takes a second over
-    /// a bad path, and offers without a peer behind them must not hold all places.
+    /// How long one handshake may keep others waiting. Default: 5 s; an honest one takes a second
+    /// over a bad path, and offers without a peer behind them must not hold all places.
     pub handshake_turn: Duration,
     /// How long a link may take to open once both sides have described themselves, before it is
     /// given up. Default: 15 s; the answer is still on its way through the tree at first.
     pub handshake_timeout: Duration,
     /// How long a description waits for local candidates, which then travel in it and not each on
-    /// its own. Default: 20 ms; the addresses of this machine are known in less than one, and the answer of a
-    /// STUN server usually comes later than is worth waiting for.
+    /// its own. Default: 20 ms; the addresses of this machine are known in less than one, and the
+    /// answer of a STUN server usually comes later than is worth waiting for.
     pub gathering: Duration,
-    /// How long a peer may be silent before the link is lost, in addition to [`SILENCE`](Self::SILENCE).
-    /// Default: 1.5 s; so a killed peer is noticed in 3 s.
-    pub patience: Duration,
-    /// How many bytes [`Link::send`](super::Link::send) queues before the link is given up as stalled.
-    /// Default: 1 MiB, 64 of the longest frames. The core paces app messages by credit far below
-    /// this: a peer with so much in its queue takes nothing at all.
+    /// After how much silence a peer is lost. Half of it makes sure that a path is interrupted; a
+    /// peer that is heard in the other half is kept. Default: 3 s, with a probe every half second.
+    pub lost_after: Duration,
+    /// How many bytes [`Link::send`](super::Link::send) queues before the link is given up as
+    /// stalled. Default: 1 MiB, 64 of the longest frames. The core paces app messages by credit far
+    /// below this: a peer with so much in its queue takes nothing at all.
     pub max_backlog: usize,
-    /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye needs
-    /// one round trip, and nobody should wait long for a peer that may be dead.
+    /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye
+    /// needs one round trip, and nobody should wait long for a peer that may be dead.
     pub flush_timeout: Duration,
     /// The size that is asked for the receive buffer of each UDP socket, in bytes; the system may
-    /// grant less. Default: 1 MiB. The usual 208 KiB overflow in a burst of full frames, and what is
-    /// lost costs a retransmission timeout.
+    /// grant less. Default: 1 MiB. The usual 208 KiB overflow in a burst of full frames, and what
+    /// is lost costs a retransmission timeout.
     pub receive_buffer: usize,
 }
 
 impl LinkConfig {
-    /// After this much silence a path counts as interrupted: three keepalives.
-    pub const SILENCE: Duration = Duration::from_millis(1500);
-
-    /// How often an idle link is probed.
-    pub(super) const KEEPALIVE: Duration = Duration::from_millis(500);
-
     /// Links within this machine only, for tests and demonstrations.
     #[must_use]
     pub fn loopback() -> Self {
@@ -67,11 +63,11 @@ impl Default for LinkConfig {
             ice_servers: Vec::new(),
             relay_only: false,
             bind: Vec::new(),
-            max_handshakes: 16,
+            max_handshakes: 64,
             handshake_turn: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(15),
             gathering: Duration::from_millis(20),
-            patience: Duration::from_millis(1500),
+            lost_after: Duration::from_secs(3),
             max_backlog: 1024 * 1024,
             flush_timeout: Duration::from_secs(1),
             receive_buffer: 1024 * 1024,

@@ -1,26 +1,21 @@
-//! The runtime as one peer connection sees it, which makes up for three habits of `webrtc`:
+//! The runtime as one peer connection sees it.
 //!
-//! - It leaves its driver task running when a connection is dropped. Here the task ends with its [`Leash`].
-//! - When that task panics, nobody is told. Here a panic becomes an error of the link.
-//! - The task sends, handles events, and sleeps, in this order. What an event produces, above all the first
-//!   packet of the next handshake, waits for a timer: a link takes 600 ms to open, not 4. Here a
-//!   [`Nudge`] ends the sleep.
+//! `webrtc` leaves its driver task running when a connection is dropped, and tells nobody when that
+//! task panics. Here the task ends with the connection's [`Leash`], and a panic becomes an error of
+//! the link.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select};
-use futures_util::task::AtomicWaker;
 use socket2::SockRef;
 use tracing::debug;
 use webrtc::runtime::{
@@ -28,7 +23,7 @@ use webrtc::runtime::{
 };
 
 use super::LinkError;
-use super::paced::Paced;
+use super::opening::{Opening, Paced};
 
 /// How long the name of a STUN or TURN server may take to resolve, before the link does without it.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,54 +34,12 @@ pub(super) struct Leash {
     _held: Sender<Infallible>,
 }
 
-/// Ends the driver's sleep, or the next one, as if its time were over.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Nudge(Arc<NudgeState>);
-
-#[derive(Debug, Default)]
-struct NudgeState {
-    given: AtomicBool,
-    over: AtomicBool,
-    sleeper: AtomicWaker,
-}
-
-impl Nudge {
-    pub(super) fn give(&self) {
-        self.0.given.store(true, Ordering::Release);
-        self.0.sleeper.wake();
-    }
-
-    /// No more nudges. Until then the driver alone sleeps on this runtime; from the first frame on, and
-    /// when the connection is closed, others do as well.
-    pub(super) fn finish(&self) {
-        self.0.over.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_finished(&self) -> bool {
-        self.0.over.load(Ordering::Acquire)
-    }
-
-    fn interrupt(&self, mut sleep: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
-        if self.is_finished() {
-            return sleep;
-        }
-        let state = self.0.clone();
-        Box::pin(poll_fn(move |cx| {
-            state.sleeper.register(cx.waker());
-            if state.given.swap(false, Ordering::AcqRel) {
-                return Poll::Ready(());
-            }
-            sleep.poll_unpin(cx)
-        }))
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Confined {
     runtime: Arc<dyn Runtime>,
     receive_buffer: usize,
     released: Receiver<Infallible>,
-    nudge: Nudge,
+    opening: Arc<Opening>,
     faults: Sender<LinkError>,
 }
 
@@ -95,7 +48,7 @@ impl Confined {
     pub(super) fn new(
         runtime: Arc<dyn Runtime>,
         receive_buffer: usize,
-        nudge: Nudge,
+        opening: Arc<Opening>,
         faults: Sender<LinkError>,
     ) -> (Self, Leash) {
         let (held, released) = async_channel::bounded(1);
@@ -103,7 +56,7 @@ impl Confined {
             runtime,
             receive_buffer,
             released,
-            nudge,
+            opening,
             faults,
         };
         (confined, Leash { _held: held })
@@ -128,7 +81,7 @@ impl Runtime for Confined {
             debug!(%error, "the receive buffer keeps its size");
         }
         let socket = self.runtime.wrap_udp_socket(socket)?;
-        Ok(Arc::new(Paced::new(socket, self.nudge.clone())))
+        Ok(Arc::new(Paced::new(socket, self.opening.clone())))
     }
 
     fn wrap_tcp_listener(&self, _: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -157,7 +110,7 @@ impl Runtime for Confined {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.nudge.interrupt(self.runtime.sleep(duration))
+        self.opening.light(self.runtime.sleep(duration))
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

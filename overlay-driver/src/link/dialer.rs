@@ -72,10 +72,11 @@ impl Dialer {
         })))
     }
 
-    /// Opens a link to a peer that is not known yet: its first event is the [`Offer`](LinkEvent::Offer).
+    /// Opens a link to a peer that is not known yet: its first event is the
+    /// [`Offer`](LinkEvent::Offer).
     ///
-    /// The link's events go to `events`, each with `key`. The receiver should be bounded: while it is full,
-    /// the link takes nothing more from its peer.
+    /// The link's events go to `events`, each with `key`. The receiver should be bounded: while it
+    /// is full, the link takes nothing more from its peer.
     pub fn offer<K>(&self, key: K, events: Sender<(K, LinkEvent)>) -> Link
     where
         K: Copy + Send + Sync + 'static,
@@ -85,9 +86,10 @@ impl Dialer {
 
     /// Opens a link to the peer that made `offer`: its first event is the answer.
     ///
-    /// The handshake waits while [`max_handshakes`](LinkConfig::max_handshakes) others are under way. Only
-    /// the answering side counts, because with its answer a handshake begins; were both to count, nodes of
-    /// one process could all wait for each other. `key` and `events` as for [`offer`](Self::offer).
+    /// The handshake waits while [`max_handshakes`](LinkConfig::max_handshakes) others are under
+    /// way. Only the answering side counts, because with its answer a handshake begins; were both
+    /// to count, nodes of one process could all wait for each other. `key` and `events` as for
+    /// [`offer`](Self::offer).
     pub fn answer<K>(&self, key: K, offer: Sdp, events: Sender<(K, LinkEvent)>) -> Link
     where
         K: Copy + Send + Sync + 'static,

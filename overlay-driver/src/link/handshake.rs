@@ -20,7 +20,8 @@ pub(super) struct Start {
 }
 
 impl<K: Copy + Send + Sync + 'static> Session<K> {
-    /// Looks at the offer, if it is an answer that is wanted, and waits for a place among the handshakes.
+    /// Looks at the offer, if it is an answer that is wanted, and waits for a place among the
+    /// handshakes.
     pub(super) async fn prepare(&self, role: Role) -> Step<Start> {
         let mut remote = Remote::default();
         let offer = match role {
@@ -60,8 +61,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
 
     /// Tells our description, with the candidates that are found at once.
     ///
-    /// On loopback that is as fast as telling them apart, and it is one message on the way through the tree
-    /// instead of three.
+    /// On loopback that is as fast as telling them apart, and it is one message on the way through
+    /// the tree instead of three.
     async fn tell(
         &self,
         peer: &Peer,
@@ -95,7 +96,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         pending().await
     }
 
-    /// Takes the peer's signals for as long as a handshake may last. Only the answering side has a `place`.
+    /// Takes the peer's signals for as long as a handshake may last. Only the answering side has a
+    /// `place`.
     async fn listen(
         &self,
         peer: &Peer,

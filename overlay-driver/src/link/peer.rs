@@ -22,11 +22,12 @@ use webrtc::peer_connection::{
 
 use super::LinkError;
 use super::address;
-use super::config::LinkConfig;
-use super::confine::{Confined, Leash, Nudge};
+use super::confine::{Confined, Leash};
 use super::dialer::Shared;
+use super::opening::Opening;
 
-/// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
+/// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the
+/// receiver's socket.
 const SEND_BUFFER: usize = 128 * 1024;
 
 /// Local candidates that may wait to be read. There is one for each address and server.
@@ -39,15 +40,15 @@ pub(super) enum Reach {
     Silent,
 }
 
-/// A peer connection. Dropping it ends its tasks and closes its sockets; [`close`](Self::close) tells
-/// the peer as well.
+/// A peer connection. Dropping it ends its tasks and closes its sockets; [`close`](Self::close)
+/// tells the peer as well.
 pub(super) struct Peer {
     connection: Box<dyn PeerConnection>,
     channel: Arc<dyn DataChannel>,
     found: Receiver<Option<Candidate>>,
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
-    nudge: Nudge,
+    opening: Arc<Opening>,
     _leash: Leash,
 }
 
@@ -56,11 +57,11 @@ impl Peer {
         let (found_sender, found) = async_channel::bounded(FOUND);
         let (reach_sender, reach) = async_channel::bounded(1);
         let (fault_sender, faults) = async_channel::bounded(1);
-        let nudge = Nudge::default();
+        let opening = Arc::new(Opening::default());
         let (runtime, leash) = Confined::new(
             shared.runtime.clone(),
             shared.config.receive_buffer,
-            nudge.clone(),
+            opening.clone(),
             fault_sender.clone(),
         );
         let builder = PeerConnectionBuilder::new()
@@ -71,7 +72,7 @@ impl Peer {
                 found: found_sender,
                 reach: reach_sender,
                 faults: fault_sender,
-                nudge: nudge.clone(),
+                opening: opening.clone(),
             }))
             .with_udp_addrs(address::local(&shared.config.bind))
             .with_data_channel_send_buffer_limit(SEND_BUFFER);
@@ -91,7 +92,7 @@ impl Peer {
             found,
             reach,
             faults,
-            nudge,
+            opening,
             _leash: leash,
         })
     }
@@ -117,7 +118,7 @@ impl Peer {
             .await?;
         let text = answer.sdp.clone();
         self.connection.set_local_description(answer).await?;
-        self.nudge.give();
+        self.opening.nudge();
         Ok(text)
     }
 
@@ -125,7 +126,7 @@ impl Peer {
     pub(super) async fn accept(&self, answer: String) -> Result<()> {
         let answer = RTCSessionDescription::answer(answer)?;
         self.connection.set_remote_description(answer).await?;
-        self.nudge.give();
+        self.opening.nudge();
         Ok(())
     }
 
@@ -138,7 +139,7 @@ impl Peer {
             ..RTCIceCandidateInit::default()
         };
         self.connection.add_ice_candidate(candidate).await?;
-        self.nudge.give();
+        self.opening.nudge();
         Ok(())
     }
 
@@ -159,9 +160,14 @@ impl Peer {
     pub(super) async fn event(&self) -> Option<DataChannelEvent> {
         let event = self.channel.poll().await;
         if let Some(DataChannelEvent::OnOpen) = event {
-            self.nudge.finish();
+            self.opening.finish();
         }
         event
+    }
+
+    /// Whether the channel has opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.opening.is_over()
     }
 
     /// Hands a frame to the channel, once there is room for it.
@@ -176,7 +182,7 @@ impl Peer {
 
     /// Tells the peer, and ends the connection.
     pub(super) async fn close(&self) {
-        self.nudge.finish();
+        self.opening.finish();
         if let Err(error) = self.connection.close().await {
             debug!(%error, "closing the connection");
         }
@@ -203,9 +209,9 @@ fn settings(shared: &Shared) -> SettingEngine {
         // Zero: ICE never fails by itself. The link has its own timeouts, which a process that was
         // suspended does not outlast at once.
         .with_ice_timeouts(
-            Some(LinkConfig::SILENCE),
+            Some(shared.config.lost_after / 2),
             Some(Duration::ZERO),
-            Some(LinkConfig::KEEPALIVE),
+            Some(shared.config.lost_after / 6),
         )
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(
             u32::try_from(MAX_FRAME).unwrap_or(u32::MAX),
@@ -218,7 +224,7 @@ struct Handler {
     found: Sender<Option<Candidate>>,
     reach: Sender<Reach>,
     faults: Sender<LinkError>,
-    nudge: Nudge,
+    opening: Arc<Opening>,
 }
 
 impl Handler {
@@ -255,14 +261,14 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         if state == RTCIceConnectionState::Connected {
-            self.nudge.give();
+            self.opening.nudge();
         }
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         match state {
             RTCPeerConnectionState::Connected => {
-                self.nudge.give();
+                self.opening.nudge();
                 self.reached(Reach::Heard);
             }
             RTCPeerConnectionState::Disconnected => self.reached(Reach::Silent),

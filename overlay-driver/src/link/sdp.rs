@@ -1,18 +1,18 @@
 //! Descriptions and candidates as text: what a peer's may hold, and how ours are put together.
 //!
-//! The WebRTC stack parses both; this is the coarse sieve before it. It keeps a peer from adding media, from
-//! having many addresses probed, and from having names resolved.
+//! The WebRTC stack parses both; this is the coarse sieve before it. It keeps a peer from adding
+//! media, from having many addresses probed, and from having names resolved.
 
 use std::net::IpAddr;
 
 use overlay_core::{Candidate, MAX_SDP};
 
-/// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever is there; a
-/// browser with two networks and a TURN server has about ten.
+/// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever
+/// is there; a browser with two networks and a TURN server has about ten.
 pub(super) const MAX_CANDIDATES: usize = 16;
 
-/// Whether a candidate can be probed: UDP, and an address rather than a name. Browsers hide local addresses
-/// behind `.local` names; such a peer is found all the same, because it probes us.
+/// Whether a candidate can be probed: UDP, and an address rather than a name. Browsers hide local
+/// addresses behind `.local` names; such a peer is found all the same, because it probes us.
 pub(super) fn usable(candidate: &str) -> bool {
     let mut fields = candidate
         .strip_prefix("candidate:")

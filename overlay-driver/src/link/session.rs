@@ -30,8 +30,8 @@ const TURN: usize = 32;
 /// How often it is checked whether the peer has acknowledged everything.
 const FLUSH_CHECK: Duration = Duration::from_millis(2);
 
-/// How long messages that came before the peer's close, but are told after it, are waited for.
-const LAST_WORDS: Duration = Duration::from_millis(10);
+/// How many moments a silent peer is waited for.
+const PATIENCE: u32 = 5;
 
 /// Which side of the handshake a link is.
 pub(super) enum Role {
@@ -110,32 +110,45 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         };
         // Caught here as well, so that the peer is told even of this end.
         let life = AssertUnwindSafe(race(life, self.watch(&peer))).catch_unwind();
-        let end = life.await.unwrap_or(Err(LinkError::Crashed));
+        let Err(end) = life.await.unwrap_or(Err(LinkError::Crashed));
         peer.close().await;
-        end
+        Err(match end {
+            LinkError::PeerClosed | LinkError::Lost | LinkError::Failed => {
+                self.last_words(&peer, end).await?
+            }
+            own => own,
+        })
     }
 
     /// Passes on what the peer sends. A full queue of events holds the peer back.
     async fn inbound(&self, peer: &Peer) -> Step {
-        for passed in 1_usize.. {
+        let mut passed = 0_usize;
+        loop {
             match peer.event().await {
                 Some(DataChannelEvent::OnMessage(message)) => self.pass(message).await?,
-                Some(DataChannelEvent::OnClose) => break,
+                Some(DataChannelEvent::OnClose) => return Err(LinkError::PeerClosed),
                 Some(_) => {}
                 None => return Err(LinkError::Failed),
             }
+            passed += 1;
             if passed.is_multiple_of(TURN) {
                 self.shared.runtime.yield_now().await;
             }
         }
-        while let Either::Left((Some(event), _)) =
-            select(pin!(peer.event()), self.sleep(LAST_WORDS)).await
-        {
-            if let DataChannelEvent::OnMessage(message) = event {
-                self.pass(message).await?;
+    }
+
+    /// Passes on what has been received and not been read, although the connection is over. The
+    /// stack may tell a close before the messages that came with it, and a full queue of events
+    /// may have held up both.
+    async fn last_words(&self, peer: &Peer, mut end: LinkError) -> Step<LinkError> {
+        while let Some(Some(event)) = peer.event().now_or_never() {
+            match event {
+                DataChannelEvent::OnMessage(message) => self.pass(message).await?,
+                DataChannelEvent::OnClose => end = LinkError::PeerClosed,
+                _ => {}
             }
         }
-        Err(LinkError::PeerClosed)
+        Ok(end)
     }
 
     async fn pass(&self, message: RTCDataChannelMessage) -> Step<()> {
@@ -191,14 +204,27 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     async fn watch(&self, peer: &Peer) -> Step {
         loop {
             let mut reach = peer.reach().await?;
-            while reach == Reach::Silent {
-                let patience = self.sleep(self.shared.config.patience);
-                reach = match select(pin!(peer.reach()), patience).await {
-                    Either::Left((reach, _)) => reach?,
-                    Either::Right(_) => return Err(LinkError::Lost),
-                };
+            // While a link opens, its own deadline counts.
+            while reach == Reach::Silent && peer.is_open() {
+                reach = self.patience(peer).await?;
             }
         }
+    }
+
+    /// Waits for a silent peer to be heard again. A moment that took twice its time does not count:
+    /// it is this machine that stands still, and what the peer has sent may wait to be read.
+    async fn patience(&self, peer: &Peer) -> Step<Reach> {
+        let moment = self.shared.config.lost_after / 2 / PATIENCE;
+        let mut left = PATIENCE;
+        while left > 0 {
+            let start = self.shared.runtime.now();
+            match select(pin!(peer.reach()), self.sleep(moment)).await {
+                Either::Left((reach, _)) => return reach,
+                Either::Right(_) if self.shared.runtime.now() - start < moment * 2 => left -= 1,
+                Either::Right(_) => {}
+            }
+        }
+        Err(LinkError::Lost)
     }
 
     pub(super) async fn next_signal(&self) -> Step<Signal> {
@@ -224,8 +250,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     }
 }
 
-/// Whichever is ready first. Boxed, because futures that hold others by value double with each layer, and a
-/// task keeps the size of its largest moment.
+/// Whichever is ready first. Boxed, because futures that hold others by value double with each
+/// layer, and a task keeps the size of its largest moment.
 pub(super) fn race<T>(
     first: impl Future<Output = T>,
     second: impl Future<Output = T>,

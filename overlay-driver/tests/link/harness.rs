@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_channel::Receiver;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select, try_join};
-use overlay_core::Sdp;
+use overlay_core::{Sdp, Signal};
 use overlay_driver::link::{Dialer, Link, LinkConfig, LinkError, LinkEvent};
 use overlay_driver::{ByteStream, Runtime};
 
@@ -101,6 +101,14 @@ impl Side {
         }
     }
 
+    /// The answer of a link that has just been made.
+    pub(crate) async fn answered(&self) -> Sdp {
+        match self.next().await {
+            LinkEvent::Signal(Signal::Answer(answer)) => answer,
+            other => panic!("{other:?} instead of an answer"),
+        }
+    }
+
     /// The next message.
     pub(crate) async fn message(&self) -> Bytes {
         match self.next().await {
@@ -121,8 +129,13 @@ impl Side {
     }
 }
 
-/// Carries signals from one side to the other until the one's link is open or over.
-pub(crate) async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
+/// Carries the signals of both sides until the link is open.
+pub(crate) async fn carry(one: &Side, other: &Side) -> Result<(), LinkError> {
+    try_join(carry_one_way(one, other), carry_one_way(other, one)).await?;
+    Ok(())
+}
+
+async fn carry_one_way(from: &Side, to: &Side) -> Result<(), LinkError> {
     loop {
         match from.next().await {
             LinkEvent::Signal(signal) => to.link.signal(signal),
@@ -137,7 +150,7 @@ pub(crate) async fn carry(from: &Side, to: &Side) -> Result<(), LinkError> {
 pub(crate) async fn connect(one: &Dialer, other: &Dialer) -> Result<(Side, Side), LinkError> {
     let offering = Side::offer(one);
     let answering = Side::answer(other, offering.offered().await);
-    try_join(carry(&offering, &answering), carry(&answering, &offering)).await?;
+    carry(&offering, &answering).await?;
     Ok((offering, answering))
 }
 

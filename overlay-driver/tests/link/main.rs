@@ -6,4 +6,5 @@ mod harness;
 mod hostile;
 mod loss;
 mod messages;
+mod rough;
 mod stranger;

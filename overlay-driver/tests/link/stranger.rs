@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use overlay_core::{Sdp, Signal};
+use overlay_core::Sdp;
 use overlay_driver::link::{Dialer, LinkEvent};
 use rtc::ice::mdns::MulticastDnsMode;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
@@ -37,14 +37,12 @@ impl Stranger {
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
-        let connection = PeerConnectionBuilder::new()
+        let builder = PeerConnectionBuilder::new()
             .with_setting_engine(settings)
             .with_runtime(Arc::new(TokioRuntime))
             .with_handler(Arc::new(Gathered(sender)))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await
-            .unwrap();
+            .with_udp_addrs(vec!["127.0.0.1:0"]);
+        let connection = Box::pin(builder.build()).await.unwrap();
         let options = RTCDataChannelInit {
             negotiated: Some(0),
             ..RTCDataChannelInit::default()
@@ -59,11 +57,11 @@ impl Stranger {
         let offer = connection.local_description().await.unwrap().sdp;
 
         let side = Side::answer(dialer, Sdp::new(offer).unwrap());
-        let LinkEvent::Signal(Signal::Answer(answer)) = side.next().await else {
-            panic!("no answer");
-        };
         // It believes that it may send more than we take.
-        let answer = answer.replace("max-message-size:16384", "max-message-size:65536");
+        let answer = side
+            .answered()
+            .await
+            .replace("max-message-size:16384", "max-message-size:65536");
         assert!(answer.contains("65536"));
         let answer = RTCSessionDescription::answer(answer).unwrap();
         connection.set_remote_description(answer).await.unwrap();
