@@ -171,7 +171,8 @@ pub enum Unsent {
     /// The payload exceeds [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD).
     #[error("the message is longer than {} bytes", crate::wire::MAX_PAYLOAD)]
     TooLong,
-    /// A neighbour takes no more now; [`Notification::Writable`] tells when it does.
+    /// A neighbour takes no more now; [`Notification::Writable`] tells when it does, or its link is
+    /// closed and it never will.
     #[error("a neighbour takes no more messages now")]
     Backlog,
 }

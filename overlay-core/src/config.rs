@@ -43,7 +43,8 @@ pub struct Config {
     pub max_early_candidates: usize,
 
     /// Most joins whose route is remembered; the oldest is forgotten for a new one. Default 4096:
-    /// at two minutes' worth of memory for each join, 34 joins a second through one node.
+    /// each is remembered for `park_timeout` and twice `request_timeout`, so 58 joins a second pass
+    /// through one node.
     pub max_routes: usize,
 
     /// A neighbour that has heard nothing for this long gets a heartbeat. Default 5 s.
@@ -77,7 +78,8 @@ pub struct Config {
     /// refused. Default 256 KiB, as much as the window.
     pub send_queue: usize,
 
-    /// How long a leaving node waits for a neighbour that takes nothing any more. Default 5 s.
+    /// How long a leaving node waits for a neighbour that takes nothing any more. Default 5 s; more
+    /// than the neighbour's `link_timeout` is of no use, because there is no heartbeat meanwhile.
     pub leave_timeout: Duration,
 
     /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
