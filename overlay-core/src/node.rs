@@ -8,6 +8,7 @@
 //! | `joining` | this node's own way into the tree |
 //! | `bootstrap` | the connection to the server |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
+//! | `parking` | requests that wait for a candidate |
 //! | `routing` | passing a join's signals between joiner and acceptor |
 //! | `neighbours` | frames of parent and children, and what becomes of a closed link |
 //! | `liveness` | heartbeats |
@@ -23,6 +24,7 @@ mod link;
 mod liveness;
 mod messages;
 mod neighbours;
+mod parking;
 mod report;
 mod routing;
 
@@ -42,11 +44,11 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::ResumeSecret;
 
-use admission::Parked;
 use bootstrap::Bootstrap;
 use joining::Joining;
 use link::{LinkState, Links};
 use messages::Broadcasts;
+use parking::Parked;
 use report::Report;
 use routing::Routes;
 

@@ -12,61 +12,19 @@
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::joining::{failure, rejection};
 use super::link::{Candidate, LinkState};
+use super::parking::Waiting;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::census::Census;
-use crate::config::Config;
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
-use crate::signal::Signal;
-use crate::time::Instant;
 use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION};
-
-/// Requests that wait for a candidate, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Parked {
-    queue: BTreeMap<u64, Waiting>,
-    next: u64,
-    /// Those with a lower number have lost their patience.
-    patient_from: u64,
-}
-
-/// A request that has no parent yet.
-#[derive(Debug)]
-struct Waiting {
-    request: JoinRequest,
-    from: Hop,
-    since: Instant,
-    /// The joiner's candidates so far.
-    early: Vec<Signal>,
-    /// The candidate that it waits for.
-    behind: Option<LinkId>,
-}
-
-impl Parked {
-    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let (_, oldest) = self.queue.first_key_value()?;
-        let rejected = oldest.since + config.park_timeout;
-        let patient = self.queue.range(self.patient_from..).next();
-        let settles = patient.map(|(_, waiting)| waiting.since + config.patience);
-        Some(settles.map_or(rejected, |settles| settles.min(rejected)))
-    }
-
-    fn behind(&self, candidate: LinkId) -> Vec<u64> {
-        self.queue
-            .iter()
-            .filter(|(_, waiting)| waiting.behind == Some(candidate))
-            .map(|(number, _)| *number)
-            .collect()
-    }
-}
 
 impl Node {
     /// A request has come from the side where the root is.
@@ -135,7 +93,7 @@ impl Node {
         notify(Notification::ChildConnected { link, node }, out);
         self.report.changed(self.now, &self.config);
         for number in self.parked.behind(link) {
-            if let Some(waiting) = self.parked.queue.remove(&number) {
+            if let Some(waiting) = self.parked.take(number) {
                 self.forward(link, waiting, out);
             }
         }
@@ -157,84 +115,6 @@ impl Node {
         }
         for number in self.parked.behind(link) {
             self.place_again(number, out);
-        }
-    }
-
-    /// A place has become free: the request that waits longest gets it.
-    pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        // One who waited for a failed candidate may have taken it already.
-        let Some(slot) = self.free_slot() else { return };
-        if let Some((_, waiting)) = self.parked.queue.pop_first() {
-            self.accept(slot, waiting, out);
-            self.predict_candidates();
-        }
-    }
-
-    pub(super) fn expire_parked(&mut self, out: &mut Vec<Action>) {
-        let before = self.parked.queue.len();
-        while let Some((number, waiting)) =
-            self.parked.queue.range(self.parked.patient_from..).next()
-            && waiting.since + self.config.patience <= self.now
-        {
-            let number = *number;
-            self.parked.patient_from = number + 1;
-            self.settle(number, out);
-        }
-        while let Some(entry) = self.parked.queue.first_entry()
-            && entry.get().since + self.config.park_timeout <= self.now
-        {
-            let waiting = entry.remove();
-            self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
-        }
-        if self.parked.queue.len() < before {
-            self.predict_candidates();
-        }
-    }
-
-    /// A child is new, or has reported: whoever has lost patience may settle for it.
-    pub(super) fn settle_impatient(&mut self, out: &mut Vec<Action>) {
-        let before = self.parked.queue.len();
-        let impatient = self.parked.queue.range(..self.parked.patient_from);
-        let numbers: Vec<u64> = impatient.map(|(number, _)| *number).collect();
-        for number in numbers {
-            self.settle(number, out);
-        }
-        if self.parked.queue.len() < before {
-            self.predict_candidates();
-        }
-    }
-
-    /// The joiner has given up.
-    pub(super) fn unpark(&mut self, number: u64) {
-        self.parked.queue.remove(&number);
-        self.predict_candidates();
-    }
-
-    /// The way back to these joiners is gone. Should one come by another way, it is new here.
-    pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        let routes = &mut self.routes;
-        self.parked.queue.retain(|_, waiting| {
-            let stays = waiting.from != hop;
-            if !stays {
-                routes.remove(waiting.request.join);
-            }
-            stays
-        });
-        self.predict_candidates();
-    }
-
-    pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
-        while let Some((_, waiting)) = self.parked.queue.pop_first() {
-            self.reject(waiting.from, waiting.request.join, reason, out);
-        }
-    }
-
-    /// Keeps a candidate of a parked request's joiner.
-    pub(super) fn keep_early(&mut self, number: u64, signal: Signal) {
-        let limit = self.config.max_early_candidates;
-        match self.parked.queue.get_mut(&number) {
-            Some(waiting) if waiting.early.len() < limit => waiting.early.push(signal),
-            _ => self.stats.join_frames_dropped += 1,
         }
     }
 
@@ -264,28 +144,8 @@ impl Node {
         self.send_hop(to, JoinFrame::Reject { join, rejection }, out);
     }
 
-    /// Sends a waiting request to a child that is connected, if one has a place.
-    fn settle(&mut self, number: u64, out: &mut Vec<Action>) {
-        let Some(waiting) = self.parked.queue.get(&number) else {
-            return;
-        };
-        let origin = waiting.request.join.origin;
-        if let Some(child) = self.choose(origin, Among::Children)
-            && let Some(waiting) = self.parked.queue.remove(&number)
-        {
-            self.predict(child, &waiting.request);
-            self.forward(child, waiting, out);
-        }
-    }
-
-    fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(waiting) = self.parked.queue.remove(&number) {
-            self.place(Some(number), waiting, out);
-        }
-    }
-
     /// Finds a parent for a request. `number`: its place in the queue, if it had one.
-    fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
+    pub(super) fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
         if let Some(slot) = self.free_slot() {
             self.accept(slot, waiting, out);
             return;
@@ -304,7 +164,7 @@ impl Node {
         if matches!(self.state_mut(link), Some(LinkState::Child(_))) {
             self.predict(link, &waiting.request);
             self.forward(link, waiting, out);
-        } else if self.parked.queue.len() < self.config.max_parked {
+        } else if self.parked.len() < self.config.max_parked {
             self.predict(link, &waiting.request);
             self.park(number, link, waiting);
         } else {
@@ -312,7 +172,7 @@ impl Node {
         }
     }
 
-    fn accept(&mut self, slot: usize, waiting: Waiting, out: &mut Vec<Action>) {
+    pub(super) fn accept(&mut self, slot: usize, waiting: Waiting, out: &mut Vec<Action>) {
         let Waiting {
             request,
             from,
@@ -342,7 +202,7 @@ impl Node {
     }
 
     /// Sends a request to a child.
-    fn forward(&mut self, child: LinkId, waiting: Waiting, out: &mut Vec<Action>) {
+    pub(super) fn forward(&mut self, child: LinkId, waiting: Waiting, out: &mut Vec<Action>) {
         let Waiting {
             mut request,
             from,
@@ -362,19 +222,8 @@ impl Node {
         }
     }
 
-    fn park(&mut self, number: Option<u64>, candidate: LinkId, mut waiting: Waiting) {
-        let number = number.unwrap_or_else(|| {
-            self.stats.joins_parked += 1;
-            self.parked.next += 1;
-            self.parked.next
-        });
-        waiting.behind = Some(candidate);
-        self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
-        self.parked.queue.insert(number, waiting);
-    }
-
     /// Notes that a request is on its way to the subtree behind `link`.
-    fn predict(&mut self, link: LinkId, request: &JoinRequest) {
+    pub(super) fn predict(&mut self, link: LinkId, request: &JoinRequest) {
         match self.state_mut(link) {
             Some(LinkState::Child(child)) => child.predicted.admit(&request.census),
             Some(LinkState::Candidate(candidate)) => candidate.predicted.admit(&request.census),
@@ -382,24 +231,9 @@ impl Node {
         };
     }
 
-    /// Requests have left the queue: a candidate expects only those that still wait for it.
-    fn predict_candidates(&mut self) {
-        for link in self.links.iter_mut() {
-            if let LinkState::Candidate(candidate) = &mut link.state {
-                candidate.predicted = candidate.census.clone();
-            }
-        }
-        for waiting in self.parked.queue.values() {
-            let link = waiting.behind.and_then(|link| self.links.get_mut(link));
-            if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
-                candidate.predicted.admit(&waiting.request.census);
-            }
-        }
-    }
-
     /// The child or candidate that takes a newcomer for whom there is no place here.
     /// Never a link to the newcomer itself: it would not ask if that one were alive.
-    fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
+    pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
             LinkState::Child(child) if child.node != origin => Some(&child.predicted),
             LinkState::Candidate(candidate)
@@ -428,7 +262,7 @@ impl Node {
         }
     }
 
-    fn free_slot(&self) -> Option<usize> {
+    pub(super) fn free_slot(&self) -> Option<usize> {
         self.slots.iter().position(Option::is_none)
     }
 
@@ -461,7 +295,7 @@ impl Node {
 
 /// Whom a policy chooses among.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Among {
+pub(super) enum Among {
     /// Children and candidates.
     All,
     /// Those that are connected.

@@ -1,0 +1,189 @@
+//! Requests that wait for a candidate: it is the best parent for them, and about to connect.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::Node;
+use super::admission::Among;
+use super::link::LinkState;
+use super::routing::{Hop, Towards};
+use crate::action::Action;
+use crate::config::Config;
+use crate::id::LinkId;
+use crate::signal::Signal;
+use crate::time::Instant;
+use crate::wire::{JoinRequest, RejectReason};
+
+/// Requests that wait for a candidate, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    queue: BTreeMap<u64, Waiting>,
+    next: u64,
+    /// Those with a lower number have lost their patience.
+    patient_from: u64,
+}
+
+/// A request that has no parent yet.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) request: JoinRequest,
+    pub(super) from: Hop,
+    pub(super) since: Instant,
+    /// The joiner's candidates so far.
+    pub(super) early: Vec<Signal>,
+    /// The candidate that it waits for.
+    pub(super) behind: Option<LinkId>,
+}
+
+impl Parked {
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
+        self.queue.remove(&number)
+    }
+
+    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+        let (_, oldest) = self.queue.first_key_value()?;
+        let rejected = oldest.since + config.park_timeout;
+        let patient = self.queue.range(self.patient_from..).next();
+        let settles = patient.map(|(_, waiting)| waiting.since + config.patience);
+        Some(settles.map_or(rejected, |settles| settles.min(rejected)))
+    }
+
+    /// The requests that wait for this candidate, oldest first.
+    pub(super) fn behind(&self, candidate: LinkId) -> Vec<u64> {
+        self.queue
+            .iter()
+            .filter(|(_, waiting)| waiting.behind == Some(candidate))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+}
+
+impl Node {
+    /// A place has become free: the request that waits longest gets it.
+    pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
+        // One who waited for a failed candidate may have taken it already.
+        let Some(slot) = self.free_slot() else { return };
+        if let Some((_, waiting)) = self.parked.queue.pop_first() {
+            self.accept(slot, waiting, out);
+            self.predict_candidates();
+        }
+    }
+
+    pub(super) fn expire_parked(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
+        while let Some((number, waiting)) =
+            self.parked.queue.range(self.parked.patient_from..).next()
+            && waiting.since + self.config.patience <= self.now
+        {
+            let number = *number;
+            self.parked.patient_from = number + 1;
+            self.settle(number, out);
+        }
+        while let Some(entry) = self.parked.queue.first_entry()
+            && entry.get().since + self.config.park_timeout <= self.now
+        {
+            let waiting = entry.remove();
+            self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
+        }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
+    }
+
+    /// A child is new, or has reported: whoever has lost patience may settle for it.
+    pub(super) fn settle_impatient(&mut self, out: &mut Vec<Action>) {
+        let before = self.parked.queue.len();
+        let impatient = self.parked.queue.range(..self.parked.patient_from);
+        let numbers: Vec<u64> = impatient.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.settle(number, out);
+        }
+        if self.parked.queue.len() < before {
+            self.predict_candidates();
+        }
+    }
+
+    /// The joiner has given up.
+    pub(super) fn unpark(&mut self, number: u64) {
+        self.parked.queue.remove(&number);
+        self.predict_candidates();
+    }
+
+    /// The way back to these joiners is gone. Should one come by another way, it is new here.
+    pub(super) fn forget_parked_from(&mut self, hop: Hop) {
+        let routes = &mut self.routes;
+        self.parked.queue.retain(|_, waiting| {
+            let stays = waiting.from != hop;
+            if !stays {
+                routes.remove(waiting.request.join);
+            }
+            stays
+        });
+        self.predict_candidates();
+    }
+
+    pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
+        while let Some((_, waiting)) = self.parked.queue.pop_first() {
+            self.reject(waiting.from, waiting.request.join, reason, out);
+        }
+    }
+
+    /// Keeps a candidate of a parked request's joiner.
+    pub(super) fn keep_early(&mut self, number: u64, signal: Signal) {
+        let limit = self.config.max_early_candidates;
+        match self.parked.queue.get_mut(&number) {
+            Some(waiting) if waiting.early.len() < limit => waiting.early.push(signal),
+            _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// Sends a waiting request to a child that is connected, if one has a place.
+    fn settle(&mut self, number: u64, out: &mut Vec<Action>) {
+        let Some(waiting) = self.parked.queue.get(&number) else {
+            return;
+        };
+        let origin = waiting.request.join.origin;
+        if let Some(child) = self.choose(origin, Among::Children)
+            && let Some(waiting) = self.parked.queue.remove(&number)
+        {
+            self.predict(child, &waiting.request);
+            self.forward(child, waiting, out);
+        }
+    }
+
+    pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
+        if let Some(waiting) = self.parked.queue.remove(&number) {
+            self.place(Some(number), waiting, out);
+        }
+    }
+
+    pub(super) fn park(&mut self, number: Option<u64>, candidate: LinkId, mut waiting: Waiting) {
+        let number = number.unwrap_or_else(|| {
+            self.stats.joins_parked += 1;
+            self.parked.next += 1;
+            self.parked.next
+        });
+        waiting.behind = Some(candidate);
+        self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
+        self.parked.queue.insert(number, waiting);
+    }
+
+    /// Requests have left the queue: a candidate expects only those that still wait for it.
+    fn predict_candidates(&mut self) {
+        for link in self.links.iter_mut() {
+            if let LinkState::Candidate(candidate) = &mut link.state {
+                candidate.predicted = candidate.census.clone();
+            }
+        }
+        for waiting in self.parked.queue.values() {
+            let link = waiting.behind.and_then(|link| self.links.get_mut(link));
+            if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
+                candidate.predicted.admit(&waiting.request.census);
+            }
+        }
+    }
+}
