@@ -1,12 +1,12 @@
 //! The loop that runs a node: what happens outside becomes an event, what the core answers is done.
 
+mod sends;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
-use bytes::Bytes;
-use futures_channel::oneshot;
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
     Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Standing,
@@ -16,11 +16,12 @@ use tracing::{debug, info};
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
 use crate::event::{Event, EventSender, Message, ServerLost};
-use crate::handle::{Command, Recipient, SendError, Status};
+use crate::handle::{Command, Status};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
+use sends::PendingSend;
 
 /// How many inputs are handled before the deadline is looked at again.
 const BATCH: usize = 64;
@@ -62,19 +63,6 @@ pub(crate) struct Parts {
     pub(crate) app: EventSender,
     pub(crate) commands: Receiver<Command>,
     pub(crate) receipts: Receiver<Receipt>,
-}
-
-struct PendingSend {
-    to: Recipient,
-    payload: Bytes,
-    done: oneshot::Sender<Result<(), SendError>>,
-}
-
-/// Where a message goes.
-#[derive(Clone, Copy)]
-enum Target {
-    Link(LinkId),
-    Everyone,
 }
 
 /// Something from outside.
@@ -366,55 +354,6 @@ impl Engine {
             (None, Some(error)) => ServerLost::Failed(error),
             (None, None) if self.servers.is_empty() => ServerLost::NoServer,
             (None, None) => ServerLost::Silent,
-        }
-    }
-
-    /// Sends what waits and can be sent now, in order for each recipient.
-    fn retry_sends(&mut self) {
-        let mut blocked = Vec::new();
-        for _ in 0..self.sends.len() {
-            let Some(send) = self.sends.pop_front() else {
-                break;
-            };
-            if send.done.is_canceled() {
-                continue;
-            }
-            match self.target(send.to) {
-                Err(error) => {
-                    let _ = send.done.send(Err(error));
-                }
-                Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
-                    let payload = send.payload;
-                    self.handle(match target {
-                        Target::Link(to) => EventKind::Send { to, payload },
-                        Target::Everyone => EventKind::Broadcast(payload),
-                    });
-                    let _ = send.done.send(Ok(()));
-                }
-                Ok(_) => {
-                    blocked.push(send.to);
-                    self.sends.push_back(send);
-                }
-            }
-        }
-    }
-
-    fn target(&self, to: Recipient) -> Result<Target, SendError> {
-        match to {
-            Recipient::Everyone if self.core.standing() == Standing::Root => Ok(Target::Everyone),
-            Recipient::Everyone => Err(SendError::NotRoot),
-            Recipient::Neighbour(node) => {
-                let link = self.link_to(node).ok_or(SendError::NotConnected)?;
-                Ok(Target::Link(link))
-            }
-        }
-    }
-
-    /// Whether the core would take a message now.
-    fn takes(&self, target: Target) -> bool {
-        match target {
-            Target::Link(link) => self.core.can_send(link),
-            Target::Everyone => self.core.can_broadcast(),
         }
     }
 

@@ -1,0 +1,74 @@
+//! App messages on their way into the core. The core refuses what a neighbour has no room for; here it
+//! waits, and its caller with it.
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+use overlay_core::{EventKind, LinkId, Standing};
+
+use super::Engine;
+use crate::handle::{Recipient, SendError};
+
+/// A message that waits for its recipient, and the caller who waits for that.
+pub(super) struct PendingSend {
+    pub(super) to: Recipient,
+    pub(super) payload: Bytes,
+    pub(super) done: oneshot::Sender<Result<(), SendError>>,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+enum Target {
+    Link(LinkId),
+    Everyone,
+}
+
+impl Engine {
+    /// Sends what waits and can be sent now, in order for each recipient.
+    pub(super) fn retry_sends(&mut self) {
+        let mut blocked = Vec::new();
+        for _ in 0..self.sends.len() {
+            let Some(send) = self.sends.pop_front() else {
+                break;
+            };
+            if send.done.is_canceled() {
+                continue;
+            }
+            match self.target(send.to) {
+                Err(error) => {
+                    let _ = send.done.send(Err(error));
+                }
+                Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
+                    let payload = send.payload;
+                    self.handle(match target {
+                        Target::Link(to) => EventKind::Send { to, payload },
+                        Target::Everyone => EventKind::Broadcast(payload),
+                    });
+                    let _ = send.done.send(Ok(()));
+                }
+                Ok(_) => {
+                    blocked.push(send.to);
+                    self.sends.push_back(send);
+                }
+            }
+        }
+    }
+
+    fn target(&self, to: Recipient) -> Result<Target, SendError> {
+        match to {
+            Recipient::Everyone if self.core.standing() == Standing::Root => Ok(Target::Everyone),
+            Recipient::Everyone => Err(SendError::NotRoot),
+            Recipient::Neighbour(node) => {
+                let link = self.link_to(node).ok_or(SendError::NotConnected)?;
+                Ok(Target::Link(link))
+            }
+        }
+    }
+
+    /// Whether the core would take a message now.
+    fn takes(&self, target: Target) -> bool {
+        match target {
+            Target::Link(link) => self.core.can_send(link),
+            Target::Everyone => self.core.can_broadcast(),
+        }
+    }
+}
