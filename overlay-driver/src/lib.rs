@@ -1,1 +1,6 @@
-//! Under construction.
+//! Runs the overlay's state machines on real connections, on any async runtime.
+#![forbid(unsafe_code)]
+
+mod runtime;
+
+pub use runtime::{ByteStream, Runtime};
