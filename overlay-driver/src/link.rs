@@ -1,0 +1,176 @@
+//! Links: one WebRTC data channel between two nodes, and the handshake that leads to it.
+//!
+//! A [`Dialer`] opens a [`Link`] as the side that offers or the side that answers. What a link has
+//! to tell, it sends as [`LinkEvent`]s, first the signals that must be carried to the peer by other
+//! means. What the peer's signals are is told to the link with [`Link::signal`].
+//!
+//! A link is one task, and one more of the WebRTC stack. Both end, and all sockets are closed,
+//! before [`LinkEvent::Closed`], which is always the last event and always comes.
+
+mod address;
+mod config;
+mod confine;
+mod dialer;
+mod handshake;
+mod opening;
+mod peer;
+mod sdp;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_channel::Sender;
+use bytes::Bytes;
+use overlay_core::wire::MAX_FRAME;
+use overlay_core::{Sdp, Signal};
+use tracing::debug;
+
+pub use config::{ConfigError, IceServer, LinkConfig};
+pub use dialer::Dialer;
+
+/// What a link tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// From the offering side, first: the offer for the peer.
+    Offer(Sdp),
+    /// Something else that the peer must be told.
+    Signal(Signal),
+    /// Frames flow in both directions. Comes before the first message.
+    Opened,
+    /// A frame from the peer, in the order in which it was sent.
+    Message(Bytes),
+    /// The link is over. The last event, exactly once.
+    Closed(LinkError),
+}
+
+/// Why a link is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// This side has closed it.
+    #[error("closed by this side")]
+    ClosedHere,
+    /// The peer has closed it.
+    #[error("closed by the peer")]
+    PeerClosed,
+    /// No way to the peer was found in [`LinkConfig::handshake_timeout`].
+    #[error("the peer could not be reached")]
+    Unreachable,
+    /// Nothing was heard from the peer any more.
+    #[error("the peer has fallen silent")]
+    Lost,
+    /// More than [`LinkConfig::max_backlog`] bytes wait for the peer to take them.
+    #[error("the peer takes nothing, and too much is waiting for it")]
+    Stalled,
+    /// A frame of this many bytes was sent, by either side: more than [`MAX_FRAME`].
+    #[error("a frame of {0} bytes exceeds the limit of {MAX_FRAME}")]
+    TooLong(usize),
+    /// The peer's offer or answer cannot be used.
+    #[error("the peer's description is unusable: {0}")]
+    BadDescription(String),
+    /// The peer does what no honest peer does.
+    #[error("the peer misbehaves: {0}")]
+    Misbehaved(&'static str),
+    /// This machine cannot open the connection: no sockets are left, say.
+    #[error("cannot open a connection: {0}")]
+    Setup(String),
+    /// The encryption failed, or the channel broke.
+    #[error("the connection has failed")]
+    Failed,
+    /// A defect of the WebRTC stack ended the connection.
+    #[error("the WebRTC stack has crashed")]
+    Crashed,
+}
+
+/// A link to a peer. Dropping it closes it.
+#[derive(Debug)]
+pub struct Link {
+    frames: Sender<Bytes>,
+    signals: Sender<Signal>,
+    backlog: Arc<Backlog>,
+}
+
+impl Link {
+    /// Takes a signal of the peer: its answer, or a candidate.
+    ///
+    /// Never blocks. Candidates may come before the answer. An answer that cannot be used ends the
+    /// link; a candidate that cannot is left out.
+    pub fn signal(&self, signal: Signal) {
+        if self.signals.try_send(signal).is_err() {
+            debug!("a signal for a link that is closed or has too many");
+        }
+    }
+
+    /// Queues a frame of at most [`MAX_FRAME`] bytes for the peer, behind those before it.
+    ///
+    /// Never blocks. When more than [`LinkConfig::max_backlog`] bytes are queued, the link ends
+    /// with [`LinkError::Stalled`]. Once the link is over, frames are dropped.
+    pub fn send(&self, frame: Bytes) {
+        if self.frames.is_closed() {
+            return;
+        }
+        if self.backlog.add(&frame) {
+            // It fails only if the link has been closed meanwhile.
+            let _ = self.frames.try_send(frame);
+        } else {
+            self.close();
+        }
+    }
+
+    /// Closes the link, after what [`send`](Self::send) has queued, for as long as
+    /// [`LinkConfig::flush_timeout`] at most. Does nothing if it is closed already.
+    pub fn close(&self) {
+        self.frames.close();
+        self.signals.close();
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The bytes that wait in a link's queue.
+#[derive(Debug)]
+struct Backlog {
+    bytes: AtomicUsize,
+    limit: usize,
+    exceeded: AtomicBool,
+}
+
+impl Backlog {
+    /// What a frame costs beside its bytes, so that empty ones are limited as well.
+    const OVERHEAD: usize = 64;
+
+    fn new(limit: usize) -> Self {
+        Self {
+            bytes: AtomicUsize::new(0),
+            limit,
+            exceeded: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a frame in; false if that is too much.
+    fn add(&self, frame: &Bytes) -> bool {
+        let cost = Self::cost(frame);
+        let fits = self.bytes.fetch_add(cost, Ordering::Relaxed) + cost <= self.limit;
+        if !fits {
+            self.exceeded.store(true, Ordering::Release);
+        }
+        fits
+    }
+
+    /// Counts out a frame of this cost.
+    fn remove(&self, cost: usize) {
+        self.bytes.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    fn cost(frame: &Bytes) -> usize {
+        frame.len() + Self::OVERHEAD
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,118 @@
+//! How links are set up: addresses, servers, limits.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// The settings of every link of a [`Dialer`](super::Dialer).
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// STUN and TURN servers, which tell a link how it is seen from outside. Default: none, enough
+    /// where nodes reach each other's own addresses.
+    pub ice_servers: Vec<IceServer>,
+    /// Whether links go through a TURN server only, so that no peer learns this machine's
+    /// addresses. Default: no.
+    pub relay_only: bool,
+    /// The local addresses that links are bound to, one socket for each. Default: empty, which
+    /// means all interfaces that the machine has when the link is opened, or loopback if it has
+    /// none.
+    pub bind: Vec<IpAddr>,
+    /// How many handshakes that others have asked for run at the same time; more wait their turn.
+    /// Default: 64. On a busy machine fewer leave it idle while packets are on their way, and with
+    /// many more all of them end late.
+    pub max_handshakes: usize,
+    /// How long one handshake may keep others waiting. Default: 5 s; an honest one takes a second
+    /// over a bad path, and offers without a peer behind them must not hold all places.
+    pub handshake_turn: Duration,
+    /// How long a link may take to open once both sides have described themselves, before it is
+    /// given up. Default: 15 s; the answer is still on its way through the tree at first.
+    pub handshake_timeout: Duration,
+    /// How long a description waits for local candidates, which then travel in it and not each on
+    /// its own. Default: 20 ms; the addresses of this machine are known in less than one, and the
+    /// answer of a STUN server usually comes later than is worth waiting for.
+    pub gathering: Duration,
+    /// After how much silence a peer is lost. Half of it makes sure that a path is interrupted; a
+    /// peer that is heard in the other half is kept. Default: 3 s, with a probe every half second.
+    pub lost_after: Duration,
+    /// How many bytes [`Link::send`](super::Link::send) queues before the link is given up as
+    /// stalled. Default: 1 MiB, 64 of the longest frames. The core paces app messages by credit far
+    /// below this: a peer with so much in its queue takes nothing at all.
+    pub max_backlog: usize,
+    /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye
+    /// needs one round trip, and nobody should wait long for a peer that may be dead.
+    pub flush_timeout: Duration,
+    /// The size that is asked for the receive buffer of each UDP socket, in bytes; the system may
+    /// grant less. Default: 1 MiB. The usual 208 KiB overflow in a burst of full frames, and what
+    /// is lost costs a retransmission timeout.
+    pub receive_buffer: usize,
+}
+
+impl LinkConfig {
+    /// Links within this machine only, for tests and demonstrations.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self {
+            bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            ice_servers: Vec::new(),
+            relay_only: false,
+            bind: Vec::new(),
+            max_handshakes: 64,
+            handshake_turn: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(15),
+            gathering: Duration::from_millis(20),
+            lost_after: Duration::from_secs(3),
+            max_backlog: 1024 * 1024,
+            flush_timeout: Duration::from_secs(1),
+            receive_buffer: 1024 * 1024,
+        }
+    }
+}
+
+/// A STUN or TURN server.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct IceServer {
+    /// Where it is: `stun:host:port` or `turn:host:port`, over UDP. The port may be left out: 3478.
+    pub urls: Vec<String>,
+    /// The user name for TURN.
+    pub username: String,
+    /// The password for TURN.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there can be no links with a [`LinkConfig`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A server's URL cannot be used.
+    #[error("ICE server \"{url}\": {reason}")]
+    IceServer {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// [`LinkConfig::relay_only`] without a TURN server.
+    #[error("links that are relayed only need a turn: server")]
+    NoRelay,
+    /// [`LinkConfig::max_handshakes`] is zero.
+    #[error("max_handshakes must be at least 1")]
+    NoHandshakes,
+    /// No certificate for the encryption could be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(String),
+}
