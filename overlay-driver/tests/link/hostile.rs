@@ -1,0 +1,220 @@
+//! Peers that send what no honest peer sends.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
+use overlay_core::bounded::Text;
+use overlay_core::wire::MAX_FRAME;
+use overlay_core::{Candidate, MAX_CANDIDATE, Sdp, Signal};
+use overlay_driver::link::{Dialer, LinkConfig, LinkError};
+
+use crate::harness::{Side, Tokio, carry, connect, on_each_runtime, on_tokio, pause};
+use crate::rough::Rough;
+use crate::stranger::Stranger;
+
+fn dialer() -> Dialer {
+    Dialer::new(&Tokio, LinkConfig::loopback()).unwrap()
+}
+
+#[test]
+fn a_text_message_ends_the_link() {
+    on_tokio(async {
+        let (stranger, side) = Stranger::meet(&dialer()).await;
+        stranger.channel.send_text("hello").await.unwrap();
+        assert_eq!(side.end().await, LinkError::Misbehaved("it sent text"));
+        stranger.connection.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_second_channel_ends_the_link() {
+    on_tokio(async {
+        let (stranger, side) = Stranger::meet(&dialer()).await;
+        let second = stranger.connection.create_data_channel("more", None).await;
+        assert_eq!(
+            side.end().await,
+            LinkError::Misbehaved("it opened a second channel")
+        );
+        drop(second);
+        stranger.connection.close().await.unwrap();
+    });
+}
+
+/// The stack below drops it: the limit is in our description, so that an honest peer does not even
+/// try.
+#[test]
+fn a_message_longer_than_allowed_never_arrives() {
+    on_tokio(async {
+        let (stranger, side) = Stranger::meet(&dialer()).await;
+        let long = BytesMut::from(&vec![7; MAX_FRAME + 1][..]);
+        stranger.channel.send(long).await.unwrap();
+        let messages = async {
+            loop {
+                stranger
+                    .channel
+                    .send(BytesMut::from("short"))
+                    .await
+                    .unwrap();
+                pause(Duration::from_millis(50)).await;
+            }
+        };
+        match select(Box::pin(side.message()), Box::pin(messages)).await {
+            Either::Left((message, _)) => assert_eq!(message, "short"),
+            Either::Right((never, _)) => never,
+        }
+        stranger.connection.close().await.unwrap();
+    });
+}
+
+#[test]
+fn an_offer_that_makes_no_sense_is_refused() {
+    on_each_runtime(async |dialer| {
+        for offer in [
+            "",
+            "v=0",
+            "\0\0",
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        ] {
+            let side = Side::answer(&dialer, Sdp::new(offer).unwrap());
+            assert!(matches!(side.end().await, LinkError::BadDescription(_)));
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_refused() {
+    on_each_runtime(async |dialer| {
+        let side = Side::offer(&dialer);
+        side.offered().await;
+        side.link.signal(Signal::Answer(Sdp::new("v=0").unwrap()));
+        assert!(matches!(side.end().await, LinkError::BadDescription(_)));
+    });
+}
+
+#[test]
+fn candidates_that_make_no_sense_are_left_out() {
+    on_each_runtime(async |dialer| {
+        let one = Side::offer(&dialer);
+        let other = Side::answer(&dialer, one.offered().await);
+        for text in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp x 127.0.0.1 1 typ host",
+            "\u{1f980}",
+        ] {
+            let candidate = Candidate::new(text).unwrap();
+            one.link.signal(Signal::Candidate(candidate.clone()));
+            other.link.signal(Signal::Candidate(candidate));
+        }
+        carry(&one, &other).await.unwrap();
+    });
+}
+
+/// Lets a link with a garbled description live for a moment; says how it ended.
+async fn fate(side: Side) -> LinkError {
+    pause(Duration::from_millis(5)).await;
+    side.link.close();
+    side.end().await
+}
+
+#[test]
+fn no_garbled_offer_crashes_a_link() {
+    on_tokio(async {
+        let dialer = dialer();
+        let offer = Side::offer(&dialer).offered().await;
+        for garbled in garblings(&offer) {
+            let end = fate(Side::answer(&dialer, garbled.clone())).await;
+            assert_ne!(end, LinkError::Crashed, "{garbled}");
+        }
+    });
+}
+
+#[test]
+fn no_garbled_answer_crashes_a_link() {
+    on_tokio(async {
+        let dialer = dialer();
+        let answering = Side::answer(&dialer, Side::offer(&dialer).offered().await);
+        let answer = answering.answered().await;
+        for garbled in garblings(&answer) {
+            let side = Side::offer(&dialer);
+            side.offered().await;
+            side.link.signal(Signal::Answer(garbled.clone()));
+            assert_ne!(fate(side).await, LinkError::Crashed, "{garbled}");
+        }
+    });
+}
+
+#[test]
+fn no_garbled_candidate_disturbs_a_handshake() {
+    on_tokio(async {
+        let dialer = dialer();
+        let candidate = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host generation 0";
+        for garbled in garblings::<MAX_CANDIDATE>(&Text::new(candidate).unwrap()) {
+            let one = Side::offer(&dialer);
+            let other = Side::answer(&dialer, one.offered().await);
+            one.link.signal(Signal::Candidate(garbled.clone()));
+            other.link.signal(Signal::Candidate(garbled));
+            carry(&one, &other).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn garbled_packets_crash_nobody() {
+    on_tokio(async {
+        let config = LinkConfig {
+            handshake_timeout: Duration::from_millis(100),
+            ..LinkConfig::loopback()
+        };
+        let honest = Dialer::new(&Tokio, config.clone()).unwrap();
+        let garbling = Dialer::new(&Rough::garbling(3), config).unwrap();
+        for round in 0..60 {
+            let (from, to) = if round % 2 == 0 {
+                (&honest, &garbling)
+            } else {
+                (&garbling, &honest)
+            };
+            match connect(from, to).await {
+                Ok((one, other)) => {
+                    one.link.send(Bytes::from_static(b"ping"));
+                    other.link.send(Bytes::from_static(b"pong"));
+                    assert_ne!(fate(one).await, LinkError::Crashed);
+                    assert_ne!(fate(other).await, LinkError::Crashed);
+                }
+                Err(end) => assert_ne!(end, LinkError::Crashed),
+            }
+        }
+    });
+}
+
+/// Every line of `text` left out, doubled, cut, emptied and inflated, and bytes changed here and
+/// there.
+fn garblings<const MAX: usize>(text: &Text<MAX>) -> Vec<Text<MAX>> {
+    let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
+    let mut garblings = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let key = line.split_inclusive([':', '=', ' ']).next().unwrap_or("");
+        for instead in [
+            String::new(),
+            line.repeat(2),
+            line[..line.len() / 2].to_owned(),
+            format!("{key}\r\n"),
+            format!("{key}99999999999999999999\r\n"),
+            format!("{key}-1 -1 -1 -1\r\n"),
+            format!("{key}{}\r\n", "x".repeat(300)),
+        ] {
+            let before = lines[..index].concat();
+            garblings.push(before + &instead + &lines[index + 1..].concat());
+        }
+    }
+    for at in (0..text.len()).step_by(text.len() / 60 + 1) {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes[at] = bytes[at].wrapping_add(1) & 0x7f;
+        garblings.extend(String::from_utf8(bytes));
+    }
+    garblings
+        .into_iter()
+        .filter_map(|text| Text::new(text).ok())
+        .collect()
+}
