@@ -112,12 +112,10 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         let life = AssertUnwindSafe(race(life, self.watch(&peer))).catch_unwind();
         let Err(end) = life.await.unwrap_or(Err(LinkError::Crashed));
         peer.close().await;
-        Err(match end {
-            LinkError::PeerClosed | LinkError::Lost | LinkError::Failed => {
-                self.last_words(&peer, end).await?
-            }
-            own => own,
-        })
+        if end == LinkError::PeerClosed {
+            self.last_words(&peer).await?;
+        }
+        Err(end)
     }
 
     /// Passes on what the peer sends. A full queue of events holds the peer back.
@@ -137,18 +135,15 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         }
     }
 
-    /// Passes on what has been received and not been read, although the connection is over. The
-    /// stack may tell a close before the messages that came with it, and a full queue of events
-    /// may have held up both.
-    async fn last_words(&self, peer: &Peer, mut end: LinkError) -> Step<LinkError> {
+    /// Passes on what came before the peer's close: the stack may tell the close first. Now that the
+    /// connection is closed here as well, all there is can be read at once.
+    async fn last_words(&self, peer: &Peer) -> Step<()> {
         while let Some(Some(event)) = peer.event().now_or_never() {
-            match event {
-                DataChannelEvent::OnMessage(message) => self.pass(message).await?,
-                DataChannelEvent::OnClose => end = LinkError::PeerClosed,
-                _ => {}
+            if let DataChannelEvent::OnMessage(message) = event {
+                self.pass(message).await?;
             }
         }
-        Ok(end)
+        Ok(())
     }
 
     async fn pass(&self, message: RTCDataChannelMessage) -> Step<()> {
