@@ -38,7 +38,7 @@ use crate::action::{Action, Notification};
 use crate::census::Census;
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
-use crate::id::{Epoch, LinkId, NodeId};
+use crate::id::{Epoch, JoinId, LinkId, NodeId};
 use crate::path::Path;
 use crate::stats::Stats;
 use crate::time::Instant;
@@ -240,6 +240,17 @@ impl Node {
             let node = child.node;
             Some(Neighbour { link, node })
         })
+    }
+
+    /// The join that a link was opened for: this node's own, or that of a candidate. `None` once the link
+    /// leads to a neighbour.
+    #[must_use]
+    pub fn join_of(&self, link: LinkId) -> Option<JoinId> {
+        match &self.links.get(link)?.state {
+            LinkState::Dialing(dialing) => Some(dialing.join),
+            LinkState::Candidate(candidate) => Some(candidate.join),
+            LinkState::Parent(_) | LinkState::Child(_) | LinkState::Parting(_) => None,
+        }
     }
 
     /// How many places are taken, by children and by candidates that may become one; at most

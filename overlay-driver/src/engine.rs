@@ -11,7 +11,7 @@ use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
     Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Standing,
 };
-use tracing::{debug, info};
+use tracing::{Span, debug, field, info, info_span};
 
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
@@ -38,7 +38,7 @@ pub(crate) struct Engine {
     runtime: Arc<dyn Runtime>,
     clock: Clock,
     dialer: Dialer,
-    links: BTreeMap<LinkId, Link>,
+    links: BTreeMap<LinkId, Open>,
     link_events: Sender<(LinkId, LinkEvent)>,
     servers: Vec<ServerUrl>,
     tls: Tls,
@@ -51,6 +51,13 @@ pub(crate) struct Engine {
     sends: VecDeque<PendingSend>,
     /// The core's answer to the event at hand.
     actions: Vec<Action>,
+}
+
+/// A link that the core has opened.
+struct Open {
+    link: Link,
+    /// The join that it was opened for. Its name is the same at both ends, and so are their logs'.
+    span: Span,
 }
 
 /// What a driver is given to run a node.
@@ -149,6 +156,8 @@ impl Engine {
     }
 
     fn link_event(&mut self, link: LinkId, event: LinkEvent) {
+        let span = self.links.get(&link).map(|open| open.span.clone());
+        let _entered = span.as_ref().map(Span::enter);
         let kind = match event {
             LinkEvent::Offer(offer) => EventKind::LinkOffer(link, offer),
             LinkEvent::Signal(signal) => EventKind::LinkSignal(link, signal),
@@ -223,20 +232,22 @@ impl Engine {
         match action {
             Action::OpenLink(id, dial) => {
                 let events = self.link_events.clone();
-                let link = match dial {
+                let join = self.core.join_of(id).map(field::debug);
+                let span = info_span!("join", id = join, link = ?id);
+                let link = span.in_scope(|| match dial {
                     Dial::Offer => self.dialer.offer(id, events),
                     Dial::Answer(offer) => self.dialer.answer(id, offer, events),
-                };
-                self.links.insert(id, link);
+                });
+                self.links.insert(id, Open { link, span });
             }
             Action::ApplySignal(id, signal) => {
-                if let Some(link) = self.links.get(&id) {
-                    link.signal(signal);
+                if let Some(open) = self.links.get(&id) {
+                    open.link.signal(signal);
                 }
             }
             Action::Transmit(id, bytes) => {
-                if let Some(link) = self.links.get(&id) {
-                    link.send(bytes);
+                if let Some(open) = self.links.get(&id) {
+                    open.link.send(bytes);
                 }
             }
             Action::CloseLink(id, reason) => {

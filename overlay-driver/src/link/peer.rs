@@ -213,8 +213,10 @@ fn settings(shared: &Shared) -> SettingEngine {
             Some(Duration::ZERO),
             Some(shared.config.lost_after / 6),
         )
+        // What is longer the stack drops without a word. Twice a frame, so that a peer that sends
+        // too much is found out and not just not heard.
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(
-            u32::try_from(MAX_FRAME).unwrap_or(u32::MAX),
+            u32::try_from(2 * MAX_FRAME).unwrap_or(u32::MAX),
         ))
         .build()
 }

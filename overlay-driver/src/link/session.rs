@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, pending, select};
 use overlay_core::wire::MAX_FRAME;
 use overlay_core::{Sdp, Signal};
-use tracing::debug;
+use tracing::{Instrument, debug};
 use webrtc::data_channel::{DataChannelEvent, RTCDataChannelMessage};
 use webrtc::error::Error;
 
@@ -75,7 +75,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
             events,
         };
         // Dropping the handle does not end the task.
-        drop(runtime.spawn(Box::pin(session.run(role))));
+        drop(runtime.spawn(Box::pin(session.run(role).in_current_span())));
         Link {
             signals: signal_sender,
             frames: frame_sender,

@@ -61,7 +61,7 @@ impl Stranger {
         let answer = side
             .answered()
             .await
-            .replace("max-message-size:16384", "max-message-size:65536");
+            .replace("max-message-size:32768", "max-message-size:65536");
         assert!(answer.contains("65536"));
         let answer = RTCSessionDescription::answer(answer).unwrap();
         connection.set_remote_description(answer).await.unwrap();
