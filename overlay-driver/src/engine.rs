@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     core: overlay_core::Node,
     runtime: Arc<dyn Runtime>,
     clock: Clock,
+    /// The node's own, that those of its joins belong to.
+    span: Span,
     dialer: Dialer,
     links: BTreeMap<LinkId, Open>,
     link_events: Sender<(LinkId, LinkEvent)>,
@@ -99,6 +101,7 @@ pub(crate) async fn run(parts: Parts) {
     );
     let engine = Engine {
         clock: Clock::new(&*parts.runtime),
+        span: Span::current(),
         core: parts.core,
         runtime: parts.runtime,
         dialer: parts.dialer,
@@ -233,7 +236,7 @@ impl Engine {
             Action::OpenLink(id, dial) => {
                 let events = self.link_events.clone();
                 let join = self.core.join_of(id).map(field::debug);
-                let span = info_span!("join", id = join, link = ?id);
+                let span = info_span!(parent: &self.span, "join", id = join, link = ?id);
                 let link = span.in_scope(|| match dial {
                     Dial::Offer => self.dialer.offer(id, events),
                     Dial::Answer(offer) => self.dialer.answer(id, offer, events),
