@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
 use overlay_tokio::core::wire::{
-    ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, VERSION,
+    self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, VERSION,
 };
 use overlay_tokio::core::{JoinId, NodeId};
 use overlay_tokio::{Event, ServerConfig, ServerLost, Standing, Token};
@@ -91,6 +91,16 @@ async fn garbage_is_refused_with_a_reason() {
     }
     let _root = world.root(2).await;
     world.member(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_greeting_is_refused_with_a_reason() {
+    let world = World::new().await;
+    let mut rogue = Rogue::connect(&world).await;
+    let mut hello = wire::encode(&rogue.hello(Registration::Joiner)).to_vec();
+    hello.pop();
+    rogue.send(hello).await;
+    assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
