@@ -63,7 +63,7 @@ pub struct Config {
     pub retry_min: Duration,
 
     /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree that waits for its
-    /// server brings 33 requests a second for each 1,000 nodes.
+    /// server brings 44 requests a second for each 1,000 nodes.
     pub retry_max: Duration,
 
     /// What a rejected joiner is told to wait at least. Default 1 s.

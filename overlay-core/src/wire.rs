@@ -28,8 +28,8 @@ pub use server::{
 /// The protocol version that this crate speaks.
 pub const VERSION: u16 = 1;
 
-/// Longest frame, in bytes. Within it a WebRTC connection needs 360 KB of memory instead of the
-/// 840 KB of one that takes the largest messages, and control waits behind little.
+/// Longest frame, in bytes. A WebRTC connection that takes messages of about this length needs less
+/// than half the memory of one that takes 256 KiB, and control waits behind little.
 pub const MAX_FRAME: usize = 16 * 1024;
 
 /// Why bytes are not a frame.

@@ -76,7 +76,8 @@ pub enum ServerError {
     Hub(#[from] HubError),
 }
 
-/// A running bootstrap server. It stops when this is dropped; [`shut_down`](Self::shut_down) is kinder.
+/// A running bootstrap server. When this is dropped, it accepts no more clients, and serves those who
+/// are connected until they go; [`shut_down`](Self::shut_down) sends them away.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
