@@ -144,7 +144,7 @@ async fn a_child_that_sends_more_than_it_was_granted_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_request_from_a_child_reaches_nobody() {
+async fn a_forged_answer_from_a_child_harms_nobody() {
     let scene = Scene::welcomed().await;
     let join = JoinId {
         origin: NodeId::from_u128(7),
