@@ -2,7 +2,6 @@
 //! driven by hand for stories about bad company ([`Solo`]), and the rules that every node keeps after
 //! every event, whatever the story ([`Rules`]).
 
-mod rules;
 mod server;
 mod solo;
 mod webrtc;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use overlay_core::wire::{ClientFrame, JoinFrame, LinkFrame, RejectReason};
 use overlay_core::{Action, Config, JoinId, LinkId, NodeId, Notification, wire};
 
-pub(crate) use rules::Rules;
+pub(crate) use overlay_sim::Rules;
 pub(crate) use solo::{
     OWN_JOIN, Solo, below_root, candidate, hello, request, sdp, status, welcome,
 };

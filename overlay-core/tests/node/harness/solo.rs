@@ -66,7 +66,7 @@ impl Solo {
     pub(crate) fn event(&mut self, kind: EventKind) -> Vec<Action> {
         self.rules.before(&kind);
         let actions = self.node.handle_input(Event::new(self.now, kind));
-        self.rules.after(&self.node, self.now, &actions);
+        self.rules.after(&self.node, self.now, &actions).unwrap();
         for action in &actions {
             if let Action::ConnectBootstrap(id) = action {
                 self.server = Some(*id);

@@ -34,7 +34,10 @@ impl World {
         }
         person.rules.before(&kind);
         let actions = person.node.handle_input(Event::new(self.now, kind));
-        person.rules.after(&person.node, self.now, &actions);
+        person
+            .rules
+            .after(&person.node, self.now, &actions)
+            .unwrap();
         if let Some(journal) = &mut self.journal {
             let _ = writeln!(journal, "{:?} {ix}: {actions:?}", self.now);
         }

@@ -1,0 +1,117 @@
+//! Claims about the overlay, and what is reported when one does not hold.
+
+use core::fmt;
+
+/// What must hold. Each is checked after every event, but for the last group, which is demanded some
+/// time after the faults have stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Claim {
+    // ── One node, seen by an embedder who believes every word ──
+    /// A link is opened once.
+    #[error("a link id is never used twice")]
+    LinkIdsAreFresh,
+    /// Nothing is wanted of a link that is closed or was never opened.
+    #[error("no action concerns a dead link")]
+    NoActionForADeadLink,
+    /// Messages are transmitted on open channels only.
+    #[error("a node transmits on open channels only")]
+    TransmitsOnOpenChannels,
+    /// What a node sends is a frame of the protocol, within its length.
+    #[error("a node sends well-formed frames only")]
+    FramesAreWellFormed,
+    /// At most one connection to the server, with ids that count up.
+    #[error("a node has one server connection at most and uses only that")]
+    OneServerConnection,
+    /// Children and candidates never exceed `max_degree`.
+    #[error("children and candidates never exceed max_degree")]
+    MaxDegree,
+    /// An event causes a bounded number of actions.
+    #[error("the actions for one event are bounded")]
+    ActionsAreBounded,
+    /// After an event, `next_deadline` lies in the future.
+    #[error("after an event the next deadline lies in the future")]
+    DeadlinesLieAhead,
+    /// A node that is not alone for good always has a deadline.
+    #[error("a node that waits has a timer running")]
+    NobodyWaitsForEver,
+    /// The notifications tell the same parent and children as the queries.
+    #[error("the app is told of the same neighbours that the node has")]
+    AppKnowsTheNeighbours,
+    /// Deliveries come from neighbours.
+    #[error("app messages come from neighbours only")]
+    DeliveriesComeFromNeighbours,
+    /// Who is detached has nothing open.
+    #[error("a detached node holds nothing")]
+    DetachedHoldsNothing,
+
+    // ── The relay ──
+    /// The relay answers clients that are connected, with well-formed frames.
+    #[error("the relay sends well-formed frames to its clients only")]
+    RelayKnowsItsClients,
+
+    // ── The tree as a whole ──
+    /// Nobody descends from itself.
+    #[error("the graph of parents has no cycle")]
+    NoCycle,
+    /// One root in each epoch.
+    #[error("an epoch has one root at most")]
+    OneRootPerEpoch,
+
+    // ── App messages ──
+    /// What arrives on a link is what was sent on it, in that order.
+    #[error("a link loses, doubles and reorders nothing before it closes")]
+    LinksAreFifo,
+    /// A link that is closed with a goodbye has delivered everything before.
+    #[error("a goodbye comes after everything else that was sent")]
+    GoodbyesComeLast,
+    /// A broadcast goes to exactly the children that a node had when it came.
+    #[error("a broadcast reaches those whom a naive tree says it must")]
+    BroadcastsFollowTheTree,
+
+    // ── When the faults have stopped ──
+    /// Everybody who lives and wants to is in the tree.
+    #[error("everybody who lives and wants to is in the tree")]
+    EverybodyIsAttached,
+    /// Parents and children know each other, and each path is the parent's and one more.
+    #[error("parents and children agree, on their link and on their path")]
+    NeighboursAgree,
+    /// The root has counted everybody.
+    #[error("the root's census counts everybody")]
+    CensusIsTrue,
+    /// A broadcast reaches everybody, once.
+    #[error("a broadcast reaches everybody, once")]
+    BroadcastsReachEverybody,
+}
+
+/// A claim that does not hold, and what was seen instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("violated: {claim}\n  {detail}")]
+pub struct Breach {
+    /// Which claim.
+    pub claim: Claim,
+    /// What was seen.
+    pub detail: String,
+}
+
+impl Claim {
+    /// `Ok` if the claim holds; `detail` says what is seen if it doesn't.
+    pub fn holds<D: fmt::Display>(
+        self,
+        condition: bool,
+        detail: impl FnOnce() -> D,
+    ) -> Result<(), Breach> {
+        if condition {
+            return Ok(());
+        }
+        Err(self.broken(detail()))
+    }
+
+    /// The report that the claim does not hold.
+    pub fn broken(self, detail: impl fmt::Display) -> Breach {
+        Breach {
+            claim: self,
+            detail: detail.to_string(),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What holds for one node after every event, whatever happened before: the simulator, the fuzz targets
+//! and the core's own tests all check it.
+
+use std::collections::BTreeSet;
+
+use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME};
+use overlay_core::{
+    Action, BootstrapId, EventKind, Instant, LinkId, Node, NodeId, Notification, Standing,
+};
+
+use crate::breach::{Breach, Claim};
+
+/// Watches one node: what it asks for must make sense to an embedder who believes every word.
+///
+/// Call [`before`](Self::before) with each event and [`after`](Self::after) with what the node answered.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Links between `OpenLink` and their end. A node has a handful, so a list is the fastest table.
+    live: Vec<Live>,
+    /// Those that have ended.
+    dead: BTreeSet<LinkId>,
+    /// The connection to the server, and whether it is open.
+    server: Option<(BootstrapId, bool)>,
+    latest_try: Option<BootstrapId>,
+    /// How much of what is sent is decoded again.
+    scrutiny: Scrutiny,
+}
+
+/// How closely a node's frames are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scrutiny {
+    /// Each frame is decoded.
+    #[default]
+    Frames,
+    /// Only their length is checked: for large simulations, where the receiver decodes them anyway.
+    Lengths,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    link: LinkId,
+    channel: Channel,
+    /// What the app was told that the link is.
+    told: Told,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channel {
+    Connecting,
+    Open,
+    /// Over, and the app is still to be told within the same event.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Parent(NodeId),
+    Child(NodeId),
+}
+
+impl Rules {
+    /// The rules with this much scrutiny.
+    #[must_use]
+    pub fn new(scrutiny: Scrutiny) -> Self {
+        Self {
+            scrutiny,
+            ..Self::default()
+        }
+    }
+
+    /// Before the node sees an event.
+    pub fn before(&mut self, event: &EventKind) {
+        match event {
+            EventKind::LinkOpened(link) => {
+                if let Some(live) = self.live(*link) {
+                    live.channel = Channel::Open;
+                }
+            }
+            EventKind::BootstrapOpened(id) => {
+                if let Some((current, open)) = &mut self.server
+                    && current == id
+                {
+                    *open = true;
+                }
+            }
+            EventKind::BootstrapClosed(id) => {
+                self.server.take_if(|(current, _)| current == id);
+            }
+            EventKind::LinkClosed(link) => self.close(*link),
+            _ => {}
+        }
+    }
+
+    /// After the node has answered an event at `now` with `actions`.
+    pub fn after(&mut self, node: &Node, now: Instant, actions: &[Action]) -> Result<(), Breach> {
+        for action in actions {
+            self.action(action)?;
+        }
+        let most = most_actions(node);
+        Claim::ActionsAreBounded.holds(actions.len() <= most, || {
+            format!("{} actions, at most {most} expected", actions.len())
+        })?;
+        let most = usize::from(node.config().max_degree);
+        Claim::MaxDegree.holds(node.places_taken() <= most, || {
+            format!("{} places of {most} are taken", node.places_taken())
+        })?;
+        let deadline = node.next_deadline();
+        Claim::DeadlinesLieAhead.holds(deadline.is_none_or(|due| due > now), || {
+            format!("due at {deadline:?}, and it is {now:?}")
+        })?;
+        self.neighbours(node)?;
+        match node.standing() {
+            Standing::Detached => Claim::DetachedHoldsNothing
+                .holds(self.live.is_empty() && self.server.is_none(), || {
+                    format!("links {:?}, server {:?}", self.live, self.server)
+                }),
+            Standing::Joining | Standing::Member | Standing::Leaving => Claim::NobodyWaitsForEver
+                .holds(deadline.is_some(), || {
+                    format!("{:?} without a deadline", node.standing())
+                }),
+            Standing::Root => Ok(()),
+        }
+    }
+
+    fn neighbours(&self, node: &Node) -> Result<(), Breach> {
+        let mut told = 0;
+        for live in &self.live {
+            let agrees = match live.told {
+                Told::Nothing => continue,
+                Told::Parent(id) => node
+                    .parent()
+                    .is_some_and(|parent| (parent.link, parent.node) == (live.link, id)),
+                Told::Child(id) => node
+                    .children()
+                    .any(|child| (child.link, child.node) == (live.link, id)),
+            };
+            let agrees = agrees && live.channel == Channel::Open;
+            told += 1;
+            Claim::AppKnowsTheNeighbours.holds(agrees, || {
+                format!("the app was told of {live:?}, the node knows better")
+            })?;
+        }
+        let known = usize::from(node.parent().is_some()) + node.children().count();
+        Claim::AppKnowsTheNeighbours.holds(told == known, || {
+            format!("the app was told of {told} neighbours, the node has {known}")
+        })
+    }
+
+    fn action(&mut self, action: &Action) -> Result<(), Breach> {
+        match action {
+            Action::OpenLink(link, _) => {
+                let fresh = self.live(*link).is_none() && !self.dead.contains(link);
+                Claim::LinkIdsAreFresh.holds(fresh, || format!("{link:?} is opened again"))?;
+                self.live.push(Live {
+                    link: *link,
+                    channel: Channel::Connecting,
+                    told: Told::Nothing,
+                });
+                Ok(())
+            }
+            Action::ApplySignal(link, _) => {
+                Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
+            }
+            Action::Transmit(link, bytes) => {
+                let open = self
+                    .live(*link)
+                    .is_some_and(|live| live.channel == Channel::Open);
+                Claim::TransmitsOnOpenChannels
+                    .holds(open, || format!("transmits on {link:?}, which is not open"))?;
+                let well_formed = bytes.len() <= MAX_FRAME
+                    && (self.scrutiny == Scrutiny::Lengths
+                        || wire::decode::<LinkFrame<'_>>(bytes).is_ok());
+                Claim::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
+            }
+            Action::CloseLink(link, _) => {
+                Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))?;
+                self.close(*link);
+                Ok(())
+            }
+            Action::ConnectBootstrap(id) => {
+                let fresh = self.server.is_none() && Some(*id) > self.latest_try;
+                Claim::OneServerConnection.holds(fresh, || {
+                    format!(
+                        "connects as {id:?} beside {:?}, after {:?}",
+                        self.server, self.latest_try
+                    )
+                })?;
+                self.latest_try = Some(*id);
+                self.server = Some((*id, false));
+                Ok(())
+            }
+            Action::SendBootstrap(id, bytes) => {
+                Claim::OneServerConnection.holds(self.server == Some((*id, true)), || {
+                    format!("sends on {id:?}, has {:?}", self.server)
+                })?;
+                let well_formed = bytes.len() <= MAX_FRAME
+                    && (self.scrutiny == Scrutiny::Lengths
+                        || wire::decode::<ClientFrame>(bytes).is_ok());
+                Claim::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
+            }
+            Action::CloseBootstrap(id) => {
+                let server = self.server.take();
+                Claim::OneServerConnection.holds(server.is_some_and(|(own, _)| own == *id), || {
+                    format!("closes {id:?}, has {server:?}")
+                })
+            }
+            Action::Deliver(delivery) => {
+                let from = delivery.from;
+                let told = self.live(delivery.link).map(|live| live.told);
+                let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
+                Claim::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
+            }
+            Action::Notify(notification) => self.notification(notification),
+        }
+    }
+
+    fn notification(&mut self, notification: &Notification) -> Result<(), Breach> {
+        let claim = Claim::AppKnowsTheNeighbours;
+        match *notification {
+            Notification::ParentConnected { link, node, .. } => {
+                let other = self
+                    .live
+                    .iter()
+                    .find(|live| matches!(live.told, Told::Parent(_)));
+                claim.holds(other.is_none(), || format!("a second parent, {other:?}"))?;
+                self.tell(link, Told::Parent(node))
+            }
+            Notification::ChildConnected { link, node } => {
+                let twice = self.live.iter().any(|live| live.told == Told::Child(node));
+                claim.holds(!twice, || format!("{node:?} is a child twice"))?;
+                self.tell(link, Told::Child(node))
+            }
+            Notification::ParentClosed { link, node, .. } => self.untell(link, Told::Parent(node)),
+            Notification::ChildClosed { link, node, .. } => self.untell(link, Told::Child(node)),
+            Notification::Writable(link) => {
+                let told = self.live(link).map(|live| live.told);
+                let neighbour = matches!(told, Some(Told::Parent(_) | Told::Child(_)));
+                claim.holds(neighbour, || {
+                    format!("{link:?} is writable and no neighbour")
+                })
+            }
+            Notification::Left => Claim::DetachedHoldsNothing.holds(self.live.is_empty(), || {
+                format!("left with {:?}", self.live)
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, link: LinkId, told: Told) -> Result<(), Breach> {
+        let claim = Claim::AppKnowsTheNeighbours;
+        let open = |live: &&mut Live| live.channel == Channel::Open;
+        let Some(live) = self.live(link).filter(open) else {
+            return Err(claim.broken(format!("{told:?} on {link:?}, which is not open")));
+        };
+        live.told = told;
+        Ok(())
+    }
+
+    fn untell(&mut self, link: LinkId, told: Told) -> Result<(), Breach> {
+        let live = self.live(link).filter(|live| live.told == told);
+        let claim = Claim::AppKnowsTheNeighbours;
+        let Some(live) = live else {
+            return Err(claim.broken(format!("{told:?} on {link:?} is closed, and was not open")));
+        };
+        live.told = Told::Nothing;
+        if live.channel == Channel::Closed {
+            self.bury(link);
+        }
+        Ok(())
+    }
+
+    /// The link is over; it is forgotten when the app knows.
+    fn close(&mut self, link: LinkId) {
+        if let Some(live) = self.live(link) {
+            live.channel = Channel::Closed;
+            if live.told == Told::Nothing {
+                self.bury(link);
+            }
+        }
+    }
+
+    fn lives(&mut self, link: LinkId) -> bool {
+        self.live(link)
+            .is_some_and(|live| live.channel != Channel::Closed)
+    }
+
+    fn live(&mut self, link: LinkId) -> Option<&mut Live> {
+        self.live.iter_mut().find(|live| live.link == link)
+    }
+
+    fn bury(&mut self, link: LinkId) {
+        self.live.retain(|live| live.link != link);
+        self.dead.insert(link);
+    }
+}
+
+/// More than this and one event of a peer would cost out of proportion: a few for each link, what a
+/// candidate's end can set free, what a child's end can cut off, and what a credit can let go.
+fn most_actions(node: &Node) -> usize {
+    let config = node.config();
+    let links = usize::from(config.max_degree) + 2;
+    let early = config.max_early_candidates.saturating_add(2);
+    let parked = config.max_parked.saturating_mul(early);
+    let app = config.send_queue.saturating_add(config.window as usize) / 64;
+    [8 + links * 4, config.max_routes, app]
+        .into_iter()
+        .fold(parked, usize::saturating_add)
+}
