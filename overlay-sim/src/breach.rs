@@ -45,6 +45,19 @@ pub enum Claim {
     #[error("a detached node holds nothing")]
     DetachedHoldsNothing,
 
+    /// Every table and queue is within its limit.
+    #[error("every table and queue is within its limit")]
+    QueuesAreBounded,
+    /// Only joiners and the root are connected to the server.
+    #[error("a member needs no server")]
+    MembersNeedNoServer,
+    /// Who stands above a node is not accepted below it.
+    #[error("nobody is accepted below itself")]
+    NoLoopIsAccepted,
+    /// A neighbour is given up as silent only if it was.
+    #[error("who is given up as silent has been silent while this node listened")]
+    SilenceIsReal,
+
     // ── The relay ──
     /// The relay answers clients that are connected, with well-formed frames.
     #[error("the relay sends well-formed frames to its clients only")]
@@ -57,6 +70,13 @@ pub enum Claim {
     /// One root in each epoch.
     #[error("an epoch has one root at most")]
     OneRootPerEpoch,
+
+    /// A join ends in a link or a rejection, not in silence, unless something stood in its way.
+    #[error("every join has an answer")]
+    EveryJoinIsAnswered,
+    /// Where nobody ever leaves and nothing fails, the tree is the complete one.
+    #[error("without churn the tree is complete")]
+    TreeIsComplete,
 
     // ── App messages ──
     /// What arrives on a link is what was sent on it, in that order.
@@ -79,6 +99,9 @@ pub enum Claim {
     /// The root has counted everybody.
     #[error("the root's census counts everybody")]
     CensusIsTrue,
+    /// Once everybody is attached, no link closes any more.
+    #[error("when all is calm no link closes")]
+    CalmIsCalm,
     /// A broadcast reaches everybody, once.
     #[error("a broadcast reaches everybody, once")]
     BroadcastsReachEverybody,
