@@ -20,7 +20,7 @@ pub struct TooLong {
 }
 
 /// UTF-8 text of at most `MAX` bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
 

@@ -1,0 +1,198 @@
+//! How often each fault really struck, and which states of the protocol were reached. A sweep that never
+//! reached something has proved nothing about it.
+
+use std::collections::BTreeMap;
+
+use overlay_core::wire::{Refusal, RejectReason};
+use overlay_core::{CloseReason, Notification, Stats, Unsent};
+
+use crate::act::{Between, Blow, Message, Outage, Trouble, Wish};
+
+/// Counts by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    /// One more.
+    pub fn count(&mut self, name: &'static str) {
+        self.add(name, 1);
+    }
+
+    /// So many more.
+    pub fn add(&mut self, name: &'static str, times: u64) {
+        if times > 0 {
+            *self.0.entry(name).or_default() += times;
+        }
+    }
+
+    /// Adds what another run has reached.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, times) in &other.0 {
+            self.add(name, *times);
+        }
+    }
+
+    /// How often something was reached.
+    #[must_use]
+    pub fn of(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// Everything there is to reach, with its count, in the order of the groups.
+    pub fn table(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        names().map(|name| (name, self.of(name)))
+    }
+
+    /// What was never reached.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let missing = self.table().filter(|(_, times)| *times == 0);
+        missing.map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn notification(&mut self, notification: &Notification) {
+        match notification {
+            Notification::ParentConnected { .. } => self.count("parent connected"),
+            Notification::ParentClosed { reason, .. } => {
+                self.count("parent closed");
+                self.closed(*reason);
+            }
+            Notification::ChildConnected { .. } => self.count("child connected"),
+            Notification::ChildClosed { reason, .. } => {
+                self.count("child closed");
+                self.closed(*reason);
+            }
+            Notification::PathChanged { .. } => self.count("path changed"),
+            Notification::SubtreeChanged(_) => self.count("subtree changed"),
+            Notification::JoinRejected { reason, .. } => self.rejected(*reason),
+            Notification::BootstrapReady => self.count("registered"),
+            Notification::BootstrapLost { refusal, .. } => {
+                self.count(refusal.map_or("server lost", refusal_name));
+            }
+            Notification::Unsent { reason, .. } => self.count(match reason {
+                Unsent::NotConnected => "unsent: no neighbour",
+                Unsent::NotRoot => "unsent: not the root",
+                Unsent::TooLong => "unsent: too long",
+                Unsent::Backlog => "unsent: backlog",
+            }),
+            Notification::Writable(_) => self.count("writable again"),
+            Notification::Left => self.count("left"),
+        }
+    }
+
+    pub(crate) fn closed(&mut self, reason: CloseReason) {
+        self.count(match reason {
+            CloseReason::Lost => "closed: lost",
+            CloseReason::Silent => "closed: silent",
+            CloseReason::Timeout => "closed: handshake too slow",
+            CloseReason::PeerLeft => "closed: peer left",
+            CloseReason::PeerClosed => "closed: peer closed",
+            CloseReason::Left => "closed: left",
+            CloseReason::Closed => "closed: by the embedder",
+            CloseReason::Slow => "closed: too slow",
+            CloseReason::Rejected(_) => "closed: join rejected",
+            CloseReason::Cancelled => "closed: join given up",
+            CloseReason::Replaced => "closed: replaced",
+            CloseReason::Malformed(_) => "closed: garbage",
+            CloseReason::Violation(_) => "closed: violation",
+        });
+    }
+
+    /// What a node counts itself.
+    pub(crate) fn stats(&mut self, stats: &Stats) {
+        self.add("join accepted", stats.joins_accepted);
+        self.add("join delegated", stats.joins_delegated);
+        self.add("join parked", stats.joins_parked);
+        self.add("join rejected", stats.joins_rejected);
+        self.add("candidate failed", stats.candidates_failed);
+        self.add("join frame dropped", stats.join_frames_dropped);
+        self.add("late event", stats.late_events);
+        self.add("message delivered", stats.messages_delivered);
+        self.add("message forwarded", stats.messages_forwarded);
+    }
+
+    fn rejected(&mut self, reason: RejectReason) {
+        self.count(match reason {
+            RejectReason::Full => "rejected: full",
+            RejectReason::Busy => "rejected: busy",
+            RejectReason::NoRoot => "rejected: no root",
+            RejectReason::Timeout => "rejected: timeout",
+            RejectReason::Loop => "rejected: loop",
+            RejectReason::Version => "rejected: version",
+            RejectReason::Unauthorized => "rejected: unauthorized",
+        });
+    }
+}
+
+const fn refusal_name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Version => "refused: version",
+        Refusal::WrongToken => "refused: wrong token",
+        Refusal::RootExists => "refused: root exists",
+        Refusal::UnknownOverlay => "refused: unknown overlay",
+        Refusal::IdInUse => "refused: id in use",
+        Refusal::Superseded => "refused: superseded",
+        Refusal::TooManyConnections => "refused: too many",
+        Refusal::RateLimited => "refused: rate",
+        Refusal::Silent => "refused: silent",
+        Refusal::Malformed => "refused: malformed",
+        Refusal::ShuttingDown => "refused: shutting down",
+    }
+}
+
+/// States of the protocol that a sweep must reach. What no honest simulated node can bring about (another
+/// version, a wrong token) is for the unit tests and the fuzzers.
+const STATES: &[&str] = &[
+    "registered",
+    "server lost",
+    "refused: root exists",
+    "refused: silent",
+    "join accepted",
+    "join delegated",
+    "join parked",
+    "join rejected",
+    "join frame dropped",
+    "candidate failed",
+    "rejected: full",
+    "rejected: busy",
+    "rejected: no root",
+    "rejected: timeout",
+    "parent connected",
+    "parent closed",
+    "child connected",
+    "child closed",
+    "path changed",
+    "subtree changed",
+    "left",
+    "closed: lost",
+    "closed: silent",
+    "closed: handshake too slow",
+    "closed: peer left",
+    "closed: peer closed",
+    "closed: left",
+    "closed: by the embedder",
+    "closed: too slow",
+    "closed: join rejected",
+    "closed: join given up",
+    "closed: replaced",
+    "closed: garbage",
+    "closed: violation",
+    "late event",
+    "message delivered",
+    "message forwarded",
+    "unsent: no neighbour",
+    "unsent: not the root",
+    "unsent: too long",
+    "unsent: backlog",
+    "writable again",
+];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let acts = Wish::ALL.iter().map(|wish| wish.name());
+    let acts = acts.chain(Message::ALL.iter().map(|message| message.name()));
+    let acts = acts.chain(Blow::ALL.iter().map(|blow| blow.name()));
+    let acts = acts.chain(Trouble::ALL.iter().map(|trouble| trouble.name()));
+    let acts = acts.chain(Between::ALL.iter().map(|between| between.name()));
+    let acts = acts.chain(Outage::ALL.iter().map(|outage| outage.name()));
+    acts.chain(STATES.iter().copied())
+}

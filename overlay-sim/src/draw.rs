@@ -1,0 +1,250 @@
+//! A schedule for each seed: its own nodes, settings and faults (swarm testing: Groce and others, ISSTA 2012,
+//! found that leaving kinds of faults out at random finds more than always having all of them).
+
+use core::time::Duration;
+
+use overlay_core::flow::MIN_WINDOW;
+use overlay_core::wire::MAX_PAYLOAD;
+use overlay_core::{Config, Instant, Policy};
+
+use crate::act::{Act, Between, Blow, Message, Number, Outage, Trouble, Wish};
+use crate::dice::Dice;
+use crate::profile::Profile;
+use crate::schedule::{Schedule, Setup, Step};
+
+/// The schedule of a seed.
+#[must_use]
+pub fn schedule(seed: u64) -> Schedule {
+    let mut dice = Dice::of(seed, u64::MAX);
+    let setup = Setup {
+        seed,
+        profile: *dice.pick(Profile::ALL).unwrap_or(&Profile::Lan),
+        config: config(&mut dice),
+    };
+    let mut draw = Draw {
+        nodes: nodes(&mut dice),
+        // Short runs have many faults at once, long ones let the consequences play out.
+        length: log_uniform(&mut dice, 2_000_000, 120_000_000),
+        dice,
+        steps: Vec::new(),
+    };
+    draw.people();
+    draw.messages();
+    if !draw.dice.chance(10) {
+        draw.faults();
+    }
+    let mut steps = draw.steps;
+    steps.sort();
+    Schedule { setup, steps }
+}
+
+struct Draw {
+    dice: Dice,
+    nodes: Number,
+    length: Duration,
+    steps: Vec<Step>,
+}
+
+fn nodes(dice: &mut Dice) -> Number {
+    let most = *dice.pick(&[3, 6, 12, 24, 48]).unwrap_or(&6);
+    u32::try_from(dice.between(1, most)).unwrap_or(1)
+}
+
+/// Any settings that a node can keep, with limits so small that they are met.
+fn config(dice: &mut Dice) -> Config {
+    let mut config = Config {
+        max_degree: *dice.pick(&[1, 2, 2, 3, 3, 4, 10]).unwrap_or(&2),
+        ..Config::default()
+    };
+    if dice.chance(30) {
+        config.policy = Policy::Hash;
+    }
+    if dice.chance(30) {
+        config.max_parked = small(dice, 4);
+        config.max_early_candidates = small(dice, 3);
+    }
+    if dice.chance(20) {
+        config.max_routes = usize::from(config.max_degree) + 1 + small(dice, 6);
+    }
+    if dice.chance(40) {
+        config.window = MIN_WINDOW;
+        config.send_queue = small(dice, 2_000);
+    }
+    if dice.chance(40) {
+        config.request_timeout = millis(dice, 3_000, 30_000);
+        config.patience = millis(dice, 50, 5_000);
+        config.park_timeout = millis(dice, 500, 10_000);
+    }
+    if dice.chance(40) {
+        config.heartbeat_interval = millis(dice, 500, 6_000);
+        config.link_timeout = config.heartbeat_interval * 3;
+        config.status_interval = millis(dice, 10, 2_000);
+    }
+    if dice.chance(40) {
+        config.retry_min = millis(dice, 50, 1_000);
+        config.retry_max = config.retry_min * 16;
+        config.retry_after = millis(dice, 100, 2_000);
+        config.leave_timeout = millis(dice, 500, 6_000);
+    }
+    config
+}
+
+impl Draw {
+    /// The root, and those who join: at once, or over the whole time.
+    fn people(&mut self) {
+        self.at(Duration::ZERO, Act::Wish(Wish::Root, 0));
+        let at_once = self.dice.chance(50);
+        for number in 1..=self.nodes {
+            let time = if at_once {
+                Duration::from_micros(self.dice.below(200_000))
+            } else {
+                self.moment()
+            };
+            self.at(time, Act::Wish(Wish::Join, number));
+        }
+    }
+
+    fn messages(&mut self) {
+        if self.dice.chance(50) {
+            return;
+        }
+        let kinds = some(&mut self.dice, Message::ALL, 60);
+        let most = log_uniform(&mut self.dice, 1, 200).as_micros();
+        for _ in 0..most {
+            let Some(kind) = self.dice.pick(&kinds).copied() else {
+                return;
+            };
+            // Mostly the root broadcasts; anybody else is told that it may not.
+            let who = if kind == Message::Broadcast && self.dice.chance(98) {
+                0
+            } else {
+                self.anybody()
+            };
+            let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
+            let len = match self.dice.below(20) {
+                0 => longest + 1,
+                1..=6 => longest,
+                _ => u32::try_from(self.dice.below(1_000)).unwrap_or(0),
+            };
+            let time = self.moment();
+            self.at(time, Act::Send(kind, who, len));
+        }
+    }
+
+    fn faults(&mut self) {
+        for wish in some(
+            &mut self.dice,
+            &[Wish::Leave, Wish::CloseParent, Wish::CloseChild],
+            25,
+        ) {
+            for _ in 0..self.times() {
+                let who = if wish == Wish::Leave {
+                    self.anybody_but_the_root()
+                } else {
+                    self.anybody()
+                };
+                let time = self.moment();
+                self.at(time, Act::Wish(wish, who));
+                if wish == Wish::Leave && self.dice.chance(70) {
+                    let pause = log_uniform(&mut self.dice, 1_000, 30_000_000);
+                    self.at(time + pause, Act::Wish(Wish::Join, who));
+                }
+            }
+        }
+        for blow in some(&mut self.dice, Blow::ALL, 20) {
+            for _ in 0..self.times() {
+                let (time, who) = (self.moment(), self.anybody_but_the_root());
+                self.at(time, Act::Blow(blow, who));
+            }
+        }
+        for trouble in some(&mut self.dice, Trouble::ALL, 20) {
+            for _ in 0..self.times() {
+                let (time, who) = (self.moment(), self.anybody());
+                let lasts = self.lasts();
+                self.at(time, Act::Trouble(trouble, who, lasts));
+            }
+        }
+        for between in some(&mut self.dice, Between::ALL, 20) {
+            for _ in 0..self.times() {
+                let (time, one, other) = (self.moment(), self.anybody(), self.anybody());
+                let lasts = self.lasts();
+                if one != other {
+                    self.at(time, Act::Between(between, one, other, lasts));
+                }
+            }
+        }
+        for outage in some(&mut self.dice, Outage::ALL, 15) {
+            let (time, lasts) = (self.moment(), self.lasts());
+            self.at(time, Act::Outage(outage, lasts));
+        }
+        if self.dice.chance(10) {
+            self.loss_of_the_root();
+        }
+    }
+
+    /// The root dies, and another machine takes its place.
+    fn loss_of_the_root(&mut self) {
+        let blow = *self
+            .dice
+            .pick(&[Blow::Crash, Blow::Kill])
+            .unwrap_or(&Blow::Kill);
+        let time = self.moment();
+        self.at(time, Act::Blow(blow, 0));
+        let heir = self.nodes + 1;
+        let pause = log_uniform(&mut self.dice, 1_000, 60_000_000);
+        self.at(time + pause, Act::Wish(Wish::Root, heir));
+    }
+
+    fn at(&mut self, time: Duration, act: Act) {
+        let at = Instant::ZERO + time;
+        self.steps.push(Step { at, act });
+    }
+
+    fn moment(&mut self) -> Duration {
+        let micros = u64::try_from(self.length.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.dice.below(micros))
+    }
+
+    /// Shorter than a round trip, or longer than any timeout.
+    fn lasts(&mut self) -> Duration {
+        log_uniform(&mut self.dice, 10_000, 90_000_000)
+    }
+
+    fn times(&mut self) -> u64 {
+        self.dice.between(1, 4)
+    }
+
+    fn anybody(&mut self) -> Number {
+        u32::try_from(self.dice.between(0, u64::from(self.nodes))).unwrap_or(0)
+    }
+
+    fn anybody_but_the_root(&mut self) -> Number {
+        u32::try_from(self.dice.between(1, u64::from(self.nodes))).unwrap_or(1)
+    }
+}
+
+/// Each of `all` with a chance of `percent`.
+fn some<T: Copy>(dice: &mut Dice, all: &[T], percent: u64) -> Vec<T> {
+    all.iter()
+        .copied()
+        .filter(|_| dice.chance(percent))
+        .collect()
+}
+
+fn small(dice: &mut Dice, most: u64) -> usize {
+    usize::try_from(dice.between(0, most)).unwrap_or(0)
+}
+
+fn millis(dice: &mut Dice, low: u64, high: u64) -> Duration {
+    Duration::from_millis(dice.between(low, high))
+}
+
+/// Microseconds, each power of two between `low` and `high` as likely as any other.
+fn log_uniform(dice: &mut Dice, low: u64, high: u64) -> Duration {
+    let power = dice.between(
+        u64::from(low.max(1).ilog2()),
+        u64::from(high.max(1).ilog2()),
+    );
+    let floor = 1_u64 << power;
+    Duration::from_micros(dice.between(floor, floor * 2 - 1).clamp(low, high))
+}

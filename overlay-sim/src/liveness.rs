@@ -1,0 +1,257 @@
+//! What must come about when the faults have stopped, and, if it does not, who waits for whom.
+
+use core::time::Duration;
+use std::fmt::Write as _;
+
+use overlay_core::{EventKind, Node, NodeId, Standing};
+
+use crate::breach::{Breach, Claim};
+use crate::machine::Ix;
+use crate::world::{Failure, World};
+
+/// How often the world is looked at while it recovers.
+const GLANCE: Duration = Duration::from_secs(1);
+
+impl World {
+    /// Demands that everybody comes to be in the tree, that it then stays calm, that everybody is counted,
+    /// and that a broadcast reaches all. The faults must have stopped; see [`make_peace`](Self::make_peace).
+    pub fn recover(&mut self) -> Result<(), Failure> {
+        let limit = self.now() + self.recovery_bound();
+        // Somebody may still hang below a node that has not noticed yet that its own parent is gone: it is
+        // over when it looks well for as long as that takes to notice.
+        let notice = self.setup.config.link_timeout * 2;
+        let mut well_since = None;
+        loop {
+            let well = match self.unwell() {
+                None => *well_since.get_or_insert(self.now()),
+                Some((ix, breach)) => {
+                    well_since = None;
+                    if self.now() >= limit {
+                        return Err(self.failure(ix, breach));
+                    }
+                    self.now()
+                }
+            };
+            if well_since.is_some() && self.now() >= well + notice {
+                break;
+            }
+            self.run_until(self.now() + GLANCE)?;
+        }
+        self.calm = true;
+        self.run_until(self.now() + notice)?;
+        self.everybody_is_counted()?;
+        self.everybody_is_reached()
+    }
+
+    /// However it went before, this is enough to be in the tree again: the server notices that the old root
+    /// is gone, neighbours that theirs are, and a few attempts fail, each at its limit.
+    fn recovery_bound(&self) -> Duration {
+        let config = &self.setup.config;
+        let attempt = config.retry_max + config.request_timeout * 2 + config.park_timeout;
+        self.server.keepalive() * 2 + config.link_timeout * 2 + attempt * 4
+    }
+
+    /// The first thing, in the order of the machines, that is not as it should be.
+    fn unwell(&self) -> Option<(Option<Ix>, Breach)> {
+        let living = (0..self.machines.len()).filter(|ix| self.machines[*ix].lives());
+        let mut unwell = living.filter_map(|ix| Some((Some(ix), self.check(ix).err()?)));
+        unwell.next()
+    }
+
+    fn check(&self, ix: Ix) -> Result<(), Breach> {
+        let machine = &self.machines[ix];
+        let node = &machine.node;
+        let standing = node.standing();
+        let attached = if machine.willing {
+            matches!(standing, Standing::Member | Standing::Root)
+        } else {
+            standing == Standing::Detached
+        };
+        Claim::EverybodyIsAttached.holds(attached, || self.why_not_attached(ix))?;
+        Claim::NeighboursAgree.holds(machine.sleep.is_none(), || "it sleeps")?;
+        if let Some(parent) = node.parent() {
+            let above = self.living(parent.node);
+            let agrees = above.is_some_and(|above| {
+                let path = above.path().child(node.id());
+                path.as_ref() == Ok(node.path()) && above.epoch() == node.epoch()
+            });
+            Claim::NeighboursAgree.holds(agrees, || {
+                let theirs = above.map(Node::path);
+                format!("its path is {:?}, its parent's is {theirs:?}", node.path())
+            })?;
+            let known = self.mutual(ix, parent.link);
+            Claim::NeighboursAgree.holds(known, || {
+                format!("its parent {:?} does not have it as a child", parent.node)
+            })?;
+        }
+        for child in node.children() {
+            let known = self.mutual(ix, child.link)
+                && self
+                    .living(child.node)
+                    .and_then(Node::parent)
+                    .map(|p| p.node)
+                    == Some(node.id());
+            Claim::NeighboursAgree.holds(known, || {
+                format!("its child {:?} does not have it as a parent", child.node)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether both ends of a link are there and lead to neighbours.
+    fn mutual(&self, ix: Ix, link: overlay_core::LinkId) -> bool {
+        let end = self.machines[ix].end(link);
+        let peer = end.and_then(|end| self.ends.get(self.ends.peer(end)?));
+        peer.is_some_and(|peer| {
+            let node = &self.machines[peer.owner].node;
+            let mut links = node.parent().into_iter().chain(node.children());
+            links.any(|neighbour| neighbour.link == peer.link)
+        })
+    }
+
+    fn living(&self, id: NodeId) -> Option<&Node> {
+        let machine = &self.machines[self.ix_of(id)?];
+        machine.lives().then_some(&machine.node)
+    }
+
+    fn everybody_is_counted(&self) -> Result<(), Failure> {
+        let in_tree: u64 = self.depths().iter().sum();
+        let Some(root) = self.root() else {
+            return Ok(());
+        };
+        let counted = self.machines[root].node.census();
+        let holds = Claim::CensusIsTrue.holds(
+            counted
+                .nodes()
+                .iter()
+                .map(|n| u64::from(*n))
+                .eq(self.depths()),
+            || format!("it counts {:?} of {in_tree} nodes", counted.nodes()),
+        );
+        holds.map_err(|breach| self.failure(Some(root), breach))
+    }
+
+    /// Sends a broadcast and demands that everybody gets it, and that nothing older is missing.
+    fn everybody_is_reached(&mut self) -> Result<(), Failure> {
+        let Some(root) = self.root() else {
+            return Ok(());
+        };
+        let patience = self.recovery_bound();
+        let end = self.now() + patience;
+        while !self.machines[root].node.can_broadcast() && self.now() < end {
+            self.run_until(self.now() + GLANCE)?;
+        }
+        let (number, payload) = self.model.compose(100);
+        self.model.broadcast(root, number);
+        self.tell(root, EventKind::Broadcast(payload))
+            .map_err(|breach| self.failure(Some(root), breach))?;
+        let members = u32::try_from(self.depths().iter().skip(1).sum::<u64>()).unwrap_or(u32::MAX);
+        while self.model.reached(number) < members && self.now() < end {
+            self.run_until(self.now() + GLANCE)?;
+        }
+        let reached = self.model.reached(number);
+        let holds = Claim::BroadcastsReachEverybody.holds(reached == members, || {
+            format!("{reached} of {members} got it:{}", self.stuck_messages())
+        });
+        holds.map_err(|breach| self.failure(Some(root), breach))?;
+        // Everybody has got the latest; whatever was sent to a child before it must have come, too.
+        self.run_until(self.now() + GLANCE * 10)?;
+        let stuck = self.stuck_messages();
+        let holds = Claim::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));
+        holds.map_err(|breach| self.failure(None, breach))
+    }
+
+    /// Where messages have been sent and not arrived.
+    fn stuck_messages(&self) -> String {
+        let mut text = String::new();
+        for (ix, machine) in self.machines.iter().enumerate() {
+            let node = &machine.node;
+            for neighbour in node.parent().into_iter().chain(node.children()) {
+                let end = machine.end(neighbour.link);
+                let waiting = end.map_or(0, |end| self.model.under_way(end));
+                if waiting > 0 && machine.lives() && self.mutual(ix, neighbour.link) {
+                    let from = self
+                        .ix_of(neighbour.node)
+                        .map(|ix| self.machines[ix].number);
+                    let _ = write!(
+                        text,
+                        "\n    {} waits for {waiting} messages from {from:?}",
+                        machine.number
+                    );
+                }
+            }
+        }
+        text
+    }
+
+    /// Who waits for whom, from this machine on.
+    fn why_not_attached(&self, ix: Ix) -> String {
+        let mut text = String::new();
+        for (ix, machine) in self.machines.iter().enumerate() {
+            let node = &machine.node;
+            let attached = matches!(node.standing(), Standing::Member | Standing::Root);
+            if machine.lives() && machine.willing && !attached {
+                let _ = write!(text, "\n    {}", self.waits_for(ix));
+            }
+        }
+        let _ = write!(text, "\n  the tree:");
+        for machine in self.machines.iter().filter(|machine| machine.lives()) {
+            let node = &machine.node;
+            let children: Vec<_> = node.children().map(|child| self.name(child.node)).collect();
+            let _ = write!(
+                text,
+                "\n    {}: {:?} below {}, {} of {} places taken, children [{}]",
+                machine.number,
+                node.standing(),
+                node.parent()
+                    .map_or_else(|| "nobody".to_owned(), |p| self.name(p.node)),
+                node.places_taken(),
+                node.config().max_degree,
+                children.join(", ")
+            );
+        }
+        let machine = &self.machines[ix];
+        format!(
+            "machine {} is {:?}; who waits for whom:{text}",
+            machine.number,
+            machine.node.standing()
+        )
+    }
+
+    /// What one machine waits for.
+    fn waits_for(&self, ix: Ix) -> String {
+        let machine = &self.machines[ix];
+        let node = &machine.node;
+        let until = node.next_deadline().map(|due| machine.global(due));
+        let mut text = format!(
+            "{} is {:?} and next acts at {until:?}",
+            machine.number,
+            node.standing()
+        );
+        match machine.session {
+            None => text += "; it is not connected to the server",
+            Some(session) if session.broken => text += "; its connection to the server is dead",
+            Some(_) => {}
+        }
+        for (link, end) in &machine.links {
+            let Some(join) = node.join_of(*link).filter(|join| join.origin == node.id()) else {
+                continue;
+            };
+            let stage = self.ends.get(*end).map(|end| end.stage);
+            let _ = write!(text, "; its attempt {} is {stage:?}", join.attempt);
+            let seen = self.chronicle.as_ref().and_then(|c| c.traces.get(&join));
+            if let Some(seen) = seen {
+                let _ = write!(text, ", of which {seen}");
+            }
+        }
+        text
+    }
+
+    fn name(&self, id: NodeId) -> String {
+        match self.ix_of(id) {
+            Some(ix) if self.machines[ix].lives() => self.machines[ix].number.to_string(),
+            Some(ix) => format!("{} (dead)", self.machines[ix].number),
+            None => "a forgery".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The bootstrap server: the relay that ships, behind connections that are not sockets.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use overlay_core::relay::{
+    Access, Rate, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent, RelayEventKind,
+    Source, Traffic,
+};
+use overlay_core::wire::{self, OverlayName, ServerFrame, Token};
+use overlay_core::{BootstrapId, ConnectionId, Instant};
+
+use crate::breach::{Breach, Claim};
+use crate::machine::Ix;
+use crate::rules::Scrutiny;
+
+/// A client's connection, as the client calls it.
+pub(crate) type Client = (Ix, BootstrapId);
+
+/// The token of every simulated root.
+const TOKEN: &str = "a simulated root's token";
+
+/// What the server does to a client: sends it a message, or hangs up.
+pub(crate) type Outgoing = Vec<(Client, Option<Bytes>)>;
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    relay: Relay,
+    config: RelayConfig,
+    scrutiny: Scrutiny,
+    /// Until when it is down.
+    pub(crate) down_until: Instant,
+    /// Whether it is dark while it is down, or refuses connections.
+    pub(crate) dark: bool,
+    /// Until when it loses and doubles the frames of joins.
+    pub(crate) careless_until: Instant,
+    /// When the world will next wake it.
+    pub(crate) wake: Option<Instant>,
+    connections: BTreeMap<Client, ConnectionId>,
+    clients: BTreeMap<ConnectionId, Client>,
+    actions: Vec<RelayAction>,
+}
+
+/// What the server allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// The defaults of a public server.
+    #[default]
+    Default,
+    /// No rates: for experiments that let thousands join in a second.
+    Lifted,
+}
+
+impl Server {
+    pub(crate) fn new(
+        overlay: &OverlayName,
+        limits: Limits,
+        scrutiny: Scrutiny,
+    ) -> Result<Self, RelayConfigError> {
+        let token = token().ok_or(RelayConfigError::EmptyToken)?;
+        let mut config = RelayConfig::new(Access::default().overlay(overlay.clone(), token));
+        if limits == Limits::Lifted {
+            let most = Rate {
+                per_second: u32::MAX,
+                burst: u32::MAX,
+            };
+            let traffic = Traffic {
+                messages: most,
+                bytes: most,
+            };
+            config.root_traffic = traffic;
+            config.max_connections = usize::MAX / 2;
+            config.max_pending_joins = usize::MAX / 2;
+        }
+        Ok(Self {
+            relay: Relay::new(config.clone(), [5; 32])?,
+            config,
+            scrutiny,
+            down_until: Instant::ZERO,
+            dark: false,
+            careless_until: Instant::ZERO,
+            wake: None,
+            connections: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            actions: Vec::new(),
+        })
+    }
+
+    pub(crate) fn is_up(&self, now: Instant) -> bool {
+        self.down_until <= now
+    }
+
+    /// How long a client may be silent before it is forgotten, twice over.
+    pub(crate) const fn keepalive(&self) -> core::time::Duration {
+        self.config.keepalive
+    }
+
+    /// Whether the server takes the connection.
+    pub(crate) fn connect(&mut self, client: Client, now: Instant) -> bool {
+        if !self.is_up(now) {
+            return false;
+        }
+        let Ok(connection) = self.relay.accept(now, Source(client.0 as u128)) else {
+            return false;
+        };
+        self.connections.insert(client, connection);
+        self.clients.insert(connection, client);
+        true
+    }
+
+    pub(crate) fn disconnect(&mut self, client: Client, now: Instant) -> Result<Outgoing, Breach> {
+        let Some(connection) = self.connections.remove(&client) else {
+            return Ok(Outgoing::new());
+        };
+        self.clients.remove(&connection);
+        self.event(now, RelayEventKind::Closed { connection })
+    }
+
+    pub(crate) fn receive(
+        &mut self,
+        from: Client,
+        bytes: Bytes,
+        now: Instant,
+    ) -> Result<Outgoing, Breach> {
+        match self.connections.get(&from) {
+            Some(&connection) => self.event(now, RelayEventKind::Message { connection, bytes }),
+            None => Ok(Outgoing::new()),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.relay.next_deadline()
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant) -> Result<Outgoing, Breach> {
+        let outgoing = self.event(now, RelayEventKind::Timeout)?;
+        let due = self.relay.next_deadline();
+        Claim::DeadlinesLieAhead.holds(due.is_none_or(|due| due > now), || {
+            format!("the relay is due at {due:?}, and it is {now:?}")
+        })?;
+        Ok(outgoing)
+    }
+
+    /// Dies, and forgets everything. Returns those who were connected.
+    pub(crate) fn stop(&mut self, until: Instant) -> Vec<Client> {
+        self.down_until = self.down_until.max(until);
+        // The same configuration was accepted before.
+        if let Ok(relay) = Relay::new(self.config.clone(), [5; 32]) {
+            self.relay = relay;
+        }
+        self.clients.clear();
+        core::mem::take(&mut self.connections).into_keys().collect()
+    }
+
+    pub(crate) fn knows(&self, client: Client) -> bool {
+        self.connections.contains_key(&client)
+    }
+
+    fn event(&mut self, now: Instant, kind: RelayEventKind) -> Result<Outgoing, Breach> {
+        let mut actions = core::mem::take(&mut self.actions);
+        self.relay
+            .handle_input_into(RelayEvent { now, kind }, &mut actions);
+        let mut outgoing = Outgoing::new();
+        for action in actions.drain(..) {
+            match action {
+                RelayAction::Send { connection, bytes } => {
+                    outgoing.push((self.client(connection)?, Some(self.checked(bytes)?)));
+                }
+                RelayAction::Close { connection, .. } => {
+                    let client = self.client(connection)?;
+                    self.clients.remove(&connection);
+                    self.connections.remove(&client);
+                    outgoing.push((client, None));
+                }
+                RelayAction::Notify(_) => {}
+            }
+        }
+        self.actions = actions;
+        Ok(outgoing)
+    }
+
+    fn client(&self, connection: ConnectionId) -> Result<Client, Breach> {
+        self.clients.get(&connection).copied().ok_or_else(|| {
+            Claim::RelayKnowsItsClients.broken(format!("{connection:?} is not connected"))
+        })
+    }
+
+    fn checked(&self, bytes: Bytes) -> Result<Bytes, Breach> {
+        let well_formed =
+            self.scrutiny == Scrutiny::Lengths || wire::decode::<ServerFrame>(&bytes).is_ok();
+        Claim::RelayKnowsItsClients.holds(well_formed, || format!("sends {bytes:?}"))?;
+        Ok(bytes)
+    }
+}
+
+/// What a simulated root proves its right with.
+pub(crate) fn token() -> Option<Token> {
+    Token::new(TOKEN).ok()
+}

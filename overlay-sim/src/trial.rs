@@ -1,0 +1,55 @@
+//! Running a schedule from its first line to the last claim.
+
+use crate::coverage::Coverage;
+use crate::rules::Scrutiny;
+use crate::schedule::Schedule;
+use crate::server::Limits;
+use crate::world::{Failure, SetupError, World};
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The claim that was violated, if one was.
+    pub failure: Option<Failure>,
+    /// How many events nodes were told of.
+    pub events: u64,
+    /// The fingerprint of the run.
+    pub trace_hash: u64,
+    /// What it has reached.
+    pub coverage: Coverage,
+}
+
+/// Runs a schedule: what is written, then peace, then recovery.
+pub fn run(schedule: &Schedule) -> Result<Verdict, SetupError> {
+    let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
+    let failure = play(&mut world, schedule).err();
+    Ok(verdict(&world, failure))
+}
+
+/// Runs a schedule again, and tells how it failed with all that is known about who waits for whom. Returns
+/// the story, too: what happened, line by line, up to the event `until`.
+pub fn replay(schedule: &Schedule, until: u64) -> Result<(Verdict, Vec<String>), SetupError> {
+    let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
+    world.listen(until);
+    let failure = play(&mut world, schedule).err();
+    Ok((verdict(&world, failure), world.story()))
+}
+
+fn verdict(world: &World, failure: Option<Failure>) -> Verdict {
+    Verdict {
+        failure,
+        events: world.events(),
+        trace_hash: world.trace_hash(),
+        coverage: world.coverage(),
+    }
+}
+
+fn play(world: &mut World, schedule: &Schedule) -> Result<(), Failure> {
+    for step in &schedule.steps {
+        world.run_until(step.at)?;
+        world.act(&step.act)?;
+    }
+    world.run_until(schedule.end())?;
+    world.make_peace()?;
+    world.recover()
+}

@@ -1,0 +1,149 @@
+//! WebRTC as the core sees it: two ends that connect when offer, answer and a candidate of each side have
+//! crossed, and then carry messages in order until one of them closes, or one message is lost.
+
+use core::time::Duration;
+
+use overlay_core::{Candidate, Instant, LinkId, Sdp, Signal};
+use slab::Slab;
+
+use crate::machine::Ix;
+
+/// One end of a connection; never used again for another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EndId {
+    index: u32,
+    generation: u32,
+}
+
+/// One side of a connection.
+#[derive(Debug)]
+pub(crate) struct End {
+    generation: u32,
+    pub(crate) owner: Ix,
+    pub(crate) link: LinkId,
+    /// The other side, once it is known from its offer or answer.
+    peer: Option<EndId>,
+    /// Whether a candidate of the other side has come.
+    reachable: bool,
+    pub(crate) stage: Stage,
+    /// Something that it sent was lost: then nothing that it sends arrives any more, because a channel
+    /// is reliable or dead.
+    pub(crate) broken: bool,
+    /// Whether a forger has spoken to this end.
+    pub(crate) deceived: bool,
+    /// When the latest message to this end arrives: the next one can't overtake it.
+    pub(crate) floor: Instant,
+    /// When this end last heard something.
+    pub(crate) heard: Heard,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Offer, answer and candidates are on their way.
+    Signalling,
+    /// ICE and DTLS are at work.
+    Connecting,
+    Open,
+}
+
+/// A moment, as its machine lived it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) at: Instant,
+    /// How long the machine had slept by then, and how often.
+    pub(crate) slept: Duration,
+    pub(crate) naps: u32,
+}
+
+/// All ends that are not closed.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    slab: Slab<End>,
+    made: u32,
+}
+
+impl Ends {
+    /// A new end. `offer` is what it answers, if it does.
+    pub(crate) fn add(&mut self, owner: Ix, link: LinkId, offer: Option<&Sdp>) -> EndId {
+        self.made = self.made.wrapping_add(1);
+        let generation = self.made;
+        let index = self.slab.insert(End {
+            generation,
+            owner,
+            link,
+            peer: offer.and_then(|offer| EndId::parse(offer)),
+            reachable: false,
+            stage: Stage::Signalling,
+            broken: false,
+            deceived: false,
+            floor: Instant::ZERO,
+            heard: Heard::default(),
+        });
+        EndId {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            generation,
+        }
+    }
+
+    pub(crate) fn get(&self, id: EndId) -> Option<&End> {
+        let end = self.slab.get(id.index as usize)?;
+        (end.generation == id.generation).then_some(end)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
+        let end = self.slab.get_mut(id.index as usize)?;
+        (end.generation == id.generation).then_some(end)
+    }
+
+    pub(crate) fn remove(&mut self, id: EndId) -> Option<End> {
+        self.get(id)?;
+        self.slab.try_remove(id.index as usize)
+    }
+
+    /// The other side, if each of the two knows the other.
+    pub(crate) fn peer(&self, id: EndId) -> Option<EndId> {
+        let peer = self.get(id)?.peer?;
+        (self.get(peer)?.peer == Some(id)).then_some(peer)
+    }
+
+    /// A signal of the other side comes to an end. Returns both ends once they can connect.
+    pub(crate) fn apply(&mut self, id: EndId, signal: &Signal) -> Option<[EndId; 2]> {
+        let end = self.get_mut(id)?;
+        match signal {
+            Signal::Answer(answer) => end.peer = EndId::parse(answer),
+            Signal::Candidate(candidate) => {
+                end.reachable |= end.peer.is_some() && EndId::parse(candidate) == end.peer;
+            }
+        }
+        let both = [id, self.peer(id)?];
+        let ready = |end: &EndId| {
+            let end = self.get(*end);
+            end.is_some_and(|end| end.reachable && end.stage == Stage::Signalling)
+        };
+        both.iter().all(ready).then_some(both)
+    }
+}
+
+impl EndId {
+    /// What an end's offer or answer says.
+    pub(crate) fn sdp(self) -> Sdp {
+        Sdp::new(self.text()).unwrap_or_default()
+    }
+
+    /// A candidate of an end.
+    pub(crate) fn candidate(self) -> Candidate {
+        Candidate::new(self.text()).unwrap_or_default()
+    }
+
+    fn text(self) -> String {
+        format!("{} {}", self.index, self.generation)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (index, generation) = text.split_once(' ')?;
+        Some(Self {
+            index: index.parse().ok()?,
+            generation: generation.parse().ok()?,
+        })
+    }
+}

@@ -1,0 +1,299 @@
+//! A world: machines with nodes on them, a server, a network between them, and a time that jumps to
+//! whatever happens next.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `events` | what happens next, and how a node is told |
+//! | `actions` | what a node wants is done |
+//! | `server` | the way to the server and back |
+//! | `acts` | what a schedule does to the world |
+//! | `forgery` | frames that no honest node would send |
+
+mod actions;
+mod acts;
+mod events;
+mod forgery;
+mod uplink;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use overlay_core::relay::RelayConfigError;
+use overlay_core::{
+    Action, BootstrapId, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
+};
+
+use crate::act::Number;
+use crate::agenda::Agenda;
+use crate::breach::{Breach, Claim};
+use crate::chronicle::Chronicle;
+use crate::coverage::Coverage;
+use crate::machine::{self, Ix, Machine};
+use crate::model::Model;
+use crate::network::Network;
+use crate::rules::Scrutiny;
+use crate::schedule::Setup;
+use crate::server::{Client, Limits, Server};
+use crate::trace::Trace;
+use crate::webrtc::{EndId, Ends};
+
+/// A simulated overlay. Every node and the relay are the very structs that ship.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) setup: Setup,
+    scrutiny: Scrutiny,
+    pub(crate) now: Instant,
+    pub(crate) machines: Vec<Machine>,
+    by_number: BTreeMap<Number, Ix>,
+    pub(crate) ends: Ends,
+    network: Network,
+    pub(crate) server: Server,
+    pub(crate) model: Model,
+    agenda: Agenda<What>,
+    /// Who stands on top in each epoch.
+    roots: BTreeMap<Epoch, Ix>,
+    /// Since when nothing has gone wrong but handshakes and slow apps.
+    undisturbed_since: Instant,
+    /// Whether no link may close any more.
+    pub(crate) calm: bool,
+    events: u64,
+    trace: Trace,
+    coverage: Coverage,
+    /// What happens, in words, if somebody listens.
+    pub(crate) chronicle: Option<Chronicle>,
+    /// The actions of the present event; kept for its memory.
+    actions: Vec<Action>,
+    /// The ends that close with the present event.
+    closing: Vec<EndId>,
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A node's deadline comes.
+    Wake(Ix),
+    /// A machine has slept enough.
+    Awake(Ix),
+    /// A machine's app takes what it has.
+    Resume(Ix),
+    /// A machine's app has taken a message.
+    Consumed(Ix, Receipt),
+    /// Something happens at an end of a connection.
+    Link(EndId, Happening),
+    /// The server sends something to a client, or hangs up.
+    FromServer(Ix, BootstrapId, FromServer),
+    /// A client sends something to the server.
+    ToServer(Client, ToServer),
+    /// The relay's deadline comes.
+    ServerWake,
+}
+
+/// What can happen at an end of a connection.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    Offer,
+    Answer,
+    Candidate,
+    Opened,
+    Message(Bytes),
+    Closed,
+}
+
+#[derive(Debug)]
+pub(crate) enum FromServer {
+    Opened,
+    Message(Bytes),
+    Closed,
+}
+
+#[derive(Debug)]
+pub(crate) enum ToServer {
+    Connect,
+    Message(Bytes),
+    Close,
+}
+
+/// A claim was violated in a run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at {at:?}, event {event}{}: {breach}", .machine.map(|number| format!(", machine {number}")).unwrap_or_default())]
+pub struct Failure {
+    /// At which event, counted from 1.
+    pub event: u64,
+    /// When.
+    pub at: Instant,
+    /// At whose event; none if the whole tree is at fault.
+    pub machine: Option<Number>,
+    /// Which claim, and what was seen.
+    pub breach: Breach,
+}
+
+/// A world that can't be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// No node can keep this configuration.
+    #[error(transparent)]
+    Node(#[from] ConfigError),
+    /// No relay can.
+    #[error(transparent)]
+    Relay(#[from] RelayConfigError),
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(setup: &Setup, limits: Limits, scrutiny: Scrutiny) -> Result<Self, SetupError> {
+        setup.config.validate()?;
+        Ok(Self {
+            server: Server::new(&setup.config.overlay, limits, scrutiny)?,
+            setup: setup.clone(),
+            scrutiny,
+            now: Instant::ZERO,
+            machines: Vec::new(),
+            by_number: BTreeMap::new(),
+            ends: Ends::default(),
+            network: Network::default(),
+            model: Model::default(),
+            agenda: Agenda::default(),
+            roots: BTreeMap::new(),
+            undisturbed_since: Instant::ZERO,
+            calm: false,
+            events: 0,
+            trace: Trace::default(),
+            coverage: Coverage::default(),
+            chronicle: None,
+            actions: Vec::new(),
+            closing: Vec::new(),
+        })
+    }
+
+    /// The time in this world.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How many events nodes have been told of.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The fingerprint of everything so far.
+    #[must_use]
+    pub const fn trace_hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// What has been reached so far, the nodes' own counts included.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = self.coverage.clone();
+        for machine in &self.machines {
+            coverage.stats(machine.node.stats());
+        }
+        coverage
+    }
+
+    /// The nodes on machines that live, with their numbers.
+    pub fn nodes(&self) -> impl Iterator<Item = (Number, &Node)> {
+        let living = self.machines.iter().filter(|machine| machine.lives());
+        living.map(|machine| (machine.number, &machine.node))
+    }
+
+    /// How many living nodes stand in the tree at each depth, the root at 0.
+    #[must_use]
+    pub fn depths(&self) -> Vec<u64> {
+        let mut depths = Vec::new();
+        for (_, node) in self.nodes() {
+            if matches!(node.standing(), Standing::Member | Standing::Root) {
+                let depth = node.path().depth();
+                depths.resize(depths.len().max(depth + 1), 0);
+                depths[depth] += 1;
+            }
+        }
+        depths
+    }
+
+    /// From here on notes what happens, in words up to the event of this number.
+    pub fn listen(&mut self, until: u64) {
+        self.chronicle = Some(Chronicle::until(until));
+    }
+
+    /// What was noted, line by line.
+    #[must_use]
+    pub fn story(self) -> Vec<String> {
+        self.chronicle
+            .map(|chronicle| chronicle.lines)
+            .unwrap_or_default()
+    }
+
+    /// Lets time pass until `end`.
+    pub fn run_until(&mut self, end: Instant) -> Result<(), Failure> {
+        while self.agenda.next_at().is_some_and(|next| next <= end) {
+            self.step()?;
+        }
+        self.now = self.now.max(end);
+        Ok(())
+    }
+
+    /// Lets the next thing happen; false if there is none.
+    pub fn step(&mut self) -> Result<bool, Failure> {
+        let Some((at, what)) = self.agenda.pop() else {
+            return Ok(false);
+        };
+        self.now = at;
+        self.happen(what)
+            .map_err(|(ix, breach)| self.failure(ix, breach))?;
+        Ok(true)
+    }
+
+    pub(crate) fn failure(&self, ix: Option<Ix>, breach: Breach) -> Failure {
+        Failure {
+            event: self.events,
+            at: self.now,
+            machine: ix.map(|ix| self.machines[ix].number),
+            breach,
+        }
+    }
+
+    /// The machine of this number, made if there is none yet.
+    pub(crate) fn machine(&mut self, number: Number) -> Result<Ix, Breach> {
+        if let Some(ix) = self.by_number.get(&number) {
+            return Ok(*ix);
+        }
+        let ix = self.machines.len();
+        let Setup {
+            seed,
+            profile,
+            config,
+        } = &self.setup;
+        let machine = Machine::new(number, ix, *seed, *profile, config, self.scrutiny);
+        // The configuration was checked when the world was made.
+        let machine = machine.map_err(|error| Claim::MaxDegree.broken(error))?;
+        self.machines.push(machine);
+        self.by_number.insert(number, ix);
+        Ok(ix)
+    }
+
+    /// The machine on which the node of this id lives, if there is one.
+    pub(crate) fn ix_of(&self, id: NodeId) -> Option<Ix> {
+        let ix = machine::ix_of(id);
+        (self.machines.get(ix)?.node.id() == id).then_some(ix)
+    }
+
+    /// The machine that is told to be the root and lives.
+    pub(crate) fn root(&self) -> Option<Ix> {
+        let is_root = |ix: &Ix| {
+            let machine = &self.machines[*ix];
+            machine.lives() && machine.node.standing() == Standing::Root
+        };
+        self.roots.values().copied().find(is_root)
+    }
+
+    /// Something has gone wrong that may leave joins without an answer until later than this.
+    fn disturb(&mut self, until: Instant) {
+        self.undisturbed_since = self.undisturbed_since.max(until).max(self.now);
+    }
+}
+
+/// A breach, and at whose event it was found.
+type Found = (Option<Ix>, Breach);

@@ -1,0 +1,338 @@
+//! What a node wants is done.
+
+use core::time::Duration;
+
+use overlay_core::wire::RejectReason;
+use overlay_core::{Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Signal};
+
+use super::{Happening, What, World};
+use crate::act::{Between, Trouble};
+use crate::breach::{Breach, Claim};
+use crate::machine::Ix;
+use crate::network::Passage;
+use crate::webrtc::{EndId, Stage};
+
+/// How late a delayed signal is at the most, in microseconds.
+const LATE_SIGNAL: u64 = 10_000_000;
+
+impl World {
+    /// Does what the node on a machine wants. `timer`: whether it was the timer that made it act.
+    pub(super) fn carry_out(&mut self, ix: Ix, action: Action, timer: bool) -> Result<(), Breach> {
+        match action {
+            Action::OpenLink(link, dial) => self.open_link(ix, link, &dial),
+            Action::ApplySignal(link, signal) => self.apply_signal(ix, link, &signal),
+            Action::Transmit(link, bytes) => {
+                if let Some(end) = self.machines[ix].end(link)
+                    && let Some((peer, at)) = self.arrival(end)
+                {
+                    self.plan_at(at, What::Link(peer, Happening::Message(bytes)));
+                }
+            }
+            Action::CloseLink(link, reason) => {
+                self.coverage.closed(reason);
+                if let Some(end) = self.machines[ix].end(link) {
+                    if reason == CloseReason::Silent {
+                        self.silence_is_real(ix, end)?;
+                    }
+                    self.hang_up(end);
+                }
+            }
+            Action::ConnectBootstrap(id) => self.connect_server(ix, id),
+            Action::SendBootstrap(id, bytes) => self.send_server(ix, id, bytes),
+            Action::CloseBootstrap(id) => self.close_server(ix, id),
+            Action::Deliver(delivery) => self.deliver(ix, delivery)?,
+            Action::Notify(notification) => {
+                self.coverage.notification(&notification);
+                self.notified(ix, &notification, timer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_link(&mut self, ix: Ix, link: LinkId, dial: &Dial) {
+        let (offer, first) = match dial {
+            Dial::Offer => (None, Happening::Offer),
+            Dial::Answer(offer) => (Some(offer), Happening::Answer),
+        };
+        let end = self.ends.add(ix, link, offer);
+        let machine = &mut self.machines[ix];
+        machine.links.push((link, end));
+        // Making a description takes the processor a moment; a candidate takes a STUN server's answer.
+        let described = Duration::from_micros(machine.dice.between(200, 1_000));
+        let gathered = described + Duration::from_micros(u64::from(machine.distance) * 2);
+        if matches!(first, Happening::Offer) {
+            self.plan(described, What::Link(end, first));
+        } else {
+            self.signal(ix, end, described, || Happening::Answer);
+        }
+        self.signal(ix, end, gathered, || Happening::Candidate);
+    }
+
+    /// A signal of this end is on its way to its node, if nothing befalls it.
+    fn signal(&mut self, ix: Ix, end: EndId, delay: Duration, signal: fn() -> Happening) {
+        let now = self.now;
+        let machine = &mut self.machines[ix];
+        let mut copies = 1;
+        let mut delay = delay;
+        let mut strike = |trouble: Trouble| {
+            let strikes = machine.has(trouble, now) && machine.dice.chance(50);
+            if strikes {
+                self.coverage.count(trouble.name());
+            }
+            strikes
+        };
+        if strike(Trouble::LoseSignals) {
+            copies = 0;
+        } else if strike(Trouble::DoubleSignals) {
+            copies = 2;
+        }
+        if strike(Trouble::DelaySignals) {
+            delay += Duration::from_micros(machine.dice.below(LATE_SIGNAL));
+        }
+        for copy in 0..copies {
+            self.plan(delay * (copy + 1), What::Link(end, signal()));
+        }
+    }
+
+    fn apply_signal(&mut self, ix: Ix, link: LinkId, signal: &Signal) {
+        let Some(end) = self.machines[ix].end(link) else {
+            return;
+        };
+        if matches!(signal, Signal::Answer(_)) {
+            self.machines[ix].asked = None;
+        }
+        if let Some(both) = self.ends.apply(end, signal) {
+            self.connect(both);
+        }
+    }
+
+    /// Both ends know enough of each other: ICE and DTLS take their time, and the channel opens.
+    fn connect(&mut self, both: [EndId; 2]) {
+        let now = self.now;
+        let owners = both.map(|end| self.ends.get(end).map_or(usize::MAX, |end| end.owner));
+        let has = |world: &Self, trouble| {
+            let mut owners = owners.iter().filter_map(|ix| world.machines.get(*ix));
+            owners.any(|machine| machine.has(trouble, now))
+        };
+        for end in both {
+            if let Some(end) = self.ends.get_mut(end) {
+                end.stage = Stage::Connecting;
+            }
+        }
+        if has(self, Trouble::Hang) {
+            self.coverage.count(Trouble::Hang.name());
+            return;
+        }
+        let passage = |from: usize, to: usize| self.network.passage(owners[from], owners[to], now);
+        for passage in [passage(0, 1), passage(1, 0)] {
+            if let Passage::Lost(kind) = passage {
+                self.coverage.count(kind.name());
+                return;
+            }
+        }
+        if !owners.iter().all(|ix| self.machines[*ix].lives()) {
+            return;
+        }
+        let mut opens = both.to_vec();
+        if has(self, Trouble::OneSided) {
+            self.coverage.count(Trouble::OneSided.name());
+            let keep = usize::from(self.machines[owners[0]].dice.chance(50));
+            opens = vec![both[keep]];
+            for end in both {
+                if let Some(end) = self.ends.get_mut(end) {
+                    end.broken = true;
+                }
+            }
+        }
+        // ICE checks, three flights of DTLS and SCTP's four packets: about four round trips.
+        let profile = self.setup.profile;
+        let (one, other) = (
+            self.machines[owners[0]].distance,
+            self.machines[owners[1]].distance,
+        );
+        for end in opens {
+            let owner = usize::from(end == both[1]);
+            let dice = &mut self.machines[owners[owner]].dice;
+            let handshake = profile.latency(one, other, dice) * 8 + Duration::from_millis(1);
+            let at = now + handshake;
+            if let Some(end) = self.ends.get_mut(end) {
+                end.floor = at;
+            }
+            self.plan_at(at, What::Link(end, Happening::Opened));
+        }
+    }
+
+    /// Where what an end sends now arrives, and when.
+    pub(super) fn arrival(&mut self, id: EndId) -> Option<(EndId, Instant)> {
+        let peer_id = self.ends.peer(id)?;
+        let from = self.ends.get(id)?.owner;
+        let peer = self.ends.get(peer_id)?;
+        let (to, floor) = (peer.owner, peer.floor);
+        let passage = self.network.passage(from, to, self.now);
+        let end = self.ends.get_mut(id)?;
+        if let Passage::Lost(kind) = passage {
+            if !end.broken {
+                self.coverage.count(kind.name());
+            }
+            end.broken = true;
+        }
+        if end.broken {
+            return None;
+        }
+        let there = self.machines[to].distance;
+        let machine = &mut self.machines[from];
+        let latency = self
+            .setup
+            .profile
+            .latency(machine.distance, there, &mut machine.dice);
+        let mut at = (self.now + latency).max(floor);
+        if let Passage::Held(until) = passage
+            && until > at
+        {
+            at = until;
+            self.coverage.count(Between::Clog.name());
+        }
+        self.ends.get_mut(peer_id)?.floor = at;
+        Some((peer_id, at))
+    }
+
+    /// Closes one end; the other one learns of it.
+    pub(super) fn hang_up(&mut self, end: EndId) {
+        let was_open = self
+            .ends
+            .get(end)
+            .is_some_and(|end| end.stage == Stage::Open);
+        if was_open && let Some((peer, at)) = self.arrival(end) {
+            self.plan_at(at, What::Link(peer, Happening::Closed));
+        }
+        self.closing.push(end);
+    }
+
+    pub(super) fn remove_end(&mut self, id: EndId) {
+        if let Some(end) = self.ends.remove(id) {
+            self.machines[end.owner].links.retain(|(_, own)| *own != id);
+        }
+    }
+
+    fn deliver(&mut self, ix: Ix, delivery: Delivery) -> Result<(), Breach> {
+        let Delivery {
+            link,
+            scope,
+            payload,
+            receipt,
+            ..
+        } = delivery;
+        if let Some(end) = self.machines[ix].end(link) {
+            self.model.deliver(ix, end, scope, &payload)?;
+        }
+        let busy = self.machines[ix].has(Trouble::Busy, self.now);
+        let machine = &mut self.machines[ix];
+        if busy {
+            self.coverage.count(Trouble::Busy.name());
+            machine.receipts.push(receipt);
+        } else {
+            let takes = Duration::from_micros(machine.dice.below(500));
+            self.plan(takes, What::Consumed(ix, receipt));
+        }
+        Ok(())
+    }
+
+    fn notified(&mut self, ix: Ix, notification: &Notification, timer: bool) -> Result<(), Breach> {
+        match notification {
+            Notification::ParentConnected { node, .. } => {
+                self.machines[ix].asked = None;
+                let parent = self.ix_of(*node);
+                self.machines[ix].parent = parent;
+                self.no_cycle(ix)
+            }
+            Notification::ParentClosed { link, reason, .. } => {
+                self.machines[ix].parent = None;
+                self.neighbour_closed(ix, *link, *reason)
+            }
+            Notification::ChildConnected { link, .. } => {
+                if let Some(end) = self.machines[ix].end(*link)
+                    && let Some(peer) = self.ends.peer(end)
+                {
+                    self.model.child_connected(ix, [end, peer]);
+                }
+                Ok(())
+            }
+            Notification::ChildClosed { link, reason, .. } => {
+                if let Some(end) = self.machines[ix].end(*link) {
+                    self.model.child_closed(ix, end);
+                }
+                self.neighbour_closed(ix, *link, *reason)
+            }
+            Notification::JoinRejected { reason, .. } => {
+                let silent = timer && *reason == RejectReason::Timeout;
+                self.join_was_answered(ix, silent)
+            }
+            Notification::Unsent { payload, .. } => {
+                self.model.retract(payload);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn neighbour_closed(
+        &mut self,
+        ix: Ix,
+        link: LinkId,
+        reason: CloseReason,
+    ) -> Result<(), Breach> {
+        Claim::CalmIsCalm.holds(!self.calm, || format!("a link closes: {reason}"))?;
+        let Some(id) = self.machines[ix].end(link) else {
+            return Ok(());
+        };
+        let goodbye = matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed);
+        let deceived = self.ends.get(id).is_none_or(|end| end.deceived);
+        self.model.closed(id, goodbye && !deceived)
+    }
+
+    /// Nobody descends from itself.
+    fn no_cycle(&self, ix: Ix) -> Result<(), Breach> {
+        let mut above = self.machines[ix].parent;
+        while let Some(ancestor) = above {
+            Claim::NoCycle.holds(ancestor != ix, || {
+                format!("machine {} descends from itself", self.machines[ix].number)
+            })?;
+            above = self.machines[ancestor].parent;
+        }
+        Ok(())
+    }
+
+    /// A neighbour is given up: what it said must lie as far back as this machine listened.
+    fn silence_is_real(&self, ix: Ix, end: EndId) -> Result<(), Breach> {
+        let machine = &self.machines[ix];
+        let Some(heard) = self.ends.get(end).map(|end| end.heard) else {
+            return Ok(());
+        };
+        let config = machine.node.config();
+        let slept = machine.slept.saturating_sub(heard.slept);
+        let listened = self.now.since(heard.at).saturating_sub(slept);
+        // A nap that ends before something was due is not noticed.
+        let unnoticed = config.heartbeat_interval * (machine.naps - heard.naps);
+        let least = config.link_timeout.saturating_sub(unnoticed);
+        Claim::SilenceIsReal.holds(listened >= least, || {
+            format!("it has listened for {listened:?} since it last heard something, not {least:?}")
+        })
+    }
+
+    /// An attempt has failed; if it ended in silence, something must have stood in its way.
+    fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Breach> {
+        let config = &self.setup.config;
+        let asked = self.machines[ix].asked.take();
+        let Some(asked) = asked.filter(|_| silent) else {
+            return Ok(());
+        };
+        let aftermath = config.link_timeout * 2 + config.request_timeout * 2 + config.park_timeout;
+        let disturbed = asked <= self.undisturbed_since + aftermath;
+        Claim::EveryJoinIsAnswered.holds(disturbed, || {
+            format!(
+                "asked at {asked:?}, all went well since {:?}",
+                self.undisturbed_since
+            )
+        })
+    }
+}

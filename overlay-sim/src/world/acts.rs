@@ -1,0 +1,322 @@
+//! What a schedule does to the world.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use overlay_core::{EventKind, LinkId, Standing};
+
+use super::{Failure, Happening, ToServer, What, World};
+use crate::act::{Act, Blow, Message, Number, Outage, Trouble, Wish};
+use crate::breach::Breach;
+use crate::machine::{Ix, Life, Sleep};
+use crate::server;
+use crate::webrtc::EndId;
+
+impl World {
+    /// Does something to the world, now. What makes no sense (a dead machine that is to join) is not done.
+    pub fn act(&mut self, act: &Act) -> Result<(), Failure> {
+        let mut target = None;
+        let result = self.do_act(act, &mut target);
+        result.map_err(|breach| self.failure(target, breach))
+    }
+
+    fn do_act(&mut self, act: &Act, target: &mut Option<Ix>) -> Result<(), Breach> {
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.act(self.now, act);
+        }
+        for number in act.machines() {
+            target.replace(self.machine(number)?);
+        }
+        let until = self.now + act.lasts();
+        match *act {
+            Act::Wish(wish, who) => {
+                let ix = self.machine(who)?;
+                self.wish(ix, wish)
+            }
+            Act::Send(message, who, len) => {
+                let ix = self.machine(who)?;
+                self.send(ix, message, len)
+            }
+            Act::Blow(blow, who) => {
+                let ix = self.machine(who)?;
+                if self.machines[ix].lives() {
+                    self.blow(ix, blow)?;
+                }
+                Ok(())
+            }
+            Act::Trouble(trouble, who, time) => {
+                let ix = self.machine(who)?;
+                if self.machines[ix].lives() {
+                    self.trouble(ix, trouble, time);
+                }
+                Ok(())
+            }
+            Act::Between(between, one, other, _) => {
+                let (one, other) = (self.machine(one)?, self.machine(other)?);
+                self.disturb(until);
+                self.network.disturb(between, one, other, until);
+                Ok(())
+            }
+            Act::Outage(outage, time) => {
+                self.disturb(until);
+                match outage {
+                    Outage::Stop => self.stop_server(false, time),
+                    Outage::Vanish => self.stop_server(true, time),
+                    Outage::Careless => self.server.careless_until = until,
+                }
+                if outage != Outage::Careless {
+                    self.coverage.count(outage.name());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn wish(&mut self, ix: Ix, wish: Wish) -> Result<(), Breach> {
+        let has_root = self.root().is_some();
+        let machine = &mut self.machines[ix];
+        if !machine.lives() || machine.sleep.is_some() {
+            return Ok(());
+        }
+        let node = &machine.node;
+        let event = match wish {
+            // Two roots at once are two trees, and there is no rule yet by which one gives way.
+            Wish::Root if has_root => return Ok(()),
+            Wish::Root => EventKind::BecomeRoot(server::token()),
+            Wish::Join => EventKind::Join,
+            Wish::Leave => EventKind::Leave,
+            Wish::CloseParent => match node.parent() {
+                Some(parent) => EventKind::Close(parent.link),
+                None => return Ok(()),
+            },
+            Wish::CloseChild => match node.children().next() {
+                Some(child) => EventKind::Close(child.link),
+                None => return Ok(()),
+            },
+        };
+        match wish {
+            Wish::Root | Wish::Join => machine.willing = true,
+            Wish::Leave => machine.willing = false,
+            Wish::CloseParent | Wish::CloseChild => {}
+        }
+        self.coverage.count(wish.name());
+        self.tell(ix, event)
+    }
+
+    fn send(&mut self, ix: Ix, message: Message, len: u32) -> Result<(), Breach> {
+        if !self.machines[ix].lives() || self.machines[ix].sleep.is_some() {
+            return Ok(());
+        }
+        self.coverage.count(message.name());
+        let (number, payload) = self.model.compose(len);
+        if message == Message::Broadcast {
+            self.model.broadcast(ix, number);
+            return self.tell(ix, EventKind::Broadcast(payload));
+        }
+        let machine = &mut self.machines[ix];
+        let neighbour = match message {
+            Message::Up => machine.node.parent(),
+            Message::Down => machine.node.children().last(),
+            Message::Broadcast => None,
+        };
+        if let Some(neighbour) = neighbour {
+            machine.correspondent = Some(neighbour.link);
+        }
+        let Some(to) = machine.correspondent else {
+            return Ok(());
+        };
+        if let Some(peer) = machine.end(to).and_then(|end| self.ends.peer(end)) {
+            self.model.send(peer, number);
+        }
+        self.tell(ix, EventKind::Send { to, payload })
+    }
+
+    fn blow(&mut self, ix: Ix, blow: Blow) -> Result<(), Breach> {
+        self.disturb(self.now);
+        match blow {
+            Blow::Crash => {
+                self.coverage.count(blow.name());
+                self.crash(ix);
+            }
+            Blow::Kill => {
+                self.coverage.count(blow.name());
+                self.kill(ix);
+            }
+            Blow::KillSubtree => {
+                let lost = self.subtree(ix);
+                if lost.len() > 1 {
+                    self.coverage.count(blow.name());
+                }
+                for ix in lost {
+                    self.kill(ix);
+                }
+            }
+            Blow::HalfClose | Blow::DropLink => {
+                if let Some(end) = self.some_neighbour(ix) {
+                    self.coverage.count(blow.name());
+                    if blow == Blow::DropLink
+                        && let Some((peer, at)) = self.arrival(end)
+                    {
+                        self.plan_at(at, What::Link(peer, Happening::Closed));
+                    }
+                    self.plan(Duration::ZERO, What::Link(end, Happening::Closed));
+                }
+            }
+            Blow::Garbage => {
+                let machine = &mut self.machines[ix];
+                let len = machine.dice.below(64);
+                let garbage: Vec<u8> = (0..len)
+                    .map(|_| machine.dice.draw().to_le_bytes()[0])
+                    .collect();
+                self.speak(ix, blow, Bytes::from(garbage));
+            }
+            Blow::Forge => {
+                let frame = self.forge(ix);
+                self.machines[ix].forger = true;
+                self.speak(ix, blow, frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// A machine says something to a neighbour that its node has not said.
+    fn speak(&mut self, ix: Ix, blow: Blow, bytes: Bytes) {
+        if let Some(end) = self.some_neighbour(ix)
+            && let Some((peer, at)) = self.arrival(end)
+        {
+            self.coverage.count(blow.name());
+            if let Some(peer) = self.ends.get_mut(peer) {
+                peer.deceived = true;
+            }
+            self.plan_at(at, What::Link(peer, Happening::Message(bytes)));
+        }
+    }
+
+    fn trouble(&mut self, ix: Ix, trouble: Trouble, time: Duration) {
+        let until = self.now + time;
+        if !matches!(trouble, Trouble::Busy | Trouble::Hang | Trouble::OneSided) {
+            self.disturb(until);
+        }
+        let machine = &mut self.machines[ix];
+        machine.trouble(trouble, until);
+        let jump = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        match trouble {
+            Trouble::Pause if machine.sleep.is_none() => {
+                machine.sleep = Some(Box::new(Sleep {
+                    since: self.now,
+                    held: std::collections::VecDeque::new(),
+                }));
+                self.plan(time, What::Awake(ix));
+            }
+            Trouble::ClockAhead | Trouble::ClockBack => {
+                let jump = if trouble == Trouble::ClockAhead {
+                    jump
+                } else {
+                    -jump
+                };
+                machine.clock = machine.clock.saturating_add(jump);
+                machine.napped(Duration::ZERO);
+                self.coverage.count(trouble.name());
+                self.arm(ix);
+            }
+            Trouble::Busy => self.plan(time, What::Resume(ix)),
+            _ => {}
+        }
+    }
+
+    /// The machine goes dark.
+    fn kill(&mut self, ix: Ix) {
+        let machine = &mut self.machines[ix];
+        machine.life = Life::Dead;
+        machine.parent = None;
+        machine.sleep = None;
+        for (_, end) in core::mem::take(&mut machine.links) {
+            self.ends.remove(end);
+        }
+    }
+
+    /// The process dies, and its system says so to everybody.
+    fn crash(&mut self, ix: Ix) {
+        let ends: Vec<EndId> = self.machines[ix]
+            .links
+            .iter()
+            .map(|(_, end)| *end)
+            .collect();
+        for end in ends {
+            if let Some((peer, at)) = self.arrival(end) {
+                self.plan_at(at, What::Link(peer, Happening::Closed));
+            }
+        }
+        if let Some(session) = self.machines[ix].session {
+            self.plan(
+                Duration::ZERO,
+                What::ToServer((ix, session.id), ToServer::Close),
+            );
+        }
+        self.kill(ix);
+    }
+
+    /// The machine and all that believe to descend from it.
+    fn subtree(&self, top: Ix) -> Vec<Ix> {
+        let descends = |ix: &Ix| {
+            let mut above = Some(*ix);
+            while let Some(ancestor) = above {
+                if ancestor == top {
+                    return true;
+                }
+                above = self.machines[ancestor].parent;
+            }
+            false
+        };
+        (0..self.machines.len()).filter(descends).collect()
+    }
+
+    /// The end of a machine's link to some neighbour.
+    fn some_neighbour(&mut self, ix: Ix) -> Option<EndId> {
+        let machine = &mut self.machines[ix];
+        let links = machine
+            .node
+            .parent()
+            .into_iter()
+            .chain(machine.node.children());
+        let links: Vec<LinkId> = links.map(|neighbour| neighbour.link).collect();
+        let link = *machine.dice.pick(&links)?;
+        machine.end(link)
+    }
+
+    /// Ends every fault: from here on nothing goes wrong any more. Forgers die, and everybody who wants to
+    /// be in the tree says so again.
+    pub fn make_peace(&mut self) -> Result<(), Failure> {
+        self.network.mend();
+        self.server.down_until = self.now;
+        self.server.careless_until = self.now;
+        self.disturb(self.now);
+        for ix in 0..self.machines.len() {
+            self.machines[ix].mend();
+            if self.machines[ix].forger {
+                self.crash(ix);
+            }
+            self.plan(Duration::ZERO, What::Resume(ix));
+            let asleep = self.machines[ix].sleep.is_some();
+            if asleep {
+                self.plan(Duration::ZERO, What::Awake(ix));
+            }
+        }
+        self.run_until(self.now)?;
+        if self.root().is_none() {
+            let next = self.machines.iter().map(|machine| machine.number + 1).max();
+            self.act(&Act::Wish(Wish::Root, next.unwrap_or(0)))?;
+        }
+        let rejoin = |world: &Self, ix: &Ix| {
+            let machine = &world.machines[*ix];
+            machine.willing && machine.node.standing() == Standing::Detached
+        };
+        for ix in 0..self.machines.len() {
+            if rejoin(self, &ix) {
+                let number: Number = self.machines[ix].number;
+                self.act(&Act::Wish(Wish::Join, number))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! What happens next, and how a node is told.
+
+use core::time::Duration;
+
+use overlay_core::{Event, EventKind, Instant, Signal, Standing};
+
+use super::{Found, Happening, What, World};
+use crate::act::Trouble;
+use crate::breach::{Breach, Claim};
+use crate::machine::{Ix, Sleep};
+use crate::webrtc::{EndId, Heard, Stage};
+
+impl World {
+    pub(super) fn happen(&mut self, what: What) -> Result<(), Found> {
+        let target = self.target(&what);
+        if let Some(ix) = target {
+            let machine = &mut self.machines[ix];
+            if !machine.lives() {
+                return Ok(());
+            }
+            if let Some(sleep) = &mut machine.sleep {
+                sleep.held.push_back(what);
+                return Ok(());
+            }
+        }
+        let result = match what {
+            What::Wake(ix) => self.wake(ix),
+            What::Awake(ix) => return self.awake(ix),
+            What::Resume(ix) => self.resume(ix),
+            What::Consumed(ix, receipt) => self.tell(ix, EventKind::Consumed(receipt)),
+            What::Link(end, happening) => self.at_end(end, happening),
+            What::FromServer(ix, id, happening) => self.from_server(ix, id, happening),
+            What::ToServer(client, happening) => self.at_server(client, happening),
+            What::ServerWake => self.server_wake(),
+        };
+        result.map_err(|breach| (target, breach))
+    }
+
+    /// The machine that something happens to, if it must be awake for it.
+    fn target(&self, what: &What) -> Option<Ix> {
+        match what {
+            What::Wake(ix)
+            | What::Resume(ix)
+            | What::Consumed(ix, _)
+            | What::FromServer(ix, ..) => Some(*ix),
+            What::Link(end, _) => self.ends.get(*end).map(|end| end.owner),
+            What::Awake(_) | What::ToServer(..) | What::ServerWake => None,
+        }
+    }
+
+    /// Gives a node an event, checks what it answers, and does it.
+    pub(crate) fn tell(&mut self, ix: Ix, kind: EventKind) -> Result<(), Breach> {
+        let machine = &mut self.machines[ix];
+        if !machine.lives() {
+            return Ok(());
+        }
+        self.events += 1;
+        self.trace.event(self.now, ix, &kind);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.event(self.events, self.now, machine.number, &kind);
+        }
+        let timer = matches!(kind, EventKind::Timeout);
+        machine.rules.before(&kind);
+        let local = machine.local(self.now);
+        let mut actions = core::mem::take(&mut self.actions);
+        machine
+            .node
+            .handle_input_into(Event::new(local, kind), &mut actions);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.actions(self.now, machine.number, &actions);
+        }
+        machine.rules.after(&machine.node, local, &actions)?;
+        for action in actions.drain(..) {
+            self.trace.action(&action);
+            self.carry_out(ix, action, timer)?;
+        }
+        self.actions = actions;
+        while let Some(end) = self.closing.pop() {
+            self.remove_end(end);
+        }
+        self.one_root(ix)?;
+        self.arm(ix);
+        Ok(())
+    }
+
+    /// Plans the next deadline of a node, unless it will be looked at before.
+    pub(super) fn arm(&mut self, ix: Ix) {
+        let machine = &mut self.machines[ix];
+        if machine.sleep.is_some() {
+            return;
+        }
+        let Some(due) = machine.node.next_deadline() else {
+            return;
+        };
+        let due = machine.global(due).max(self.now);
+        if machine.wake.is_none_or(|wake| due < wake) {
+            machine.wake = Some(due);
+            self.agenda.plan(due, What::Wake(ix));
+        }
+    }
+
+    pub(super) fn plan(&mut self, delay: Duration, what: What) {
+        self.agenda.plan(self.now + delay, what);
+    }
+
+    pub(super) fn plan_at(&mut self, at: Instant, what: What) {
+        self.agenda.plan(at.max(self.now), what);
+    }
+
+    fn wake(&mut self, ix: Ix) -> Result<(), Breach> {
+        let machine = &mut self.machines[ix];
+        if machine.wake != Some(self.now) {
+            // Another one was planned for an earlier time, and this one is not wanted any more.
+            return Ok(());
+        }
+        machine.wake = None;
+        let due = machine.node.next_deadline();
+        if due.is_some_and(|due| machine.global(due) <= self.now) {
+            return self.tell(ix, EventKind::Timeout);
+        }
+        self.arm(ix);
+        Ok(())
+    }
+
+    fn awake(&mut self, ix: Ix) -> Result<(), Found> {
+        let now = self.now;
+        let machine = &mut self.machines[ix];
+        let Some(sleep) = machine.sleep.take() else {
+            return Ok(());
+        };
+        let Sleep { since, held } = *sleep;
+        machine.napped(now.since(since));
+        machine.wake = None;
+        // Either may come first: the timer, or what has arrived meanwhile.
+        let timer_first = machine.dice.chance(50);
+        let due = machine.node.next_deadline();
+        if timer_first && due.is_some_and(|due| machine.global(due) <= now) {
+            self.tell(ix, EventKind::Timeout)
+                .map_err(|breach| (Some(ix), breach))?;
+        }
+        if !held.is_empty() {
+            self.coverage.count(Trouble::Pause.name());
+        }
+        for what in held {
+            if !matches!(what, What::Wake(_)) {
+                self.happen(what)?;
+            }
+        }
+        self.arm(ix);
+        Ok(())
+    }
+
+    fn resume(&mut self, ix: Ix) -> Result<(), Breach> {
+        if self.machines[ix].has(Trouble::Busy, self.now) {
+            return Ok(());
+        }
+        for receipt in core::mem::take(&mut self.machines[ix].receipts) {
+            self.tell(ix, EventKind::Consumed(receipt))?;
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self, id: EndId, happening: Happening) -> Result<(), Breach> {
+        let Some(end) = self.ends.get_mut(id) else {
+            return Ok(());
+        };
+        let (ix, link) = (end.owner, end.link);
+        let machine = &mut self.machines[ix];
+        let heard = Heard {
+            at: self.now,
+            slept: machine.slept,
+            naps: machine.naps,
+        };
+        let kind = match happening {
+            Happening::Offer => {
+                machine.asked = Some(self.now);
+                EventKind::LinkOffer(link, id.sdp())
+            }
+            Happening::Answer => EventKind::LinkSignal(link, Signal::Answer(id.sdp())),
+            Happening::Candidate => EventKind::LinkSignal(link, Signal::Candidate(id.candidate())),
+            Happening::Opened if end.stage == Stage::Connecting => {
+                end.stage = Stage::Open;
+                end.heard = heard;
+                EventKind::LinkOpened(link)
+            }
+            Happening::Message(bytes) if end.stage == Stage::Open => {
+                end.heard = heard;
+                EventKind::LinkMessage(link, bytes)
+            }
+            Happening::Closed => {
+                self.closing.push(id);
+                EventKind::LinkClosed(link)
+            }
+            Happening::Opened | Happening::Message(_) => return Ok(()),
+        };
+        self.tell(ix, kind)
+    }
+
+    /// Two roots in one epoch would be two trees that take each other's nodes.
+    fn one_root(&mut self, ix: Ix) -> Result<(), Breach> {
+        let node = &self.machines[ix].node;
+        if node.standing() != Standing::Root {
+            return Ok(());
+        }
+        let epoch = node.epoch();
+        let other = *self.roots.entry(epoch).or_insert(ix);
+        if other == ix {
+            return Ok(());
+        }
+        let reigns =
+            self.machines[other].lives() && self.machines[other].node.standing() == Standing::Root;
+        Claim::OneRootPerEpoch.holds(!reigns, || {
+            let number = self.machines[other].number;
+            format!("machine {number} is the root of {epoch:?}, too")
+        })?;
+        self.roots.insert(epoch, ix);
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Frames that no honest node would send: well-formed, and lies.
+
+use bytes::Bytes;
+use overlay_core::wire::{
+    self, Farewell, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION,
+};
+use overlay_core::{Candidate, Census, JoinId, NodeId, Path, Sdp, Signal};
+
+use super::World;
+use crate::machine::Ix;
+use crate::model::{self, FORGED};
+
+impl World {
+    /// A lie that the machine's neighbour may believe. The epoch is never one that does not exist: a
+    /// node obeys the highest that it hears of, and has no means yet to tell a true one from a false one.
+    pub(super) fn forge(&mut self, ix: Ix) -> Bytes {
+        let own = self.machines[ix].node.id();
+        let (epoch, path) = {
+            let node = &self.machines[ix].node;
+            (node.epoch(), node.path().clone())
+        };
+        let join = self.somebodys_join(ix);
+        let len = u32::try_from(self.machines[ix].dice.below(16_000)).unwrap_or(0);
+        let lie = model::payload(FORGED, len);
+        let dice = &mut self.machines[ix].dice;
+        let window = u32::try_from(dice.below(200_000)).unwrap_or(0);
+        let frame = match dice.below(14) {
+            0 => LinkFrame::Hello {
+                version: VERSION,
+                join,
+                window,
+            },
+            1 => LinkFrame::Welcome {
+                version: VERSION,
+                id: own,
+                epoch,
+                path,
+                window,
+            },
+            2 => LinkFrame::Join(JoinFrame::Request(JoinRequest {
+                join,
+                offer: Sdp::default(),
+                census: census(window),
+                hops: 0,
+            })),
+            3 => LinkFrame::Join(JoinFrame::Signal {
+                join,
+                signal: Signal::Answer(Sdp::default()),
+            }),
+            4 => LinkFrame::Join(JoinFrame::Signal {
+                join,
+                signal: Signal::Candidate(Candidate::default()),
+            }),
+            5 => LinkFrame::Join(JoinFrame::Reject {
+                join,
+                rejection: Rejection {
+                    reason: RejectReason::Busy,
+                    retry_after_ms: u32::MAX,
+                },
+            }),
+            6 => LinkFrame::Join(JoinFrame::Cancel { join }),
+            7 => LinkFrame::Status {
+                seen: window % 8,
+                census: census(window),
+            },
+            8 => LinkFrame::Moved { epoch, path },
+            9 => LinkFrame::Moved {
+                epoch,
+                path: Path::root(own),
+            },
+            10 => LinkFrame::Credit { bytes: u32::MAX },
+            11 => LinkFrame::Goodbye(Farewell::Leaving),
+            12 => LinkFrame::Direct { payload: &lie },
+            _ => LinkFrame::Broadcast { payload: &lie },
+        };
+        wire::encode(&frame)
+    }
+
+    /// A join that may be under way: of some machine, or of nobody.
+    fn somebodys_join(&mut self, ix: Ix) -> JoinId {
+        let count = self.machines.len() as u64;
+        let dice = &mut self.machines[ix].dice;
+        let attempt = u32::try_from(dice.between(1, 4)).unwrap_or(1);
+        let whose = usize::try_from(dice.below(count + 1)).unwrap_or(0);
+        let nobody = NodeId::from_u128(u128::from(dice.draw()) << 64 | 0xffff_fffe);
+        let origin = self.machines.get(whose).map_or(nobody, |m| m.node.id());
+        JoinId { origin, attempt }
+    }
+}
+
+/// A subtree that does not exist.
+fn census(random: u32) -> Census {
+    let mut census = Census::of_node(random % 5);
+    for _ in 0..random % 3 {
+        census.admit(&Census::of_node(random % 7));
+    }
+    census
+}
