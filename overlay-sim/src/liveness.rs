@@ -114,11 +114,15 @@ impl World {
         machine.lives().then_some(&machine.node)
     }
 
-    fn everybody_is_counted(&self) -> Result<(), Failure> {
-        let in_tree: u64 = self.depths().iter().sum();
+    /// Reports rise one level in a `status_interval`; one may be under way when the next becomes due.
+    fn everybody_is_counted(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
             return Ok(());
         };
+        let in_tree: u64 = self.depths().iter().sum();
+        let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
+        let rise = (self.setup.config.status_interval * 2 + GLANCE) * levels;
+        self.run_until(self.now() + rise)?;
         let counted = self.machines[root].node.census();
         let holds = Claim::CensusIsTrue.holds(
             counted
