@@ -61,7 +61,8 @@ fn config(dice: &mut Dice) -> Config {
     }
     if dice.chance(30) {
         config.max_parked = small(dice, 4);
-        config.max_early_candidates = small(dice, 3);
+        // Each machine has one candidate: without it nobody ever connects.
+        config.max_early_candidates = 1 + small(dice, 2);
     }
     if dice.chance(20) {
         config.max_routes = usize::from(config.max_degree) + 1 + small(dice, 6);

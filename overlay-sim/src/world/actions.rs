@@ -326,8 +326,15 @@ impl World {
         let Some(asked) = asked.filter(|_| silent) else {
             return Ok(());
         };
-        let aftermath = config.link_timeout * 2 + config.request_timeout * 2 + config.park_timeout;
-        let disturbed = asked <= self.undisturbed_since + aftermath;
+        // A dead connection to the server is noticed after two keepalives, a dead neighbour after its
+        // timeout, and a request that went there ends with its own. A route that was forgotten for want
+        // of room leaves its joiner without a word.
+        let aftermath = self.server.keepalive() * 2
+            + config.link_timeout * 2
+            + config.request_timeout * 2
+            + config.park_timeout;
+        let forgetful = config.max_routes < self.machines.len() * 4;
+        let disturbed = forgetful || asked <= self.undisturbed_since + aftermath;
         Claim::EveryJoinIsAnswered.holds(disturbed, || {
             format!(
                 "asked at {asked:?}, all went well since {:?}",

@@ -83,6 +83,8 @@ impl World {
             // Two roots at once are two trees, and there is no rule yet by which one gives way.
             Wish::Root if has_root => return Ok(()),
             Wish::Root => EventKind::BecomeRoot(server::token()),
+            // Who is on its way out hears no other wish until it has left.
+            Wish::Join if node.standing() == Standing::Leaving => return Ok(()),
             Wish::Join => EventKind::Join,
             Wish::Leave => EventKind::Leave,
             Wish::CloseParent => match node.parent() {
