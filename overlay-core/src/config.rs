@@ -30,8 +30,9 @@ pub struct Config {
     /// gets the complete tree, and one hanging candidate delays nobody by more.
     pub patience: Duration,
 
-    /// How long a request waits in all before it is rejected as `Busy`. Default 10 s: the joiner is
-    /// better off with another attempt than with an answer later than this.
+    /// How long a request waits in all, at this node and those above, before it is rejected as `Busy`.
+    /// Default 10 s: the joiner is better off with another attempt than with an answer later than this,
+    /// and one that comes after its `request_timeout` is in vain.
     pub park_timeout: Duration,
 
     /// Most requests that wait for a candidate; the next one is rejected as `Busy`. Default 1024:
@@ -42,9 +43,9 @@ pub struct Config {
     /// with four interfaces and a STUN server has eight.
     pub max_early_candidates: usize,
 
-    /// Most joins whose route is remembered; the oldest is forgotten for a new one. Default 4096:
-    /// each is remembered for `park_timeout` and twice `request_timeout`, so 58 joins a second pass
-    /// through one node.
+    /// Most joins whose route is remembered. For a new one, a join is forgotten whose answer passed
+    /// longer than `patience` ago; if there is none, the new one is rejected as `Busy`. Default 4096:
+    /// with handshakes of a second, more than a thousand joins a second pass through one node.
     pub max_routes: usize,
 
     /// A neighbour that has heard nothing for this long gets a heartbeat. Default 5 s.

@@ -32,6 +32,13 @@ impl Instant {
         self.0
     }
 
+    /// The moment this long before; not before the origin.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// The time from `earlier` to `self`; zero if `earlier` is the later one.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

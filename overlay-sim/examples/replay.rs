@@ -5,6 +5,10 @@ fn main() {
     let s = overlay_sim::schedule(a);
     println!("{s}");
     let (v, lines) = overlay_sim::replay(&s, u).unwrap();
-    for l in lines { println!("{l}"); }
-    if let Some(f) = v.failure { println!("{f}"); }
+    for l in lines {
+        println!("{l}");
+    }
+    if let Some(f) = v.failure {
+        println!("{f}");
+    }
 }

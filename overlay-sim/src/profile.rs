@@ -71,4 +71,10 @@ impl Profile {
         }
         Duration::from_micros(micros)
     }
+
+    /// The longest that one packet takes.
+    pub(crate) const fn slowest(self) -> Duration {
+        let access = self.access();
+        Duration::from_micros(access.farthest * 2 + access.jitter + access.spike)
+    }
 }

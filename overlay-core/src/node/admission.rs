@@ -8,11 +8,13 @@
 //!    it gets all that waits behind it, in order; when it fails, they are placed anew at once, and the
 //!    first of them gets its place.
 //! 4. A hanging candidate must not hold up others: after `patience` a parked request settles for a
-//!    connected child, the first that has a place, and after `park_timeout` it is rejected.
+//!    connected child, the first that has a place, and after `park_timeout`, counted over all the nodes
+//!    that it waits at, it is rejected.
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::joining::{failure, rejection};
 use super::link::{Candidate, LinkState};
@@ -37,11 +39,16 @@ impl Node {
             self.reject(from, join, RejectReason::Loop, out);
         } else if usize::from(request.hops) >= MAX_DEPTH || self.path.depth() >= MAX_DEPTH {
             self.reject(from, join, RejectReason::Full, out);
+        } else if !self.room_for_route() {
+            self.reject(from, join, RejectReason::Busy, out);
         } else {
+            let waited = Duration::from_millis(u64::from(request.waited_ms));
+            let left = self.config.park_timeout.saturating_sub(waited);
             let waiting = Waiting {
                 request,
                 from,
                 since: self.now,
+                until: self.now + left,
                 early: Vec::new(),
                 behind: None,
             };
@@ -164,7 +171,7 @@ impl Node {
         if matches!(self.state_mut(link), Some(LinkState::Child(_))) {
             self.predict(link, &waiting.request);
             self.forward(link, waiting, out);
-        } else if self.parked.len() < self.config.max_parked {
+        } else if self.parked.len() < self.config.max_parked && waiting.until > self.now {
             self.predict(link, &waiting.request);
             self.park(number, link, waiting);
         } else {
@@ -206,11 +213,14 @@ impl Node {
         let Waiting {
             mut request,
             from,
+            since,
             early,
             ..
         } = waiting;
         let join = request.join;
         request.hops += 1;
+        let waited = u32::try_from(self.now.since(since).as_millis()).unwrap_or(u32::MAX);
+        request.waited_ms = request.waited_ms.saturating_add(waited);
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             child.requests = child.requests.wrapping_add(1);
         }

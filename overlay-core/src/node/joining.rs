@@ -140,6 +140,7 @@ impl Node {
             offer,
             census,
             hops: 0,
+            waited_ms: 0,
         };
         self.send_server(JoinFrame::Request(request), out);
     }

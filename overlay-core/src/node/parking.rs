@@ -1,6 +1,6 @@
 //! Requests that wait for a candidate: it is the best parent for them, and about to connect.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Node;
@@ -18,6 +18,8 @@ use crate::wire::{JoinRequest, RejectReason};
 #[derive(Debug, Default)]
 pub(super) struct Parked {
     queue: BTreeMap<u64, Waiting>,
+    /// The same, by when they are rejected: some have waited elsewhere before.
+    by_end: BTreeSet<(Instant, u64)>,
     next: u64,
     /// Those with a lower number have lost their patience.
     patient_from: u64,
@@ -29,6 +31,8 @@ pub(super) struct Waiting {
     pub(super) request: JoinRequest,
     pub(super) from: Hop,
     pub(super) since: Instant,
+    /// When it has waited long enough in all.
+    pub(super) until: Instant,
     /// The joiner's candidates so far.
     pub(super) early: Vec<Signal>,
     /// The candidate that it waits for.
@@ -41,15 +45,26 @@ impl Parked {
     }
 
     pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
-        self.queue.remove(&number)
+        let waiting = self.queue.remove(&number)?;
+        self.by_end.remove(&(waiting.until, number));
+        Some(waiting)
+    }
+
+    fn take_oldest(&mut self) -> Option<Waiting> {
+        let (number, _) = self.queue.first_key_value()?;
+        self.take(*number)
+    }
+
+    fn put(&mut self, number: u64, waiting: Waiting) {
+        self.by_end.insert((waiting.until, number));
+        self.queue.insert(number, waiting);
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let (_, oldest) = self.queue.first_key_value()?;
-        let rejected = oldest.since + config.park_timeout;
+        let (ends, _) = *self.by_end.first()?;
         let patient = self.queue.range(self.patient_from..).next();
         let settles = patient.map(|(_, waiting)| waiting.since + config.patience);
-        Some(settles.map_or(rejected, |settles| settles.min(rejected)))
+        Some(settles.map_or(ends, |settles| settles.min(ends)))
     }
 
     /// The requests that wait for this candidate, oldest first.
@@ -67,7 +82,7 @@ impl Node {
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
         // One who waited for a failed candidate may have taken it already.
         let Some(slot) = self.free_slot() else { return };
-        if let Some((_, waiting)) = self.parked.queue.pop_first() {
+        if let Some(waiting) = self.parked.take_oldest() {
             self.accept(slot, waiting, out);
             self.predict_candidates();
         }
@@ -83,10 +98,10 @@ impl Node {
             self.parked.patient_from = number + 1;
             self.settle(number, out);
         }
-        while let Some(entry) = self.parked.queue.first_entry()
-            && entry.get().since + self.config.park_timeout <= self.now
+        while let Some(&(ends, number)) = self.parked.by_end.first()
+            && ends <= self.now
+            && let Some(waiting) = self.parked.take(number)
         {
-            let waiting = entry.remove();
             self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
         }
         if self.parked.queue.len() < before {
@@ -109,25 +124,30 @@ impl Node {
 
     /// The joiner has given up.
     pub(super) fn unpark(&mut self, number: u64) {
-        self.parked.queue.remove(&number);
+        self.parked.take(number);
         self.predict_candidates();
     }
 
     /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        let routes = &mut self.routes;
-        self.parked.queue.retain(|_, waiting| {
-            let stays = waiting.from != hop;
-            if !stays {
-                routes.remove(waiting.request.join);
+        let from_there = |(_, waiting): &(&u64, &Waiting)| waiting.from == hop;
+        let lost: Vec<u64> = self
+            .parked
+            .queue
+            .iter()
+            .filter(from_there)
+            .map(|(n, _)| *n)
+            .collect();
+        for number in lost {
+            if let Some(waiting) = self.parked.take(number) {
+                self.routes.remove(waiting.request.join);
             }
-            stays
-        });
+        }
         self.predict_candidates();
     }
 
     pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
-        while let Some((_, waiting)) = self.parked.queue.pop_first() {
+        while let Some(waiting) = self.parked.take_oldest() {
             self.reject(waiting.from, waiting.request.join, reason, out);
         }
     }
@@ -148,7 +168,7 @@ impl Node {
         };
         let origin = waiting.request.join.origin;
         if let Some(child) = self.choose(origin, Among::Children)
-            && let Some(waiting) = self.parked.queue.remove(&number)
+            && let Some(waiting) = self.parked.take(number)
         {
             self.predict(child, &waiting.request);
             self.forward(child, waiting, out);
@@ -156,7 +176,7 @@ impl Node {
     }
 
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(waiting) = self.parked.queue.remove(&number) {
+        if let Some(waiting) = self.parked.take(number) {
             self.place(Some(number), waiting, out);
         }
     }
@@ -169,7 +189,7 @@ impl Node {
         });
         waiting.behind = Some(candidate);
         self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
-        self.parked.queue.insert(number, waiting);
+        self.parked.put(number, waiting);
     }
 
     /// Requests have left the queue: a candidate expects only those that still wait for it.

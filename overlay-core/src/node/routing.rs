@@ -45,31 +45,68 @@ pub(super) struct Route {
 /// The joins that this node had a part in lately.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    by_join: BTreeMap<JoinId, (Route, Instant)>,
+    by_join: BTreeMap<JoinId, Entry>,
     by_expiry: BTreeSet<(Instant, JoinId)>,
+    /// Those whose answer has passed, oldest answer first.
+    by_answer: BTreeSet<(Instant, JoinId)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    route: Route,
+    expires: Instant,
+    answered: Option<Instant>,
 }
 
 impl Routes {
     pub(super) fn get(&self, join: JoinId) -> Option<Route> {
-        self.by_join.get(&join).map(|(route, _)| *route)
+        self.by_join.get(&join).map(|entry| entry.route)
     }
 
-    /// Remembers `route` until `expires`; forgets the oldest one if there would be more than `limit`.
-    pub(super) fn insert(&mut self, join: JoinId, route: Route, expires: Instant, limit: usize) {
-        self.remove(join);
-        if self.by_join.len() >= limit
-            && let Some((_, oldest)) = self.by_expiry.pop_first()
-        {
-            self.by_join.remove(&oldest);
+    /// Whether there is room for one more, if need be in place of the join that was answered first and
+    /// before `settled`. All others still need their routes: to forget one in favour of a newcomer would
+    /// mean that in a crowd nobody ever gets through.
+    pub(super) fn make_room(&mut self, limit: usize, settled: Instant) -> bool {
+        if self.by_join.len() < limit {
+            return true;
         }
-        self.by_join.insert(join, (route, expires));
+        match self.by_answer.first() {
+            Some(&(answered, join)) if answered <= settled => self.remove(join).is_some(),
+            _ => false,
+        }
+    }
+
+    fn insert(&mut self, join: JoinId, route: Route, expires: Instant) {
+        self.remove(join);
+        let entry = Entry {
+            route,
+            expires,
+            answered: None,
+        };
+        self.by_join.insert(join, entry);
         self.by_expiry.insert((expires, join));
     }
 
+    /// The answer has passed: all that is left is the handshake, which ends before `expires`.
+    fn answered(&mut self, join: JoinId, now: Instant, expires: Instant) {
+        if let Some(entry) = self.by_join.get_mut(&join)
+            && entry.answered.is_none()
+        {
+            self.by_expiry.remove(&(entry.expires, join));
+            entry.expires = expires;
+            entry.answered = Some(now);
+            self.by_expiry.insert((expires, join));
+            self.by_answer.insert((now, join));
+        }
+    }
+
     pub(super) fn remove(&mut self, join: JoinId) -> Option<Route> {
-        let (route, expires) = self.by_join.remove(&join)?;
-        self.by_expiry.remove(&(expires, join));
-        Some(route)
+        let entry = self.by_join.remove(&join)?;
+        self.by_expiry.remove(&(entry.expires, join));
+        if let Some(answered) = entry.answered {
+            self.by_answer.remove(&(answered, join));
+        }
+        Some(entry.route)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -87,18 +124,23 @@ impl Routes {
     fn towards(&self, towards: Towards) -> Vec<JoinId> {
         self.by_join
             .iter()
-            .filter(|(_, (route, _))| route.towards == towards)
+            .filter(|(_, entry)| entry.route.towards == towards)
             .map(|(join, _)| *join)
             .collect()
     }
 }
 
 impl Node {
+    /// Whether one more join can be remembered.
+    pub(super) fn room_for_route(&mut self) -> bool {
+        let settled = self.now.before(self.config.patience);
+        self.routes.make_room(self.config.max_routes, settled)
+    }
+
     pub(super) fn remember_route(&mut self, join: JoinId, back: Hop, towards: Towards) {
         let expires = self.now + self.config.route_lifetime();
         let route = Route { back, towards };
-        self.routes
-            .insert(join, route, expires, self.config.max_routes);
+        self.routes.insert(join, route, expires);
     }
 
     /// Passes on a frame of somebody else's join, unless it is a request.
@@ -116,7 +158,13 @@ impl Node {
                 signal: signal @ Signal::Candidate(_),
                 ..
             } if from_joiner => self.signal_acceptor(join, route.towards, signal, out),
-            JoinFrame::Signal { .. } if from_acceptor => self.send_hop(route.back, frame, out),
+            JoinFrame::Signal { ref signal, .. } if from_acceptor => {
+                if matches!(signal, Signal::Answer(_)) {
+                    let expires = self.now + self.config.request_timeout;
+                    self.routes.answered(join, self.now, expires);
+                }
+                self.send_hop(route.back, frame, out);
+            }
             JoinFrame::Reject { .. } if from_acceptor => {
                 self.routes.remove(join);
                 self.send_hop(route.back, frame, out);

@@ -57,6 +57,8 @@ pub struct JoinRequest {
     pub census: Census,
     /// How many nodes have passed the request on.
     pub hops: u8,
+    /// How long it has waited for candidates at those nodes, in milliseconds.
+    pub waited_ms: u32,
 }
 
 /// Why an attempt has failed.

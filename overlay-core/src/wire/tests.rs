@@ -35,6 +35,7 @@ fn request(sdp: usize) -> JoinFrame {
         offer: Sdp::new(text(sdp)).unwrap(),
         census,
         hops: u8::MAX,
+        waited_ms: u32::MAX,
     })
 }
 

@@ -3,7 +3,9 @@
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection};
 use overlay_core::{Action, Config, EventKind, JoinId, LinkId, Signal};
 
-use crate::harness::{Solo, World, candidate, config, join_of, opened, sdp, secs, sent, sent_up};
+use crate::harness::{
+    self, Solo, World, candidate, config, join_of, opened, rejections, sdp, secs, sent, sent_up,
+};
 
 /// A root with one place, a child in it, and a join that went to that child.
 fn delegated() -> (Solo, LinkId, JoinId) {
@@ -142,19 +144,43 @@ fn a_route_is_forgotten_when_its_join_can_not_go_on() {
     assert_eq!(from(child, &mut solo, answer(join)), []);
 }
 
-#[test]
-fn no_more_than_max_routes_are_remembered_and_the_oldest_goes() {
+/// A root with one child and room for two routes, both taken by joins that went there.
+fn crowded() -> (Solo, LinkId) {
     let mut solo = Solo::root(Config {
         max_degree: 1,
         max_routes: 2,
         ..Config::default()
     });
     let child = solo.child(1);
-    for joiner in 2..=4 {
-        solo.request(joiner);
-    }
+    assert_eq!(delegated_by(&mut solo, 2, child), [join_of(2)]);
+    assert_eq!(delegated_by(&mut solo, 3, child), [join_of(3)]);
+    (solo, child)
+}
+
+/// The joins that go to `child` when `joiner` asks.
+fn delegated_by(solo: &mut Solo, joiner: u128, child: LinkId) -> Vec<JoinId> {
+    harness::delegated(&solo.request(joiner), child)
+}
+
+#[test]
+fn where_every_route_is_needed_a_newcomer_is_told_that_all_are_busy() {
+    let (mut solo, child) = crowded();
+    let actions = solo.request(4);
+    assert_eq!(rejections(&actions), [(join_of(4), RejectReason::Busy)]);
     let mut answered = |joiner| from(child, &mut solo, answer(join_of(joiner))).len();
-    assert_eq!([answered(2), answered(3), answered(4)], [0, 1, 1]);
+    assert_eq!([answered(2), answered(3)], [1, 1]);
+}
+
+#[test]
+fn a_route_makes_room_when_its_handshake_has_had_time() {
+    let (mut solo, child) = crowded();
+    from(child, &mut solo, answer(join_of(3)));
+    assert_eq!(delegated_by(&mut solo, 4, child), []);
+    solo.wait(solo.node.config().patience);
+    assert_eq!(delegated_by(&mut solo, 5, child), [join_of(5)]);
+    let late = signal(join_of(3), candidate("late"));
+    assert_eq!(from(child, &mut solo, late), []);
+    assert_eq!(from(child, &mut solo, answer(join_of(2))).len(), 1);
 }
 
 #[test]

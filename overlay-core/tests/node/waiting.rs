@@ -127,6 +127,33 @@ fn who_waits_too_long_is_told_that_the_tree_is_busy() {
 }
 
 #[test]
+fn time_spent_waiting_further_up_counts() {
+    let mut solo = Solo::root(config(1));
+    solo.request(1);
+    let waited = ms(9_000);
+    solo.request_that_waited(2, waited);
+    let left = solo.node.config().park_timeout - waited;
+    let actions = solo.wait(left);
+    assert_eq!(rejections(&actions), [(join_of(2), RejectReason::Busy)]);
+}
+
+#[test]
+fn a_request_tells_the_next_node_how_long_it_has_waited() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request(1))[0];
+    solo.request_that_waited(2, ms(500));
+    solo.wait(ms(300));
+    let actions = solo.greet(link, join_of(1));
+    let waited = sent(&actions, link)
+        .into_iter()
+        .find_map(|frame| match frame {
+            LinkFrame::Join(JoinFrame::Request(request)) => Some(request.waited_ms),
+            _ => None,
+        });
+    assert_eq!(waited, Some(800));
+}
+
+#[test]
 fn no_more_than_max_parked_wait() {
     let mut solo = Solo::root(Config {
         max_parked: 2,

@@ -261,6 +261,7 @@ pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
         offer: Sdp::new("offer").unwrap(),
         census: Census::of_node(10),
         hops,
+        waited_ms: 0,
     })
 }
 

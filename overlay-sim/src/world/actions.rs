@@ -327,14 +327,16 @@ impl World {
             return Ok(());
         };
         // A dead connection to the server is noticed after two keepalives, a dead neighbour after its
-        // timeout, and a request that went there ends with its own. A route that was forgotten for want
-        // of room leaves its joiner without a word.
+        // timeout, and a request that went there ends with its own.
         let aftermath = self.server.keepalive() * 2
             + config.link_timeout * 2
             + config.request_timeout * 2
             + config.park_timeout;
-        let forgetful = config.max_routes < self.machines.len() * 4;
-        let disturbed = forgetful || asked <= self.undisturbed_since + aftermath;
+        let disturbed = asked <= self.undisturbed_since + aftermath;
+        // In a chain of machines an answer may simply take longer than the joiner waits.
+        let hops = u32::try_from(self.machines.len() + 2).unwrap_or(u32::MAX);
+        let journey = self.setup.profile.slowest() * hops * 2 + config.park_timeout;
+        let disturbed = disturbed || journey > config.request_timeout;
         Claim::EveryJoinIsAnswered.holds(disturbed, || {
             format!(
                 "asked at {asked:?}, all went well since {:?}",

@@ -42,6 +42,7 @@ impl World {
                 offer: Sdp::default(),
                 census: census(window),
                 hops: 0,
+                waited_ms: 0,
             })),
             3 => LinkFrame::Join(JoinFrame::Signal {
                 join,

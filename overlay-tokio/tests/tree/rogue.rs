@@ -143,6 +143,7 @@ impl Rogue {
             offer,
             census: Census::of_node(0),
             hops: 0,
+            waited_ms: 0,
         };
         self.send_join(JoinFrame::Request(request)).await;
     }

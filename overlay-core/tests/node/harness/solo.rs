@@ -126,6 +126,12 @@ impl Solo {
         self.server_passes(JoinFrame::Request(request(join_of(joiner), places)))
     }
 
+    pub(crate) fn request_that_waited(&mut self, joiner: u128, waited: Duration) -> Vec<Action> {
+        let mut request = request(join_of(joiner), 2);
+        request.waited_ms = u32::try_from(waited.as_millis()).unwrap();
+        self.server_passes(JoinFrame::Request(request))
+    }
+
     // ── Links ──
 
     /// The link's peer sends a frame.
@@ -199,6 +205,7 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         offer: sdp("offer"),
         census: Census::of_node(places),
         hops: 0,
+        waited_ms: 0,
     }
 }
 

@@ -44,6 +44,7 @@ fn join_frame(step: &JoinStep) -> JoinFrame {
             offer: sdp(&format!("{who} {attempt}")),
             census: Census::of_node(places),
             hops: 0,
+            waited_ms: 0,
         }),
         JoinStep::Answer(who, attempt) => JoinFrame::Signal {
             join: joiner(who, attempt),
