@@ -19,8 +19,10 @@ pub fn schedule(seed: u64) -> Schedule {
     let setup = Setup {
         seed,
         profile: *dice.pick(Profile::ALL).unwrap_or(&Profile::Lan),
-        config: config(&mut dice),
+        config: Config::default(),
     };
+    let config = config(&mut dice, setup.profile);
+    let setup = Setup { config, ..setup };
     let mut draw = Draw {
         nodes: nodes(&mut dice),
         // Short runs have many faults at once, long ones let the consequences play out.
@@ -38,6 +40,9 @@ pub fn schedule(seed: u64) -> Schedule {
     Schedule { setup, steps }
 }
 
+/// How long a slow app takes nothing.
+const SLOW: Duration = Duration::from_secs(100);
+
 struct Draw {
     dice: Dice,
     nodes: Number,
@@ -51,7 +56,7 @@ fn nodes(dice: &mut Dice) -> Number {
 }
 
 /// Any settings that a node can keep, with limits so small that they are met.
-fn config(dice: &mut Dice) -> Config {
+fn config(dice: &mut Dice, profile: Profile) -> Config {
     let mut config = Config {
         max_degree: *dice.pick(&[1, 2, 2, 3, 3, 4, 10]).unwrap_or(&2),
         ..Config::default()
@@ -71,7 +76,9 @@ fn config(dice: &mut Dice) -> Config {
         config.window = MIN_WINDOW;
         config.send_queue = small(dice, 2_000);
     }
-    if dice.chance(40) {
+    // Along a chain of fifty machines an answer takes its time.
+    let far = profile != Profile::Lan && config.max_degree == 1;
+    if dice.chance(40) && !far {
         config.request_timeout = millis(dice, 3_000, 30_000);
         config.patience = millis(dice, 50, 5_000);
         config.park_timeout = millis(dice, 500, 10_000);
@@ -161,7 +168,11 @@ impl Draw {
         for trouble in some(&mut self.dice, Trouble::ALL, 20) {
             for _ in 0..self.times() {
                 let (time, who) = (self.moment(), self.anybody());
-                let lasts = self.lasts();
+                let lasts = match trouble {
+                    // A monotonic clock does not jump back; one that does so a little does no harm.
+                    Trouble::ClockBack => log_uniform(&mut self.dice, 1_000, 4_000_000),
+                    _ => self.lasts(),
+                };
                 self.at(time, Act::Trouble(trouble, who, lasts));
             }
         }
@@ -181,6 +192,9 @@ impl Draw {
         if self.dice.chance(10) {
             self.loss_of_the_root();
         }
+        if self.dice.chance(5) {
+            self.slow_receiver();
+        }
     }
 
     /// The root dies, and another machine takes its place.
@@ -194,6 +208,21 @@ impl Draw {
         let heir = self.nodes + 1;
         let pause = log_uniform(&mut self.dice, 1_000, 60_000_000);
         self.at(time + pause, Act::Wish(Wish::Root, heir));
+    }
+
+    /// A machine takes nothing while its parent gets another parent, and another, each of which sends more.
+    fn slow_receiver(&mut self) {
+        let (start, slow) = (self.moment(), self.anybody_but_the_root());
+        self.at(start, Act::Trouble(Trouble::Busy, slow, SLOW));
+        let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
+        for second in 0..u32::try_from(SLOW.as_secs()).unwrap_or(0) {
+            let time = start + Duration::from_secs(1) * second;
+            self.at(time, Act::Send(Message::Broadcast, 0, longest));
+            if second % 8 == 0 {
+                let who = self.anybody_but_the_root();
+                self.at(time, Act::Wish(Wish::CloseParent, who));
+            }
+        }
     }
 
     fn at(&mut self, time: Duration, act: Act) {
