@@ -35,7 +35,7 @@ pub(crate) fn balanced(children: impl Iterator<Item = Subtree>) -> Option<usize>
 
 /// The slot, among `max_degree`, that the `Hash` rule sends `origin` to at the node `own`.
 pub(crate) fn hash_slot(origin: NodeId, own: NodeId, max_degree: u16) -> usize {
-    // FNV-1a, 64 bits: spreads sequential ids well and is the same on every platform.
+    // FNV-1a, 64 bits, the same on every platform.
     let hash = origin
         .as_bytes()
         .iter()
@@ -43,7 +43,31 @@ pub(crate) fn hash_slot(origin: NodeId, own: NodeId, max_degree: u16) -> usize {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
+    // Joiners whom one node sends to the same child must be spread by that child: MurmurHash3's last step
+    // makes every bit depend on all others.
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     let slots = u64::from(max_degree.max(1));
-    // The high half: FNV's low bits depend on the last bytes alone. The remainder is below 1024.
+    // The remainder is below 1024.
     usize::try_from((hash >> 32) % slots).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_one_node_sends_to_a_child_that_child_spreads_evenly() {
+        let (parent, child) = (NodeId::from_u128(u128::MAX / 3), NodeId::from_u128(1));
+        let joiners = (0..100_000_u128).map(|n| NodeId::from_u128(n << 96 | n));
+        let mut counts = [0_u32; 10];
+        for joiner in joiners.filter(|joiner| hash_slot(*joiner, parent, 10) == 3) {
+            counts[hash_slot(joiner, child, 10)] += 1;
+        }
+        // About 1,000 each; chance alone stays within five standard deviations.
+        assert!(
+            counts.iter().all(|n| (840..1_160).contains(n)),
+            "{counts:?}"
+        );
+    }
 }

@@ -78,10 +78,22 @@ impl Schedule {
 }
 
 /// A setting of [`Config`] that schedules can change.
-struct Setting {
+pub(crate) struct Setting {
     name: &'static str,
     read: fn(&Config) -> Value,
     write: fn(&mut Config, Value),
+}
+
+/// All of them but the policy.
+pub(crate) const fn settings() -> &'static [Setting] {
+    SETTINGS
+}
+
+impl Setting {
+    /// Gives the setting its default back.
+    pub(crate) fn reset(&self, config: &mut Config) {
+        (self.write)(config, (self.read)(&Config::default()));
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,176 @@
+//! Making a schedule that fails as small as can be while it still violates the same claim.
+
+use core::time::Duration;
+
+use overlay_core::{Config, Instant};
+
+use crate::act::{Act, Number};
+use crate::breach::Claim;
+use crate::profile::Profile;
+use crate::schedule::{Schedule, Step};
+use crate::trial;
+
+/// What came of shrinking.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The smallest schedule found.
+    pub schedule: Schedule,
+    /// How many runs it took.
+    pub runs: u32,
+}
+
+/// Shrinks a schedule that violates `claim`, with at most so many runs.
+#[must_use]
+pub fn shrink(schedule: Schedule, claim: Claim, most_runs: u32) -> Shrunk {
+    let mut search = Search {
+        best: schedule,
+        claim,
+        runs: 0,
+        most_runs,
+    };
+    loop {
+        let before = search.best.clone();
+        search.drop_steps();
+        search.drop_machines();
+        search.simplify_steps();
+        search.simplify_setup();
+        if search.best == before || search.runs >= most_runs {
+            return Shrunk {
+                schedule: search.best,
+                runs: search.runs,
+            };
+        }
+    }
+}
+
+struct Search {
+    best: Schedule,
+    claim: Claim,
+    runs: u32,
+    most_runs: u32,
+}
+
+impl Search {
+    /// Keeps `candidate` if it still fails in the same way.
+    fn try_out(&mut self, candidate: Schedule) -> bool {
+        if self.runs >= self.most_runs || candidate == self.best {
+            return false;
+        }
+        self.runs += 1;
+        let failure = trial::run(&candidate)
+            .ok()
+            .and_then(|verdict| verdict.failure);
+        let fails = failure.is_some_and(|failure| failure.breach.claim == self.claim);
+        if fails {
+            self.best = candidate;
+        }
+        fails
+    }
+
+    fn with_steps(&self, steps: Vec<Step>) -> Schedule {
+        Schedule {
+            setup: self.best.setup.clone(),
+            steps,
+        }
+    }
+
+    /// Leaves out runs of steps, long ones first (Zeller and Hildebrandt's `ddmin`, IEEE TSE 2002).
+    fn drop_steps(&mut self) {
+        let mut length = self.best.steps.len().div_ceil(2);
+        while length > 0 {
+            let mut start = 0;
+            while start < self.best.steps.len() {
+                let end = (start + length).min(self.best.steps.len());
+                let mut steps = self.best.steps.clone();
+                steps.drain(start..end);
+                if !self.try_out(self.with_steps(steps)) {
+                    start = end;
+                }
+            }
+            length /= 2;
+        }
+    }
+
+    /// Leaves out everything that concerns one machine.
+    fn drop_machines(&mut self) {
+        let mut machines: Vec<Number> = self
+            .best
+            .steps
+            .iter()
+            .flat_map(|step| step.act.machines())
+            .collect();
+        machines.sort_unstable();
+        machines.dedup();
+        for machine in machines.into_iter().rev() {
+            let others = |step: &&Step| step.act.machines().all(|number| number != machine);
+            let steps = self.best.steps.iter().filter(others).copied().collect();
+            self.try_out(self.with_steps(steps));
+        }
+    }
+
+    /// Shorter faults and messages, rounder times.
+    fn simplify_steps(&mut self) {
+        for index in 0..self.best.steps.len() {
+            for simpler in simpler(self.best.steps[index]) {
+                let mut steps = self.best.steps.clone();
+                steps[index] = simpler;
+                steps.sort_by_key(|step| step.at);
+                self.try_out(self.with_steps(steps));
+            }
+        }
+    }
+
+    /// Default settings, a near network.
+    fn simplify_setup(&mut self) {
+        let defaults = Config {
+            max_degree: self.best.setup.config.max_degree,
+            ..Config::default()
+        };
+        let mut simplest = self.best.clone();
+        simplest.setup.config = defaults;
+        self.try_out(simplest);
+        for setting in crate::schedule::settings() {
+            let mut candidate = self.best.clone();
+            setting.reset(&mut candidate.setup.config);
+            self.try_out(candidate);
+        }
+        for profile in Profile::ALL {
+            let mut candidate = self.best.clone();
+            candidate.setup.profile = *profile;
+            if *profile >= self.best.setup.profile || self.try_out(candidate) {
+                break;
+            }
+        }
+    }
+}
+
+/// The same step, with one thing about it simpler.
+fn simpler(step: Step) -> Vec<Step> {
+    let mut simpler = Vec::new();
+    let at = step.at.as_micros();
+    for unit in [1_000_000, 100_000, 1_000] {
+        let at = Instant::from_micros(at / unit * unit);
+        simpler.push(Step { at, ..step });
+    }
+    let round = |time: Duration| {
+        let seconds = Duration::from_secs(time.as_secs().max(1));
+        [seconds, time / 2]
+            .into_iter()
+            .filter(move |simple| *simple < time)
+    };
+    let acts: Vec<Act> = match step.act {
+        Act::Send(message, who, len) if len > 8 => {
+            vec![Act::Send(message, who, 8), Act::Send(message, who, len / 2)]
+        }
+        Act::Trouble(trouble, who, time) => round(time)
+            .map(|time| Act::Trouble(trouble, who, time))
+            .collect(),
+        Act::Between(between, one, other, time) => round(time)
+            .map(|time| Act::Between(between, one, other, time))
+            .collect(),
+        Act::Outage(outage, time) => round(time).map(|time| Act::Outage(outage, time)).collect(),
+        _ => Vec::new(),
+    };
+    simpler.extend(acts.into_iter().map(|act| Step { act, ..step }));
+    simpler
+}
