@@ -80,6 +80,8 @@ pub fn grow(growth: &Growth, mut progress: impl FnMut(&World, u64)) -> Result<Gr
         config: Config {
             max_degree: growth.degree,
             policy: growth.policy,
+            // A root remembers each join for some two seconds.
+            max_routes: 4_096 + growth.rate as usize * 3,
             ..Config::default()
         },
     };
