@@ -67,6 +67,11 @@ impl Outbox {
         self.queue.pop_front()
     }
 
+    /// The cost of all that waits.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()

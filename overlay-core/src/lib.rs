@@ -64,7 +64,7 @@ pub use census::Census;
 pub use config::{Config, ConfigError, MAX_DEGREE};
 pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
-pub use node::{Neighbour, Node, Standing};
+pub use node::{Load, Neighbour, Node, Progress, Standing};
 pub use path::{MAX_DEPTH, Path};
 pub use policy::Policy;
 pub use signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};

@@ -23,13 +23,13 @@ use crate::wire::{
 /// A node without a parent that wants one.
 #[derive(Debug)]
 pub(super) struct Joining {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Attempts that have failed since the node last had a parent.
     failures: u32,
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Until the next attempt.
     Waiting { until: Instant },
     /// Until the server is ready.

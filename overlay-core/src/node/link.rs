@@ -186,6 +186,10 @@ impl Links {
         self.slab.try_remove(id.index as usize)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
     }

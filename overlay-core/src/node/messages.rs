@@ -35,6 +35,10 @@ struct Pending {
 }
 
 impl Broadcasts {
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     /// A new broadcast, held by one.
     fn begin(&mut self, source: Option<LinkId>, cost: u32) -> usize {
         self.pending.insert(Pending {

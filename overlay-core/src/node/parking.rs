@@ -21,6 +21,8 @@ pub(super) struct Parked {
     next: u64,
     /// Those with a lower number have lost their patience.
     patient_from: u64,
+    /// The candidates kept for all of them.
+    early: usize,
 }
 
 /// A request that has no parent yet.
@@ -40,8 +42,24 @@ impl Parked {
         self.queue.len()
     }
 
+    pub(super) fn early_candidates(&self) -> usize {
+        self.early
+    }
+
+    fn put(&mut self, number: u64, waiting: Waiting) {
+        self.early += waiting.early.len();
+        self.queue.insert(number, waiting);
+    }
+
     pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
-        self.queue.remove(&number)
+        let waiting = self.queue.remove(&number)?;
+        self.early -= waiting.early.len();
+        Some(waiting)
+    }
+
+    fn take_oldest(&mut self) -> Option<Waiting> {
+        let (number, _) = self.queue.first_key_value()?;
+        self.take(*number)
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -67,7 +85,7 @@ impl Node {
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
         // One who waited for a failed candidate may have taken it already.
         let Some(slot) = self.free_slot() else { return };
-        if let Some((_, waiting)) = self.parked.queue.pop_first() {
+        if let Some(waiting) = self.parked.take_oldest() {
             self.accept(slot, waiting, out);
             self.predict_candidates();
         }
@@ -83,10 +101,10 @@ impl Node {
             self.parked.patient_from = number + 1;
             self.settle(number, out);
         }
-        while let Some(entry) = self.parked.queue.first_entry()
-            && entry.get().since + self.config.park_timeout <= self.now
+        while let Some((_, oldest)) = self.parked.queue.first_key_value()
+            && oldest.since + self.config.park_timeout <= self.now
+            && let Some(waiting) = self.parked.take_oldest()
         {
-            let waiting = entry.remove();
             self.reject(waiting.from, waiting.request.join, RejectReason::Busy, out);
         }
         if self.parked.queue.len() < before {
@@ -109,25 +127,25 @@ impl Node {
 
     /// The joiner has given up.
     pub(super) fn unpark(&mut self, number: u64) {
-        self.parked.queue.remove(&number);
+        self.parked.take(number);
         self.predict_candidates();
     }
 
     /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        let routes = &mut self.routes;
-        self.parked.queue.retain(|_, waiting| {
-            let stays = waiting.from != hop;
-            if !stays {
-                routes.remove(waiting.request.join);
+        let from_there = self.parked.queue.iter();
+        let from_there = from_there.filter(|(_, waiting)| waiting.from == hop);
+        let numbers: Vec<u64> = from_there.map(|(number, _)| *number).collect();
+        for number in numbers {
+            if let Some(waiting) = self.parked.take(number) {
+                self.routes.remove(waiting.request.join);
             }
-            stays
-        });
+        }
         self.predict_candidates();
     }
 
     pub(super) fn reject_all_parked(&mut self, reason: RejectReason, out: &mut Vec<Action>) {
-        while let Some((_, waiting)) = self.parked.queue.pop_first() {
+        while let Some(waiting) = self.parked.take_oldest() {
             self.reject(waiting.from, waiting.request.join, reason, out);
         }
     }
@@ -136,7 +154,10 @@ impl Node {
     pub(super) fn keep_early(&mut self, number: u64, signal: Signal) {
         let limit = self.config.max_early_candidates;
         match self.parked.queue.get_mut(&number) {
-            Some(waiting) if waiting.early.len() < limit => waiting.early.push(signal),
+            Some(waiting) if waiting.early.len() < limit => {
+                waiting.early.push(signal);
+                self.parked.early += 1;
+            }
             _ => self.stats.join_frames_dropped += 1,
         }
     }
@@ -148,7 +169,7 @@ impl Node {
         };
         let origin = waiting.request.join.origin;
         if let Some(child) = self.choose(origin, Among::Children)
-            && let Some(waiting) = self.parked.queue.remove(&number)
+            && let Some(waiting) = self.parked.take(number)
         {
             self.predict(child, &waiting.request);
             self.forward(child, waiting, out);
@@ -156,7 +177,7 @@ impl Node {
     }
 
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(waiting) = self.parked.queue.remove(&number) {
+        if let Some(waiting) = self.parked.take(number) {
             self.place(Some(number), waiting, out);
         }
     }
@@ -169,7 +190,7 @@ impl Node {
         });
         waiting.behind = Some(candidate);
         self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
-        self.parked.queue.insert(number, waiting);
+        self.parked.put(number, waiting);
     }
 
     /// Requests have left the queue: a candidate expects only those that still wait for it.

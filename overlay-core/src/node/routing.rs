@@ -50,6 +50,10 @@ pub(super) struct Routes {
 }
 
 impl Routes {
+    pub(super) fn len(&self) -> usize {
+        self.by_join.len()
+    }
+
     pub(super) fn get(&self, join: JoinId) -> Option<Route> {
         self.by_join.get(&join).map(|(route, _)| *route)
     }

@@ -13,6 +13,7 @@ mod departure;
 mod faults;
 mod harness;
 mod hostile;
+mod introspection;
 mod joining;
 mod liveness;
 mod messages;
