@@ -50,6 +50,8 @@ pub mod flow;
 mod id;
 mod node;
 mod path;
+#[cfg(planted)]
+mod planted;
 mod policy;
 pub mod relay;
 mod signal;
@@ -66,6 +68,8 @@ pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
 pub use node::{Load, Neighbour, Node, Progress, Standing};
 pub use path::{MAX_DEPTH, Path};
+#[cfg(planted)]
+pub use planted::Planted;
 pub use policy::Policy;
 pub use signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};
 pub use stats::Stats;

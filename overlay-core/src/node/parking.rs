@@ -195,6 +195,10 @@ impl Node {
 
     /// Requests have left the queue: a candidate expects only those that still wait for it.
     fn predict_candidates(&mut self) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::PromiseKept) {
+            return;
+        }
         for link in self.links.iter_mut() {
             if let LinkState::Candidate(candidate) = &mut link.state {
                 candidate.predicted = candidate.census.clone();

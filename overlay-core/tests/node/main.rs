@@ -17,6 +17,8 @@ mod introspection;
 mod joining;
 mod liveness;
 mod messages;
+#[cfg(planted)]
+mod planted;
 mod properties;
 mod routing;
 mod waiting;

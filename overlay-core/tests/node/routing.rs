@@ -158,6 +158,16 @@ fn no_more_than_max_routes_are_remembered_and_the_oldest_goes() {
 }
 
 #[test]
+fn a_signal_for_a_candidate_that_failed_is_dropped() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request(1))[0];
+    solo.event(EventKind::LinkClosed(link));
+    let late = signal(join_of(1), candidate("late"));
+    assert_eq!(solo.server_passes(late), []);
+    assert_eq!(solo.node.stats().join_frames_dropped, 1);
+}
+
+#[test]
 fn joins_that_went_to_a_child_that_is_gone_are_told() {
     let (mut solo, child, join) = delegated();
     let actions = solo.event(EventKind::LinkClosed(child));
