@@ -6,9 +6,10 @@ use super::Node;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Load {
-    /// Links of any kind: at most one for each of [`max_degree`](crate::Config::max_degree) places, one to
-    /// the parent or towards one to be, and those to former parents that the embedder closed less than
-    /// about [`leave_timeout`](crate::Config::leave_timeout) ago.
+    /// Links of any kind: at most one for each of [`max_degree`](crate::Config::max_degree) places, and
+    /// one to the parent or towards one to be. Former parents that the embedder closed come on top,
+    /// until they have what was queued for them or take nothing for a
+    /// [`leave_timeout`](crate::Config::leave_timeout).
     pub links: usize,
     /// Requests that wait for a candidate: at most [`max_parked`](crate::Config::max_parked).
     pub parked: usize,
@@ -20,12 +21,12 @@ pub struct Load {
     /// App messages that wait for a neighbour's credit, on all links, in bytes as
     /// [`message_cost`](crate::flow::message_cost) counts them.
     pub queued: usize,
-    /// The most of them on one link: at most [`send_queue`](crate::Config::send_queue) and one message
-    /// at the root; elsewhere besides what a parent may send, [`window`](crate::Config::window) and
+    /// The most of them on one link: at most [`send_queue`](crate::Config::send_queue) and one message at
+    /// the root; elsewhere what a parent may send comes on top, [`window`](crate::Config::window) and
     /// [`MIN_WINDOW`](crate::flow::MIN_WINDOW).
     pub longest_queue: usize,
-    /// Broadcasts held by the app, which has their receipts, or by a queue. A parent may have as many
-    /// under way as its [`window`](crate::Config::window) holds.
+    /// Broadcasts that the app holds, by their receipts, or a queue. Each takes room in the
+    /// [`window`](crate::Config::window) that it came through or, at the root, in the queues.
     pub broadcasts: usize,
 }
 
