@@ -166,10 +166,11 @@ impl Rules {
         let (config, load) = (node.config(), node.load());
         // Each takes a place, but for the parent or a dial. Former parents that the embedder closed come
         // on top, one for each time it did.
-        let current = |live: &&Live| !matches!(live.told, Told::FormerParent);
-        let current = self.live.iter().filter(current).count();
+        let most_links = usize::from(config.max_degree) + 1;
+        let former = |live: &&Live| matches!(live.told, Told::FormerParent);
+        let former = || self.live.iter().filter(former).count();
         let within = load.links == self.live.len()
-            && current <= usize::from(config.max_degree) + 1
+            && (load.links <= most_links || load.links <= most_links + former())
             && load.parked <= config.max_parked
             && load.early_candidates <= load.parked.saturating_mul(config.max_early_candidates)
             && load.routes <= config.max_routes
