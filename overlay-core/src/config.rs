@@ -85,6 +85,10 @@ pub struct Config {
 
     /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
     pub bootstrap_timeout: Duration,
+
+    /// What the node does wrong on purpose. Default: nothing.
+    #[cfg(planted)]
+    pub planted: Option<crate::Planted>,
 }
 
 /// The highest `max_degree`. Each child costs a WebRTC connection; past some hundreds a process has
@@ -113,6 +117,8 @@ impl Default for Config {
             send_queue: 256 * 1024,
             leave_timeout: Duration::from_secs(5),
             bootstrap_timeout: Duration::from_secs(10),
+            #[cfg(planted)]
+            planted: None,
         }
     }
 }

@@ -67,6 +67,19 @@ impl Outbox {
         self.queue.pop_front()
     }
 
+    /// The cost of all that waits.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Lets the second message overtake the first.
+    #[cfg(planted)]
+    pub(crate) fn overtake(&mut self) {
+        if self.queue.len() > 1 {
+            self.queue.swap(0, 1);
+        }
+    }
+
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()

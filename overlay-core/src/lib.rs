@@ -50,6 +50,8 @@ pub mod flow;
 mod id;
 mod node;
 mod path;
+#[cfg(planted)]
+mod planted;
 mod policy;
 pub mod relay;
 mod signal;
@@ -64,8 +66,10 @@ pub use census::Census;
 pub use config::{Config, ConfigError, MAX_DEGREE};
 pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
-pub use node::{Neighbour, Node, Standing};
+pub use node::{Load, Neighbour, Node, Progress, Standing};
 pub use path::{MAX_DEPTH, Path};
+#[cfg(planted)]
+pub use planted::Planted;
 pub use policy::Policy;
 pub use signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};
 pub use stats::Stats;

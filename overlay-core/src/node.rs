@@ -15,6 +15,7 @@
 //! | `report` | telling the parent what the subtree looks like |
 //! | `messages` | app messages |
 //! | `departure` | leaving |
+//! | `progress`, `load` | what an embedder may know of all this |
 
 mod admission;
 mod bootstrap;
@@ -22,9 +23,11 @@ mod departure;
 mod joining;
 mod link;
 mod liveness;
+mod load;
 mod messages;
 mod neighbours;
 mod parking;
+mod progress;
 mod report;
 mod routing;
 
@@ -51,6 +54,9 @@ use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
 use routing::Routes;
+
+pub use load::Load;
+pub use progress::Progress;
 
 /// One member of the tree, as a state machine. The [crate documentation](crate) has the contract.
 #[derive(Debug)]

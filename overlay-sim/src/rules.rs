@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME};
+use overlay_core::flow::{MIN_WINDOW, message_cost};
+use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD};
 use overlay_core::{
-    Action, BootstrapId, EventKind, Instant, LinkId, Node, NodeId, Notification, Standing,
+    Action, BootstrapId, Dial, EventKind, Instant, LinkId, Node, NodeId, Notification, Standing,
 };
 
 use crate::breach::{Breach, Claim};
@@ -22,6 +23,8 @@ pub struct Rules {
     /// The connection to the server, and whether it is open.
     server: Option<(BootstrapId, bool)>,
     latest_try: Option<BootstrapId>,
+    /// Receipts that the app has not handed back.
+    receipts: usize,
     /// How much of what is sent is decoded again.
     scrutiny: Scrutiny,
 }
@@ -57,6 +60,8 @@ enum Told {
     Nothing,
     Parent(NodeId),
     Child(NodeId),
+    /// The parent no more, though the link may go on until the farewell is over.
+    FormerParent,
 }
 
 impl Rules {
@@ -88,6 +93,7 @@ impl Rules {
                 self.server.take_if(|(current, _)| current == id);
             }
             EventKind::LinkClosed(link) => self.close(*link),
+            EventKind::Consumed(_) => self.receipts = self.receipts.saturating_sub(1),
             _ => {}
         }
     }
@@ -95,7 +101,7 @@ impl Rules {
     /// After the node has answered an event at `now` with `actions`.
     pub fn after(&mut self, node: &Node, now: Instant, actions: &[Action]) -> Result<(), Breach> {
         for action in actions {
-            self.action(action)?;
+            self.action(node, action)?;
         }
         let most = most_actions(node);
         Claim::ActionsAreBounded.holds(actions.len() <= most, || {
@@ -110,6 +116,8 @@ impl Rules {
             format!("due at {deadline:?}, and it is {now:?}")
         })?;
         self.neighbours(node)?;
+        self.queues(node)?;
+        self.server(node)?;
         match node.standing() {
             Standing::Detached => Claim::DetachedHoldsNothing
                 .holds(self.live.is_empty() && self.server.is_none(), || {
@@ -123,33 +131,68 @@ impl Rules {
         }
     }
 
+    /// What the app was told of neighbours is what the node has.
     fn neighbours(&self, node: &Node) -> Result<(), Breach> {
-        let mut told = 0;
-        for live in &self.live {
-            let agrees = match live.told {
-                Told::Nothing => continue,
-                Told::Parent(id) => node
-                    .parent()
-                    .is_some_and(|parent| (parent.link, parent.node) == (live.link, id)),
-                Told::Child(id) => node
-                    .children()
-                    .any(|child| (child.link, child.node) == (live.link, id)),
-            };
-            let agrees = agrees && live.channel == Channel::Open;
-            told += 1;
-            Claim::AppKnowsTheNeighbours.holds(agrees, || {
-                format!("the app was told of {live:?}, the node knows better")
-            })?;
+        let claim = Claim::AppKnowsTheNeighbours;
+        let open = |live: &Live| live.channel == Channel::Open;
+        let mut known = 0;
+        if let Some(parent) = node.parent() {
+            let told = |live: &Live| matches!(live.told, Told::Parent(id) if id == parent.node);
+            let live = self.live.iter().find(|live| live.link == parent.link);
+            let agrees = live.is_some_and(|live| told(live) && open(live));
+            claim.holds(agrees, || format!("{parent:?} is told of as {live:?}"))?;
+            known += 1;
         }
-        let known = usize::from(node.parent().is_some()) + node.children().count();
-        Claim::AppKnowsTheNeighbours.holds(told == known, || {
+        for child in node.children() {
+            let told = |live: &Live| matches!(live.told, Told::Child(id) if id == child.node);
+            let same = |live: &&Live| live.link == child.link;
+            // Without churn they stand in the order of their coming.
+            let guess = self.live.get(known).filter(same);
+            let live = guess.or_else(|| self.live.iter().find(same));
+            if !live.is_some_and(|live| told(live) && open(live)) {
+                return Err(claim.broken(format!("{child:?} is told of as {live:?}")));
+            }
+            known += 1;
+        }
+        let neighbour = |live: &&Live| matches!(live.told, Told::Parent(_) | Told::Child(_));
+        let told = self.live.iter().filter(neighbour).count();
+        claim.holds(told == known, || {
             format!("the app was told of {told} neighbours, the node has {known}")
         })
     }
 
-    fn action(&mut self, action: &Action) -> Result<(), Breach> {
+    /// Every table and queue of the node is within its limit.
+    fn queues(&self, node: &Node) -> Result<(), Breach> {
+        let (config, load) = (node.config(), node.load());
+        // Each takes a place, but for the parent or a dial. Former parents that the embedder closed come
+        // on top, one for each time it did.
+        let most_links = usize::from(config.max_degree) + 1;
+        let former = |live: &&Live| matches!(live.told, Told::FormerParent);
+        let former = || self.live.iter().filter(former).count();
+        let within = load.links == self.live.len()
+            && (load.links <= most_links || load.links <= most_links + former())
+            && load.parked <= config.max_parked
+            && load.early_candidates <= load.parked.saturating_mul(config.max_early_candidates)
+            && load.routes <= config.max_routes
+            && load.longest_queue <= longest_queue(node)
+            // Each is held by the app or by a queue.
+            && load.broadcasts <= self.receipts + load.queued / message_cost(0) as usize;
+        Claim::QueuesAreBounded.holds(within, || {
+            let (links, receipts) = (&self.live, self.receipts);
+            format!("{load:?} with {receipts} receipts out and the links {links:?}")
+        })
+    }
+
+    fn server(&self, node: &Node) -> Result<(), Breach> {
+        let needless = matches!(node.standing(), Standing::Member | Standing::Leaving);
+        Claim::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
+            format!("{:?} with {:?}", node.standing(), self.server)
+        })
+    }
+
+    fn action(&mut self, node: &Node, action: &Action) -> Result<(), Breach> {
         match action {
-            Action::OpenLink(link, _) => {
+            Action::OpenLink(link, dial) => {
                 let fresh = self.live(*link).is_none() && !self.dead.contains(link);
                 Claim::LinkIdsAreFresh.holds(fresh, || format!("{link:?} is opened again"))?;
                 self.live.push(Live {
@@ -157,7 +200,12 @@ impl Rules {
                     channel: Channel::Connecting,
                     told: Told::Nothing,
                 });
-                Ok(())
+                let join = node.join_of(*link);
+                let above = join.is_some_and(|join| node.path().contains(join.origin));
+                let answers = matches!(dial, Dial::Answer(_));
+                Claim::NoLoopIsAccepted.holds(!(answers && above), || {
+                    format!("accepts {join:?} below {:?}", node.path())
+                })
             }
             Action::ApplySignal(link, _) => {
                 Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
@@ -206,6 +254,7 @@ impl Rules {
                 })
             }
             Action::Deliver(delivery) => {
+                self.receipts += 1;
                 let from = delivery.from;
                 let told = self.live(delivery.link).map(|live| live.told);
                 let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
@@ -263,7 +312,10 @@ impl Rules {
         let Some(live) = live else {
             return Err(claim.broken(format!("{told:?} on {link:?} is closed, and was not open")));
         };
-        live.told = Told::Nothing;
+        live.told = match told {
+            Told::Parent(_) => Told::FormerParent,
+            _ => Told::Nothing,
+        };
         if live.channel == Channel::Closed {
             self.bury(link);
         }
@@ -274,7 +326,7 @@ impl Rules {
     fn close(&mut self, link: LinkId) {
         if let Some(live) = self.live(link) {
             live.channel = Channel::Closed;
-            if live.told == Told::Nothing {
+            if matches!(live.told, Told::Nothing | Told::FormerParent) {
                 self.bury(link);
             }
         }
@@ -293,6 +345,20 @@ impl Rules {
         self.live.retain(|live| live.link != link);
         self.dead.insert(link);
     }
+}
+
+/// More bytes never wait for one neighbour: what the node may queue on its own, the last message on top,
+/// and below a parent what that may send.
+fn longest_queue(node: &Node) -> usize {
+    let config = node.config();
+    let own = config
+        .send_queue
+        .saturating_add(message_cost(MAX_PAYLOAD) as usize);
+    if node.standing() == Standing::Root {
+        return own;
+    }
+    own.saturating_add(config.window as usize)
+        .saturating_add(MIN_WINDOW as usize)
 }
 
 /// More than this and one event of a peer would cost out of proportion: a few for each link, what a

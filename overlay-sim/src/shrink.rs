@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use overlay_core::{Config, Instant};
+use overlay_core::Instant;
 
 use crate::act::{Act, Number};
 use crate::breach::Claim;
 use crate::profile::Profile;
-use crate::schedule::{Schedule, Step};
+use crate::schedule::{self, Schedule, Step};
 use crate::trial;
 
 /// What came of shrinking.
@@ -122,14 +122,13 @@ impl Search {
 
     /// Default settings, a near network.
     fn simplify_setup(&mut self) {
-        let defaults = Config {
-            max_degree: self.best.setup.config.max_degree,
-            ..Config::default()
-        };
         let mut simplest = self.best.clone();
-        simplest.setup.config = defaults;
+        for setting in schedule::settings() {
+            setting.reset(&mut simplest.setup.config);
+        }
+        simplest.setup.config.max_degree = self.best.setup.config.max_degree;
         self.try_out(simplest);
-        for setting in crate::schedule::settings() {
+        for setting in schedule::settings() {
             let mut candidate = self.best.clone();
             setting.reset(&mut candidate.setup.config);
             self.try_out(candidate);

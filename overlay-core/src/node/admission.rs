@@ -35,8 +35,6 @@ impl Node {
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
-        } else if self.path.contains(join.origin) {
-            self.reject(from, join, RejectReason::Loop, out);
         } else if usize::from(request.hops) >= MAX_DEPTH || self.path.depth() >= MAX_DEPTH {
             self.reject(from, join, RejectReason::Full, out);
         } else if !self.room_for_route() {
@@ -83,6 +81,8 @@ impl Node {
         }
         self.grant(link, window)?;
         let former = self.children().find(|child| child.node == node);
+        #[cfg(planted)]
+        let former = former.filter(|_| !self.config.has_bug(crate::Planted::TwinKept));
         if let Some(former) = former.map(|child| child.link) {
             // The child has lost its link, and this node has not noticed yet.
             self.shut(former, CloseReason::Replaced, out);
@@ -119,8 +119,17 @@ impl Node {
         self.stats.candidates_failed += 1;
         if let Some(route) = self.routes.remove(candidate.join) {
             self.reject(route.back, candidate.join, failure(reason), out);
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::RouteNotRemoved) {
+                self.remember_route(candidate.join, route.back, route.towards);
+            }
         }
         for number in self.parked.behind(link) {
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::ParkedForgotten) {
+                self.parked.take(number);
+                continue;
+            }
             self.place_again(number, out);
         }
     }
@@ -153,11 +162,19 @@ impl Node {
 
     /// Finds a parent for a request. `number`: its place in the queue, if it had one.
     pub(super) fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
+        let join = waiting.request.join;
+        // Also of one who has waited: this node may have moved below it meanwhile.
+        let above = self.path.contains(join.origin);
+        #[cfg(planted)]
+        let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);
+        if above {
+            self.reject(waiting.from, join, RejectReason::Loop, out);
+            return;
+        }
         if let Some(slot) = self.free_slot() {
             self.accept(slot, waiting, out);
             return;
         }
-        let join = waiting.request.join;
         let Some(link) = self.choose(join.origin, Among::All) else {
             let parting = self.slots.len() > self.places_held();
             let reason = if parting {
@@ -168,10 +185,13 @@ impl Node {
             self.reject(waiting.from, join, reason, out);
             return;
         };
+        let room = self.parked.len() < self.config.max_parked;
+        #[cfg(planted)]
+        let room = room || self.config.has_bug(crate::Planted::ParkedWithoutLimit);
         if matches!(self.state_mut(link), Some(LinkState::Child(_))) {
             self.predict(link, &waiting.request);
             self.forward(link, waiting, out);
-        } else if self.parked.len() < self.config.max_parked && waiting.until > self.now {
+        } else if room && waiting.until > self.now {
             self.predict(link, &waiting.request);
             self.park(number, link, waiting);
         } else {
@@ -186,13 +206,20 @@ impl Node {
             early,
             ..
         } = waiting;
+        let timeout = self.config.request_timeout;
+        #[cfg(planted)]
+        let timeout = if self.config.has_bug(crate::Planted::CandidateNeverTimesOut) {
+            timeout.saturating_mul(10)
+        } else {
+            timeout
+        };
         let candidate = Candidate {
             join: request.join,
             slot,
             predicted: request.census.clone(),
             census: request.census,
             open: false,
-            deadline: self.now + self.config.request_timeout,
+            deadline: self.now + timeout,
         };
         let state = LinkState::Candidate(candidate);
         let link = self.links.insert(state, self.config.window, self.now);
@@ -224,6 +251,18 @@ impl Node {
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             child.requests = child.requests.wrapping_add(1);
         }
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::RequestNotCounted)
+            && let Some(LinkState::Child(child)) = self.state_mut(child)
+        {
+            child.requests = child.requests.wrapping_sub(1);
+        }
+        #[cfg(planted)]
+        let early = if self.config.has_bug(crate::Planted::EarlyCandidatesLost) {
+            Vec::new()
+        } else {
+            early
+        };
         self.stats.joins_delegated += 1;
         self.remember_route(join, from, Towards::Child(child));
         self.send_hop(Hop::Link(child), JoinFrame::Request(request), out);
@@ -246,6 +285,10 @@ impl Node {
     pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
             LinkState::Child(child) if child.node != origin => Some(&child.predicted),
+            #[cfg(planted)]
+            LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
+                Some(&child.predicted)
+            }
             LinkState::Candidate(candidate)
                 if candidate.join.origin != origin && among == Among::All =>
             {

@@ -96,6 +96,12 @@ impl Node {
 
     /// Needs the server no more.
     pub(super) fn close_bootstrap(&mut self, out: &mut Vec<Action>) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::ServerKept)
+            && matches!(self.role, Role::Member { .. })
+        {
+            return;
+        }
         self.bootstrap.wanted = None;
         self.bootstrap.failures = 0;
         if let Some(id) = self.bootstrap.id() {

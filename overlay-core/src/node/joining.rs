@@ -23,13 +23,13 @@ use crate::wire::{
 /// A node without a parent that wants one.
 #[derive(Debug)]
 pub(super) struct Joining {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Attempts that have failed since the node last had a parent.
     failures: u32,
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Until the next attempt.
     Waiting { until: Instant },
     /// Until the server is ready.
@@ -160,6 +160,12 @@ impl Node {
             self.stats.join_frames_dropped += 1;
             return;
         };
+        #[cfg(planted)]
+        let join = if self.config.has_bug(crate::Planted::StaleAnswerTaken) {
+            frame.join()
+        } else {
+            join
+        };
         match frame {
             JoinFrame::Signal { join: of, signal } if of == join => {
                 let expected = match signal {
@@ -258,7 +264,10 @@ impl Node {
 
     /// What this node's path is below a parent that stands at `parent`.
     pub(super) fn path_below(&self, parent: &Path, parent_id: NodeId) -> Result<Path, Violation> {
-        if parent.last() != Some(parent_id) || parent.contains(self.id) {
+        let below = parent.contains(self.id);
+        #[cfg(planted)]
+        let below = below && !self.config.has_bug(crate::Planted::LoopWelcomed);
+        if parent.last() != Some(parent_id) || below {
             return Err(Violation::BadPath);
         }
         parent.child(self.id).map_err(|_| Violation::BadPath)
@@ -303,6 +312,10 @@ impl Node {
             joining.stage = Stage::Waiting {
                 until: self.now + wait,
             };
+        }
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::RetryForgotten) && reason == RejectReason::Timeout {
+            joining.stage = Stage::Introducing;
         }
         notify(Notification::JoinRejected { reason, retry_in }, out);
         if retry_in.is_none() {

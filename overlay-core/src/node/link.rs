@@ -181,9 +181,21 @@ impl Links {
         (link.generation == id.generation).then_some(link)
     }
 
+    /// The link that has the place in the table which `id` had.
+    #[cfg(planted)]
+    pub(super) fn in_place_of(&self, id: LinkId) -> LinkId {
+        let link = self.slab.get(id.index as usize);
+        let generation = link.map_or(id.generation, |link| link.generation);
+        LinkId { generation, ..id }
+    }
+
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         self.get(id)?;
         self.slab.try_remove(id.index as usize)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -39,6 +39,10 @@ impl Node {
     /// the time does not count as anybody's silence. What it waited for in time does count, so that a
     /// node which is late every time still finds out who is dead.
     pub(super) fn forgive_own_stall(&mut self, late: Duration) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::StallBlamedOnOthers) {
+            return;
+        }
         if late.is_zero() {
             return;
         }
@@ -63,6 +67,12 @@ impl Node {
             LinkState::Parent(_) | LinkState::Child(_) if silent => {
                 self.stats.silent_neighbours += 1;
                 self.shut(id, CloseReason::Silent, out);
+            }
+            #[cfg(planted)]
+            LinkState::Child(_) if self.config.has_bug(crate::Planted::HeartbeatForgotten) => {
+                if let Some(link) = self.links.get_mut(id) {
+                    link.sent = self.now;
+                }
             }
             LinkState::Parent(_) | LinkState::Child(_) => {
                 self.transmit(id, &LinkFrame::Heartbeat, out);

@@ -35,6 +35,10 @@ struct Pending {
 }
 
 impl Broadcasts {
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     /// A new broadcast, held by one.
     fn begin(&mut self, source: Option<LinkId>, cost: u32) -> usize {
         self.pending.insert(Pending {
@@ -79,6 +83,12 @@ impl Node {
 
     pub(super) fn send(&mut self, to: LinkId, payload: Bytes, out: &mut Vec<Action>) {
         let limit = self.config.send_queue;
+        #[cfg(planted)]
+        let limit = if self.config.has_bug(crate::Planted::SendQueueWithoutLimit) {
+            usize::MAX
+        } else {
+            limit
+        };
         let neighbour = self
             .links
             .get_mut(to)
@@ -190,12 +200,20 @@ impl Node {
     pub(super) fn credited(&mut self, id: LinkId, bytes: u32, out: &mut Vec<Action>) {
         if let Some(link) = self.links.get_mut(id) {
             link.outbox.grant(bytes);
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::OutboxReordered) {
+                link.outbox.overtake();
+            }
         }
         self.pump(id, out);
     }
 
     /// What waited for a neighbour that is gone will not be sent.
     pub(super) fn release_unsent(&mut self, outbox: Outbox, out: &mut Vec<Action>) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::UnsentKept) {
+            return;
+        }
         for message in outbox.into_unsent() {
             if let Some(number) = message.broadcast {
                 self.release(number, out);
@@ -230,6 +248,12 @@ impl Node {
         let own = self.config.send_queue.saturating_add(MIN_WINDOW as usize);
         let most_queued = own.saturating_add(self.config.window as usize);
         for slot in 0..self.slots.len() {
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::BroadcastSkipsChild)
+                && slot + 1 == self.slots.len()
+            {
+                continue;
+            }
             let Some(id) = self.slots[slot] else { continue };
             let Some(link) = self.links.get_mut(id) else {
                 continue;
@@ -246,6 +270,14 @@ impl Node {
                 cost,
                 broadcast: Some(number),
             });
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::BroadcastDoubled) && link.outbox.len() > 1 {
+                link.outbox.push(Queued {
+                    frame: frame.clone(),
+                    cost,
+                    broadcast: None,
+                });
+            }
             self.broadcasts.hold(number);
             self.stats.messages_forwarded += 1;
             self.pump(id, out);
@@ -265,6 +297,10 @@ impl Node {
 
     fn release(&mut self, number: usize, out: &mut Vec<Action>) {
         if let Some((source, cost)) = self.broadcasts.release(number) {
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::CreditForgotten) {
+                return;
+            }
             self.free(source, cost, out);
         }
     }

@@ -68,6 +68,12 @@ impl Node {
 
     /// The embedder tells that a link is closed.
     pub(super) fn link_closed(&mut self, id: LinkId, out: &mut Vec<Action>) {
+        #[cfg(planted)]
+        let id = if self.config.has_bug(crate::Planted::LateEventTaken) {
+            self.links.in_place_of(id)
+        } else {
+            id
+        };
         self.gone(id, CloseReason::Lost, out);
     }
 
@@ -96,6 +102,10 @@ impl Node {
 
     /// Tells the children where this node stands now.
     pub(super) fn tell_children_path(&mut self, out: &mut Vec<Action>) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::PathNotPassedOn) {
+            return;
+        }
         let children: Vec<LinkId> = self.children().map(|child| child.link).collect();
         if children.is_empty() {
             return;
@@ -122,6 +132,12 @@ impl Node {
         let slot = link.state.slot();
         if let Some(slot) = slot {
             self.slots[slot] = None;
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::SlotNotFreed)
+                && matches!(link.state, LinkState::Candidate(_))
+            {
+                self.slots[slot] = Some(id);
+            }
             self.report.changed(self.now, &self.config);
         }
         self.release_unsent(link.outbox, out);

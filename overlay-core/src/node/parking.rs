@@ -23,6 +23,8 @@ pub(super) struct Parked {
     next: u64,
     /// Those with a lower number have lost their patience.
     patient_from: u64,
+    /// The candidates kept for all of them.
+    early: usize,
 }
 
 /// A request that has no parent yet.
@@ -44,20 +46,26 @@ impl Parked {
         self.queue.len()
     }
 
+    pub(super) fn early_candidates(&self) -> usize {
+        self.early
+    }
+
+    fn put(&mut self, number: u64, waiting: Waiting) {
+        self.early += waiting.early.len();
+        self.by_end.insert((waiting.until, number));
+        self.queue.insert(number, waiting);
+    }
+
     pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
         let waiting = self.queue.remove(&number)?;
         self.by_end.remove(&(waiting.until, number));
+        self.early -= waiting.early.len();
         Some(waiting)
     }
 
     fn take_oldest(&mut self) -> Option<Waiting> {
         let (number, _) = self.queue.first_key_value()?;
         self.take(*number)
-    }
-
-    fn put(&mut self, number: u64, waiting: Waiting) {
-        self.by_end.insert((waiting.until, number));
-        self.queue.insert(number, waiting);
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -81,9 +89,10 @@ impl Node {
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
         // One who waited for a failed candidate may have taken it already.
-        let Some(slot) = self.free_slot() else { return };
-        if let Some(waiting) = self.parked.take_oldest() {
-            self.accept(slot, waiting, out);
+        while self.free_slot().is_some()
+            && let Some((number, _)) = self.parked.queue.first_key_value()
+        {
+            self.place_again(*number, out);
             self.predict_candidates();
         }
     }
@@ -130,15 +139,10 @@ impl Node {
 
     /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        let from_there = |(_, waiting): &(&u64, &Waiting)| waiting.from == hop;
-        let lost: Vec<u64> = self
-            .parked
-            .queue
-            .iter()
-            .filter(from_there)
-            .map(|(n, _)| *n)
-            .collect();
-        for number in lost {
+        let from_there = self.parked.queue.iter();
+        let from_there = from_there.filter(|(_, waiting)| waiting.from == hop);
+        let numbers: Vec<u64> = from_there.map(|(number, _)| *number).collect();
+        for number in numbers {
             if let Some(waiting) = self.parked.take(number) {
                 self.routes.remove(waiting.request.join);
             }
@@ -156,7 +160,10 @@ impl Node {
     pub(super) fn keep_early(&mut self, number: u64, signal: Signal) {
         let limit = self.config.max_early_candidates;
         match self.parked.queue.get_mut(&number) {
-            Some(waiting) if waiting.early.len() < limit => waiting.early.push(signal),
+            Some(waiting) if waiting.early.len() < limit => {
+                waiting.early.push(signal);
+                self.parked.early += 1;
+            }
             _ => self.stats.join_frames_dropped += 1,
         }
     }
@@ -194,6 +201,10 @@ impl Node {
 
     /// Requests have left the queue: a candidate expects only those that still wait for it.
     fn predict_candidates(&mut self) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::PromiseKept) {
+            return;
+        }
         for link in self.links.iter_mut() {
             if let LinkState::Candidate(candidate) = &mut link.state {
                 candidate.predicted = candidate.census.clone();

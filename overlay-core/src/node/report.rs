@@ -62,6 +62,12 @@ impl Node {
         let census = self.census();
         if let Role::Member { parent } = self.role {
             let report = &mut self.report;
+            #[cfg(planted)]
+            if self.config.has_bug(crate::Planted::ReportForgotten)
+                && census.size() < report.believed.size()
+            {
+                return;
+            }
             if census != report.believed || report.seen != report.acknowledged {
                 report.believed = census.clone();
                 report.acknowledged = report.seen;

@@ -59,6 +59,10 @@ struct Entry {
 }
 
 impl Routes {
+    pub(super) fn len(&self) -> usize {
+        self.by_join.len()
+    }
+
     pub(super) fn get(&self, join: JoinId) -> Option<Route> {
         self.by_join.get(&join).map(|entry| entry.route)
     }
@@ -169,6 +173,8 @@ impl Node {
                 self.routes.remove(join);
                 self.send_hop(route.back, frame, out);
             }
+            #[cfg(planted)]
+            JoinFrame::Cancel { .. } if self.config.has_bug(crate::Planted::CancelIgnored) => {}
             JoinFrame::Cancel { .. } if from_joiner => {
                 self.routes.remove(join);
                 match route.towards {
@@ -221,6 +227,10 @@ impl Node {
 
     /// A child is gone: the joins that went there can't go on, and their joiners are told.
     pub(super) fn reject_routes_to(&mut self, child: LinkId, out: &mut Vec<Action>) {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::RouteKeptTooLong) {
+            return;
+        }
         for join in self.routes.towards(Towards::Child(child)) {
             if let Some(route) = self.routes.remove(join) {
                 self.reject(route.back, join, crate::wire::RejectReason::Busy, out);

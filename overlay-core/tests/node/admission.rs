@@ -85,12 +85,14 @@ fn a_delegated_request_counts_its_hops() {
 
 #[test]
 fn the_original_rule_chooses_by_hash_of_origin_and_own_id() {
-    // FNV-1a over both ids, its upper half modulo the degree.
+    // FNV-1a over both ids, finished as MurmurHash3 does, its upper half modulo the degree.
     let slot = |origin: overlay_core::NodeId, own: overlay_core::NodeId| {
         let bytes = origin.as_bytes().iter().chain(own.as_bytes());
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
+        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         usize::try_from((hash >> 32) % 4).unwrap()
     };
     let mut solo = Solo::root(Config {

@@ -13,9 +13,12 @@ mod departure;
 mod faults;
 mod harness;
 mod hostile;
+mod introspection;
 mod joining;
 mod liveness;
 mod messages;
+#[cfg(planted)]
+mod planted;
 mod properties;
 mod routing;
 mod waiting;

@@ -184,6 +184,16 @@ fn a_route_makes_room_when_its_handshake_has_had_time() {
 }
 
 #[test]
+fn a_signal_for_a_candidate_that_failed_is_dropped() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request(1))[0];
+    solo.event(EventKind::LinkClosed(link));
+    let late = signal(join_of(1), candidate("late"));
+    assert_eq!(solo.server_passes(late), []);
+    assert_eq!(solo.node.stats().join_frames_dropped, 1);
+}
+
+#[test]
 fn joins_that_went_to_a_child_that_is_gone_are_told() {
     let (mut solo, child, join) = delegated();
     let actions = solo.event(EventKind::LinkClosed(child));

@@ -1,7 +1,7 @@
 //! Requests that wait for a candidate.
 
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason};
-use overlay_core::{Action, Census, CloseReason, Config, EventKind};
+use overlay_core::{Action, Census, CloseReason, Config, Epoch, EventKind, Path};
 
 use crate::harness::{
     Handshakes, Solo, World, candidate, config, delegated, id, join_of, ms, opened, rejections,
@@ -151,6 +151,20 @@ fn a_request_tells_the_next_node_how_long_it_has_waited() {
             _ => None,
         });
     assert_eq!(waited, Some(800));
+}
+
+#[test]
+fn who_stands_above_by_now_does_not_get_the_place_it_waited_for() {
+    let (mut solo, parent) = Solo::member(config(1));
+    let hanging = opened(&solo.request_from(parent, 2))[0];
+    solo.request_from(parent, 3);
+    solo.request_from(parent, 4);
+    let path = Path::root(id(3)).child(id(1)).unwrap();
+    let epoch = Epoch(1);
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    let actions = solo.event(EventKind::LinkClosed(hanging));
+    let link = opened(&actions)[0];
+    assert_eq!(solo.node.join_of(link), Some(join_of(4)));
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! What an embedder may know of a node's inside.
+
+use bytes::Bytes;
+use overlay_core::flow::{MIN_WINDOW, message_cost};
+use overlay_core::wire::{JoinFrame, LinkFrame, MAX_PAYLOAD};
+use overlay_core::{Action, Config, EventKind, LinkId, Load, Progress, Receipt, Signal};
+
+use crate::harness::{OWN_JOIN, Solo, candidate, config, join_of, opened, sdp};
+
+/// Half of the smallest window.
+fn big() -> Bytes {
+    Bytes::from(vec![1; MAX_PAYLOAD])
+}
+
+/// The load is this, and then that.
+fn load(solo: &Solo, change: impl FnOnce(&mut Load)) -> (Load, Load) {
+    let mut expected = Load::default();
+    change(&mut expected);
+    (solo.node.load(), expected)
+}
+
+fn receipts(actions: Vec<Action>) -> Vec<Receipt> {
+    let receipt = |action| match action {
+        Action::Deliver(delivery) => Some(delivery.receipt),
+        _ => None,
+    };
+    actions.into_iter().filter_map(receipt).collect()
+}
+
+fn broadcast(solo: &mut Solo, parent: LinkId) -> Vec<Receipt> {
+    let payload = &big()[..];
+    receipts(solo.says(parent, &LinkFrame::Broadcast { payload }))
+}
+
+#[test]
+fn a_joiner_tells_each_step_of_its_way() {
+    let mut solo = Solo::new(Config::default());
+    assert_eq!(solo.node.progress(), None);
+    solo.event(EventKind::Join);
+    assert_eq!(solo.node.progress(), Some(Progress::Introducing));
+    let (link, join) = (opened(&solo.registered())[0], OWN_JOIN);
+    let told = solo.node.progress();
+    assert_eq!(told, Some(Progress::Offering { link, join }));
+    solo.event(EventKind::LinkOffer(link, sdp("offer")));
+    let told = solo.node.progress();
+    assert_eq!(told, Some(Progress::Requested { link, join }));
+    let signal = Signal::Answer(sdp("answer"));
+    solo.server_passes(JoinFrame::Signal { join, signal });
+    let told = solo.node.progress();
+    assert_eq!(told, Some(Progress::Answered { link, join }));
+    solo.event(EventKind::LinkOpened(link));
+    let told = solo.node.progress();
+    assert_eq!(told, Some(Progress::Greeted { link, join }));
+    solo.welcome(link);
+    assert_eq!(solo.node.progress(), None);
+}
+
+#[test]
+fn who_lost_its_parent_tells_when_it_tries_again() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    solo.event(EventKind::LinkClosed(parent));
+    let Some(Progress::Waiting { until }) = solo.node.progress() else {
+        panic!("{:?}", solo.node.progress());
+    };
+    let wait = until.since(solo.now);
+    assert_eq!(opened(&solo.wait(wait)), []);
+    assert_eq!(solo.node.progress(), Some(Progress::Introducing));
+}
+
+#[test]
+fn the_table_of_links_tells_how_full_it_is() {
+    let (mut solo, parent) = Solo::member(config(2));
+    solo.child_from(parent, 2);
+    solo.request_from(parent, 3);
+    assert_eq!(solo.node.load().links, 3);
+    // A former parent stays until it has closed.
+    solo.event(EventKind::Close(parent));
+    assert_eq!(solo.node.load().links, 3);
+    solo.event(EventKind::LinkClosed(parent));
+    assert_eq!(solo.node.load().links, 2);
+}
+
+#[test]
+fn the_queue_of_requests_tells_how_full_it_is() {
+    let mut solo = Solo::root(config(1));
+    let link = opened(&solo.request(1))[0];
+    for (joiner, candidates) in [(2, 1), (3, 4)] {
+        solo.request(joiner);
+        for number in 0..candidates {
+            let (join, signal) = (join_of(joiner), candidate(&number.to_string()));
+            solo.server_passes(JoinFrame::Signal { join, signal });
+        }
+    }
+    let (is, expected) = load(&solo, |load| {
+        (load.links, load.routes) = (1, 3);
+        (load.parked, load.early_candidates) = (2, 5);
+    });
+    assert_eq!(is, expected);
+    // Who waits longest takes the failed candidate's place, and the other one waits for it.
+    solo.event(EventKind::LinkClosed(link));
+    let load = solo.node.load();
+    assert_eq!((load.parked, load.early_candidates), (1, 4));
+    solo.event(EventKind::BootstrapClosed(solo.server()));
+    let load = solo.node.load();
+    assert_eq!((load.parked, load.early_candidates), (0, 0));
+}
+
+#[test]
+fn the_queues_of_messages_tell_how_full_they_are() {
+    let mut solo = Solo::root(config(2));
+    let slow = [solo.child(1), solo.child(2)];
+    let cost = message_cost(MAX_PAYLOAD) as usize;
+    // A window holds two.
+    for _ in 0..3 {
+        solo.event(EventKind::Broadcast(big()));
+    }
+    let (to, payload) = (slow[0], big());
+    solo.event(EventKind::Send { to, payload });
+    let (is, expected) = load(&solo, |load| {
+        (load.links, load.broadcasts) = (2, 1);
+        (load.queued, load.longest_queue) = (3 * cost, 2 * cost);
+    });
+    assert_eq!(is, expected);
+    for link in slow {
+        solo.says(link, &LinkFrame::Credit { bytes: MIN_WINDOW });
+    }
+    let (is, expected) = load(&solo, |load| load.links = 2);
+    assert_eq!(is, expected);
+}
+
+#[test]
+fn a_broadcast_counts_until_the_last_one_lets_it_go() {
+    let (mut solo, parent) = Solo::member(config(1));
+    let child = solo.child_from(parent, 2);
+    let mut held: Vec<Receipt> = (0..3).flat_map(|_| broadcast(&mut solo, parent)).collect();
+    assert_eq!(solo.node.load().broadcasts, 3);
+    for receipt in held.drain(..) {
+        solo.event(EventKind::Consumed(receipt));
+    }
+    // The third one still waits for the child.
+    assert_eq!(solo.node.load().broadcasts, 1);
+    solo.event(EventKind::LinkClosed(child));
+    assert_eq!(solo.node.load().broadcasts, 0);
+}
