@@ -45,7 +45,7 @@ pub(super) struct Route {
 /// The joins that this node had a part in lately.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    by_join: BTreeMap<JoinId, Entry>,
+    entries: BTreeMap<JoinId, Entry>,
     by_expiry: BTreeSet<(Instant, JoinId)>,
     /// Those whose answer has passed, oldest answer first.
     by_answer: BTreeSet<(Instant, JoinId)>,
@@ -60,18 +60,18 @@ struct Entry {
 
 impl Routes {
     pub(super) fn len(&self) -> usize {
-        self.by_join.len()
+        self.entries.len()
     }
 
     pub(super) fn get(&self, join: JoinId) -> Option<Route> {
-        self.by_join.get(&join).map(|entry| entry.route)
+        self.entries.get(&join).map(|entry| entry.route)
     }
 
     /// Whether there is room for one more, if need be in place of the join that was answered first and
     /// before `settled`. All others still need their routes: to forget one in favour of a newcomer would
     /// mean that in a crowd nobody ever gets through.
     pub(super) fn make_room(&mut self, limit: usize, settled: Instant) -> bool {
-        if self.by_join.len() < limit {
+        if self.entries.len() < limit {
             return true;
         }
         match self.by_answer.first() {
@@ -87,13 +87,13 @@ impl Routes {
             expires,
             answered: None,
         };
-        self.by_join.insert(join, entry);
+        self.entries.insert(join, entry);
         self.by_expiry.insert((expires, join));
     }
 
     /// The answer has passed: all that is left is the handshake, which ends before `expires`.
     fn answered(&mut self, join: JoinId, now: Instant, expires: Instant) {
-        if let Some(entry) = self.by_join.get_mut(&join)
+        if let Some(entry) = self.entries.get_mut(&join)
             && entry.answered.is_none()
         {
             self.by_expiry.remove(&(entry.expires, join));
@@ -105,7 +105,7 @@ impl Routes {
     }
 
     pub(super) fn remove(&mut self, join: JoinId) -> Option<Route> {
-        let entry = self.by_join.remove(&join)?;
+        let entry = self.entries.remove(&join)?;
         self.by_expiry.remove(&(entry.expires, join));
         if let Some(answered) = entry.answered {
             self.by_answer.remove(&(answered, join));
@@ -126,7 +126,7 @@ impl Routes {
     }
 
     fn towards(&self, towards: Towards) -> Vec<JoinId> {
-        self.by_join
+        self.entries
             .iter()
             .filter(|(_, entry)| entry.route.towards == towards)
             .map(|(join, _)| *join)
