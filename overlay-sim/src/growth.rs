@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant as Clock;
 
-use overlay_core::{Config, Instant, Policy, Standing};
+use overlay_core::{Config, Instant, Policy};
 
 use crate::act::{Act, Number, Wish};
 use crate::profile::Profile;
@@ -14,11 +14,9 @@ use crate::shape;
 use crate::world::{Failure, SetupError, World};
 
 /// What is to grow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Growth {
-    /// How many nodes, the root included.
-    pub nodes: Number,
-    /// How many children each takes.
+    /// How many children each node takes.
     pub degree: u16,
     /// By which rule joins are delegated.
     pub policy: Policy,
@@ -28,6 +26,15 @@ pub struct Growth {
     pub rate: u32,
     /// Where all chance comes from.
     pub seed: u64,
+}
+
+/// A tree that grows.
+#[derive(Debug)]
+pub struct Growing {
+    growth: Growth,
+    pub(crate) world: World,
+    nodes: Number,
+    clock: Clock,
 }
 
 /// How a tree has grown.
@@ -41,6 +48,8 @@ pub struct Grown {
     pub depths: Vec<u64>,
     /// The share of nodes that stand at a depth at which the complete tree has one for them.
     pub same_depth: f64,
+    /// How deep the complete tree is.
+    pub ideal_max_depth: usize,
     /// How many events nodes were told of.
     pub events: u64,
     /// How long it took, in real time.
@@ -71,50 +80,80 @@ impl From<Failure> for GrowthError {
 /// How much time nodes that have not found a place yet get after the last one has begun to join.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Grows a tree. `progress` is told how many nodes have begun to join, now and then.
-pub fn grow(growth: &Growth, mut progress: impl FnMut(&World, u64)) -> Result<Grown, GrowthError> {
-    let clock = Clock::now();
-    let setup = Setup {
-        seed: growth.seed,
-        profile: growth.profile,
-        config: Config {
-            max_degree: growth.degree,
-            policy: growth.policy,
-            // A root remembers each join for some two seconds.
-            max_routes: 4_096 + growth.rate as usize * 3,
-            ..Config::default()
-        },
-    };
-    let mut world = World::new(&setup, Limits::Lifted, Scrutiny::Lengths)?;
-    world.act(&Act::Wish(Wish::Root, 0))?;
-    world.run_until(Instant::from_millis(1_000))?;
-    let start = world.now();
-    for number in 1..growth.nodes {
-        let micros = u64::from(number) * 1_000_000 / u64::from(growth.rate.max(1));
-        world.run_until(start + Duration::from_micros(micros))?;
-        world.act(&Act::Wish(Wish::Join, number))?;
-        if number % 1024 == 0 {
-            progress(&world, u64::from(number));
+impl Growing {
+    /// A tree that is only a root yet.
+    pub fn new(growth: Growth) -> Result<Self, GrowthError> {
+        let setup = Setup {
+            seed: growth.seed,
+            profile: growth.profile,
+            config: Config {
+                max_degree: growth.degree,
+                policy: growth.policy,
+                // A root remembers each join for some two seconds.
+                max_routes: 4_096 + growth.rate as usize * 3,
+                ..Config::default()
+            },
+        };
+        let mut world = World::new(&setup, Limits::Lifted, Scrutiny::Lengths)?;
+        world.act(&Act::Wish(Wish::Root, 0))?;
+        world.run_until(Instant::from_millis(1_000))?;
+        Ok(Self {
+            growth,
+            world,
+            nodes: 1,
+            clock: Clock::now(),
+        })
+    }
+
+    /// Lets so many nodes more begin to join, one after the other at the rate of this growth.
+    pub fn more(&mut self, nodes: Number) -> Result<(), GrowthError> {
+        let interval = Duration::from_secs(1) / self.growth.rate.max(1);
+        for _ in 0..nodes {
+            self.newcomer()?;
+            self.world.run_until(self.world.now() + interval)?;
+        }
+        Ok(())
+    }
+
+    /// One more node begins to join, now.
+    pub(crate) fn newcomer(&mut self) -> Result<(), GrowthError> {
+        self.world.act(&Act::Wish(Wish::Join, self.nodes))?;
+        self.nodes += 1;
+        Ok(())
+    }
+
+    /// Lets everybody who is on the way arrive.
+    pub fn settle(&mut self) -> Result<(), GrowthError> {
+        let limit = self.world.now() + PATIENCE;
+        while self.world.joining() > 0 && self.world.now() < limit {
+            let next = self.world.now() + Duration::from_millis(10);
+            self.world.run_until(next)?;
+        }
+        Ok(())
+    }
+
+    /// How many nodes there are, the root included.
+    #[must_use]
+    pub const fn nodes(&self) -> Number {
+        self.nodes
+    }
+
+    /// How it has grown so far.
+    #[must_use]
+    pub fn report(&self) -> Grown {
+        let depths = self.world.depths();
+        let degree = u64::from(self.growth.degree);
+        let nodes = u64::from(self.nodes);
+        Grown {
+            nodes,
+            attached: depths.iter().sum(),
+            same_depth: shape::same_depth(&depths, degree),
+            depths,
+            ideal_max_depth: shape::complete(nodes, degree).len().saturating_sub(1),
+            events: self.world.events(),
+            wall: self.clock.elapsed(),
+            took: self.world.now().since(Instant::ZERO),
+            trace_hash: self.world.trace_hash(),
         }
     }
-    let limit = world.now() + PATIENCE;
-    while world.now() < limit
-        && world
-            .nodes()
-            .any(|(_, node)| node.standing() == Standing::Joining)
-    {
-        world.run_until(world.now() + Duration::from_millis(100))?;
-    }
-    let depths = world.depths();
-    progress(&world, u64::from(growth.nodes));
-    Ok(Grown {
-        nodes: u64::from(growth.nodes),
-        attached: depths.iter().sum(),
-        same_depth: shape::same_depth(&depths, u64::from(growth.degree)),
-        depths,
-        events: world.events(),
-        wall: clock.elapsed(),
-        took: world.now().since(start),
-        trace_hash: world.trace_hash(),
-    })
 }

@@ -15,6 +15,7 @@ mod events;
 mod forgery;
 mod uplink;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -61,10 +62,19 @@ pub struct World {
     coverage: Coverage,
     /// What happens, in words, if somebody listens.
     pub(crate) chronicle: Option<Chronicle>,
+    orphans: Orphans,
     /// The actions of the present event; kept for its memory.
     actions: Vec<Action>,
     /// The ends that close with the present event.
     closing: Vec<EndId>,
+}
+
+/// Nodes that have lost their parent.
+#[derive(Debug, Default)]
+struct Orphans {
+    since: BTreeMap<Ix, Instant>,
+    reattached: Vec<Duration>,
+    moves: u64,
 }
 
 /// Something that will happen.
@@ -160,6 +170,7 @@ impl World {
             trace: Trace::default(),
             coverage: Coverage::default(),
             chronicle: None,
+            orphans: Orphans::default(),
             actions: Vec::new(),
             closing: Vec::new(),
         })
@@ -199,18 +210,50 @@ impl World {
         living.map(|machine| (machine.number, &machine.node))
     }
 
-    /// How many living nodes stand in the tree at each depth, the root at 0.
+    /// How many nodes stand at each depth of the tree, the root at 0: those that the root reaches by links
+    /// on which parent and child agree.
     #[must_use]
     pub fn depths(&self) -> Vec<u64> {
         let mut depths = Vec::new();
-        for (_, node) in self.nodes() {
-            if matches!(node.standing(), Standing::Member | Standing::Root) {
-                let depth = node.path().depth();
-                depths.resize(depths.len().max(depth + 1), 0);
-                depths[depth] += 1;
-            }
+        let mut level: Vec<Ix> = self.root().into_iter().collect();
+        while !level.is_empty() {
+            depths.push(level.len() as u64);
+            let children = level.iter().flat_map(|parent| {
+                let children = self.machines[*parent].node.children();
+                children.filter_map(|child| {
+                    let child = self.ix_of(child.node)?;
+                    (self.machines[child].parent == Some(*parent)).then_some(child)
+                })
+            });
+            level = children.collect();
         }
         depths
+    }
+
+    /// How many living nodes want to be in the tree.
+    #[must_use]
+    pub fn willing(&self) -> u64 {
+        let willing = |machine: &&Machine| machine.lives() && machine.willing;
+        self.machines.iter().filter(willing).count() as u64
+    }
+
+    /// How many living nodes are looking for a parent.
+    #[must_use]
+    pub fn joining(&self) -> u64 {
+        let joining = |(_, node): &(Number, &Node)| node.standing() == Standing::Joining;
+        self.nodes().filter(joining).count() as u64
+    }
+
+    /// How long each orphan took to have a parent again, from when it noticed that it had none.
+    #[must_use]
+    pub fn reattached(&self) -> &[Duration] {
+        &self.orphans.reattached
+    }
+
+    /// How often a node with a parent has gone to another one.
+    #[must_use]
+    pub const fn moves(&self) -> u64 {
+        self.orphans.moves
     }
 
     /// From here on notes what happens, in words up to the event of this number.

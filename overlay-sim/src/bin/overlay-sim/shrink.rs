@@ -1,0 +1,40 @@
+//! `overlay-sim shrink`.
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::Outcome;
+use crate::args::Shrink;
+
+pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
+    let schedule = shrink.source.schedule()?;
+    let Some(failure) = overlay_sim::run(&schedule)?.failure else {
+        bail!("every claim held: there is nothing to shrink");
+    };
+    let before = schedule.steps.len();
+    let shrunk = overlay_sim::shrink(schedule, failure.breach.claim, shrink.runs);
+    let after = shrunk.schedule.steps.len();
+    let claim = failure.breach.claim;
+    let text = format!("{}", shrunk.schedule);
+    match &shrink.output {
+        Some(path) => std::fs::write(path, &text)
+            .with_context(|| format!("cannot write {}", path.display()))?,
+        None if !as_json => print!("{text}"),
+        None => {}
+    }
+    if as_json {
+        println!(
+            "{}",
+            json!({
+                "claim": claim.to_string(), "runs": shrunk.runs, "steps_before": before,
+                "steps": after, "schedule": text,
+            })
+        );
+    } else {
+        println!(
+            "# {before} steps became {after} in {} runs; violated: {claim}",
+            shrunk.runs
+        );
+    }
+    Ok(Outcome::Violated)
+}
