@@ -58,6 +58,10 @@ pub enum Claim {
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,
 
+    /// Whatever it is told, a machine of the core does not panic.
+    #[error("nothing makes the core panic")]
+    NothingPanics,
+
     // ── The relay ──
     /// The relay answers clients that are connected, with well-formed frames.
     #[error("the relay sends well-formed frames to its clients only")]

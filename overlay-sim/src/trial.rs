@@ -1,5 +1,8 @@
 //! Running a schedule from its first line to the last claim.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::breach::Claim;
 use crate::coverage::Coverage;
 use crate::rules::Scrutiny;
 use crate::schedule::Schedule;
@@ -22,7 +25,7 @@ pub struct Verdict {
 /// Runs a schedule: what is written, then peace, then recovery.
 pub fn run(schedule: &Schedule) -> Result<Verdict, SetupError> {
     let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
-    let failure = play(&mut world, schedule).err();
+    let failure = guarded(&mut world, schedule);
     Ok(verdict(&world, failure))
 }
 
@@ -31,7 +34,7 @@ pub fn run(schedule: &Schedule) -> Result<Verdict, SetupError> {
 pub fn replay(schedule: &Schedule, until: u64) -> Result<(Verdict, Vec<String>), SetupError> {
     let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
     world.listen(until);
-    let failure = play(&mut world, schedule).err();
+    let failure = guarded(&mut world, schedule);
     Ok((verdict(&world, failure), world.story()))
 }
 
@@ -41,6 +44,21 @@ fn verdict(world: &World, failure: Option<Failure>) -> Verdict {
         events: world.events(),
         trace_hash: world.trace_hash(),
         coverage: world.coverage(),
+    }
+}
+
+/// A panic is one more way to fail.
+fn guarded(world: &mut World, schedule: &Schedule) -> Option<Failure> {
+    // After a panic nothing is asked of the world but how far it came.
+    let outcome = catch_unwind(AssertUnwindSafe(|| play(world, schedule)));
+    match outcome {
+        Ok(result) => result.err(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let breach = Claim::NothingPanics.broken(text.unwrap_or("no message"));
+            Some(world.failure(None, breach))
+        }
     }
 }
 
