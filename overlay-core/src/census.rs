@@ -42,6 +42,12 @@ impl Census {
         &self.nodes
     }
 
+    /// How many nodes more could stand below those of each depth, from 0.
+    #[must_use]
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
     /// How many nodes there are; saturates.
     #[must_use]
     pub fn size(&self) -> u32 {

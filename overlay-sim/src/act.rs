@@ -95,6 +95,8 @@ verbs! {
         Busy = "busy",
         /// Nothing passes between it and the server.
         CutServer = "cut-server",
+        /// Nothing passes between it and the server now, and everything at the end.
+        ClogServer = "clog-server",
     }
 }
 

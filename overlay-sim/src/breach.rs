@@ -51,9 +51,12 @@ pub enum Claim {
     /// Only joiners and the root are connected to the server.
     #[error("a member needs no server")]
     MembersNeedNoServer,
-    /// Who stands above a node is not accepted below it.
+    /// Who stands above a node is not accepted below it, and nobody stands above itself.
     #[error("nobody is accepted below itself")]
     NoLoopIsAccepted,
+    /// A joiner's request does not go to the link that the joiner has lost.
+    #[error("nobody is sent to itself")]
+    NobodyIsSentToItself,
     /// A neighbour is given up as silent only if it was.
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,
@@ -78,6 +81,12 @@ pub enum Claim {
     /// A join ends in a link or a rejection, not in silence, unless something stood in its way.
     #[error("every join has an answer")]
     EveryJoinIsAnswered,
+    /// A joiner that gives up gives its place back.
+    #[error("no place is held for a joiner that has given up")]
+    NoPlaceIsHeldInVain,
+    /// An answer is applied to the offer that it answers.
+    #[error("an answer is applied to the offer that it answers")]
+    AnswersMatchOffers,
     /// Where nobody ever leaves and nothing fails, the tree is the complete one.
     #[error("without churn the tree is complete")]
     TreeIsComplete,

@@ -32,8 +32,19 @@ pub fn schedule(seed: u64) -> Schedule {
     };
     draw.people();
     draw.messages();
-    if !draw.dice.chance(10) {
-        draw.faults();
+    match draw.dice.below(10) {
+        // Nothing ever goes wrong.
+        0 => {}
+        // Nothing goes wrong that would excuse a join without an answer.
+        1 => {
+            draw.wishes();
+            draw.troubles(&[Trouble::Hang, Trouble::OneSided, Trouble::Busy]);
+        }
+        _ => {
+            draw.wishes();
+            draw.troubles(Trouble::ALL);
+            draw.faults();
+        }
     }
     let mut steps = draw.steps;
     steps.sort();
@@ -139,7 +150,8 @@ impl Draw {
         }
     }
 
-    fn faults(&mut self) {
+    /// Nodes leave, come back, and close their links.
+    fn wishes(&mut self) {
         for wish in some(
             &mut self.dice,
             &[Wish::Leave, Wish::CloseParent, Wish::CloseChild],
@@ -159,13 +171,10 @@ impl Draw {
                 }
             }
         }
-        for blow in some(&mut self.dice, Blow::ALL, 20) {
-            for _ in 0..self.times() {
-                let (time, who) = (self.moment(), self.anybody_but_the_root());
-                self.at(time, Act::Blow(blow, who));
-            }
-        }
-        for trouble in some(&mut self.dice, Trouble::ALL, 20) {
+    }
+
+    fn troubles(&mut self, kinds: &[Trouble]) {
+        for trouble in some(&mut self.dice, kinds, 20) {
             for _ in 0..self.times() {
                 let (time, who) = (self.moment(), self.anybody());
                 let lasts = match trouble {
@@ -174,6 +183,15 @@ impl Draw {
                     _ => self.lasts(),
                 };
                 self.at(time, Act::Trouble(trouble, who, lasts));
+            }
+        }
+    }
+
+    fn faults(&mut self) {
+        for blow in some(&mut self.dice, Blow::ALL, 20) {
+            for _ in 0..self.times() {
+                let (time, who) = (self.moment(), self.anybody_but_the_root());
+                self.at(time, Act::Blow(blow, who));
             }
         }
         for between in some(&mut self.dice, Between::ALL, 20) {

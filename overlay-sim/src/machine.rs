@@ -141,6 +141,11 @@ impl Machine {
         self.until[kind as usize] > now
     }
 
+    /// Until when each trouble of a kind lasts.
+    pub(crate) fn until(&self, kind: Trouble) -> Instant {
+        self.until[kind as usize]
+    }
+
     pub(crate) fn mend(&mut self) {
         self.until = [Instant::ZERO; Trouble::ALL.len()];
     }

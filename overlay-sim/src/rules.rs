@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use overlay_core::flow::{MIN_WINDOW, message_cost};
-use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD};
+use overlay_core::wire::{self, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD};
 use overlay_core::{
     Action, BootstrapId, Dial, EventKind, Instant, LinkId, Node, NodeId, Notification, Standing,
 };
@@ -211,6 +211,7 @@ impl Rules {
                 Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
             }
             Action::Transmit(link, bytes) => {
+                self.not_to_itself(*link, bytes)?;
                 let open = self
                     .live(*link)
                     .is_some_and(|live| live.channel == Channel::Open);
@@ -260,8 +261,32 @@ impl Rules {
                 let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
                 Claim::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
             }
-            Action::Notify(notification) => self.notification(notification),
+            Action::Notify(notification) => {
+                self.notification(notification)?;
+                match notification {
+                    Notification::ParentConnected { .. } | Notification::PathChanged { .. } => {
+                        stands_once(node)
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
+    }
+
+    /// A request goes to nobody who would have to be its own parent.
+    fn not_to_itself(&mut self, link: LinkId, bytes: &[u8]) -> Result<(), Breach> {
+        if self.scrutiny == Scrutiny::Lengths {
+            return Ok(());
+        }
+        let Some(Told::Child(child)) = self.live(link).map(|live| live.told) else {
+            return Ok(());
+        };
+        let Ok(LinkFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) else {
+            return Ok(());
+        };
+        Claim::NobodyIsSentToItself.holds(request.join.origin != child, || {
+            format!("the request {:?} goes to its own joiner", request.join)
+        })
     }
 
     fn notification(&mut self, notification: &Notification) -> Result<(), Breach> {
@@ -359,6 +384,13 @@ fn longest_queue(node: &Node) -> usize {
     }
     own.saturating_add(config.window as usize)
         .saturating_add(MIN_WINDOW as usize)
+}
+
+/// Nobody stands above itself.
+fn stands_once(node: &Node) -> Result<(), Breach> {
+    let path = node.path();
+    let times = path.ids().iter().filter(|id| **id == node.id()).count();
+    Claim::NoLoopIsAccepted.holds(times <= 1, || format!("it stands at {path:?}"))
 }
 
 /// More than this and one event of a peer would cost out of proportion: a few for each link, what a

@@ -44,6 +44,8 @@ pub(crate) enum Stage {
     /// ICE and DTLS are at work.
     Connecting,
     Open,
+    /// Its node has closed it, but some of its events may still be on their way to the node.
+    Closed,
 }
 
 /// A moment, as its machine lived it.
@@ -100,6 +102,17 @@ impl Ends {
         self.slab.try_remove(id.index as usize)
     }
 
+    /// What an end answers to the offer that it was made for.
+    pub(crate) fn answer(&self, id: EndId) -> Sdp {
+        let offer = self.get(id).and_then(|end| end.peer);
+        offer.map_or_else(Sdp::default, |offer| id.answer(offer))
+    }
+
+    /// The one that an end believes to be its other side.
+    pub(crate) fn believed_peer(&self, id: EndId) -> Option<EndId> {
+        self.get(id)?.peer
+    }
+
     /// The other side, if each of the two knows the other.
     pub(crate) fn peer(&self, id: EndId) -> Option<EndId> {
         let peer = self.get(id)?.peer?;
@@ -125,9 +138,14 @@ impl Ends {
 }
 
 impl EndId {
-    /// What an end's offer or answer says.
-    pub(crate) fn sdp(self) -> Sdp {
+    /// What an end's offer says.
+    pub(crate) fn offer(self) -> Sdp {
         Sdp::new(self.text()).unwrap_or_default()
+    }
+
+    /// What an end's answer to an offer says: who it is, and whom it answers.
+    fn answer(self, offer: Self) -> Sdp {
+        Sdp::new(format!("{} {}", self.text(), offer.text())).unwrap_or_default()
     }
 
     /// A candidate of an end.
@@ -140,10 +158,19 @@ impl EndId {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (index, generation) = text.split_once(' ')?;
+        Self::take(&mut text.split(' '))
+    }
+
+    /// The end that answers, and the one that it answers.
+    pub(crate) fn parse_answer(text: &str) -> Option<[Self; 2]> {
+        let mut words = text.split(' ');
+        Some([Self::take(&mut words)?, Self::take(&mut words)?])
+    }
+
+    fn take(words: &mut core::str::Split<'_, char>) -> Option<Self> {
         Some(Self {
-            index: index.parse().ok()?,
-            generation: generation.parse().ok()?,
+            index: words.next()?.parse().ok()?,
+            generation: words.next()?.parse().ok()?,
         })
     }
 }

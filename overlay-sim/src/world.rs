@@ -53,8 +53,12 @@ pub struct World {
     agenda: Agenda<What>,
     /// Who stands on top in each epoch.
     roots: BTreeMap<Epoch, Ix>,
-    /// Since when nothing has gone wrong but handshakes and slow apps.
-    undisturbed_since: Instant,
+    /// Since when nothing has gone wrong but handshakes and slow apps, if something has.
+    disturbed_until: Option<Instant>,
+    /// When a link between neighbours was last closed.
+    last_parting: Option<Instant>,
+    /// When ends closed of which others may not know yet, if frames are looked at that closely.
+    departed: BTreeMap<EndId, Instant>,
     /// Whether no link may close any more.
     pub(crate) calm: bool,
     events: u64,
@@ -107,6 +111,8 @@ pub(crate) enum Happening {
     Opened,
     Message(Bytes),
     Closed,
+    /// Nothing of a closed end is on its way to its node any more.
+    Forgotten,
 }
 
 #[derive(Debug)]
@@ -164,7 +170,9 @@ impl World {
             model: Model::default(),
             agenda: Agenda::default(),
             roots: BTreeMap::new(),
-            undisturbed_since: Instant::ZERO,
+            disturbed_until: None,
+            last_parting: None,
+            departed: BTreeMap::new(),
             calm: false,
             events: 0,
             trace: Trace::default(),
@@ -334,7 +342,7 @@ impl World {
 
     /// Something has gone wrong that may leave joins without an answer until later than this.
     fn disturb(&mut self, until: Instant) {
-        self.undisturbed_since = self.undisturbed_since.max(until).max(self.now);
+        self.disturbed_until = self.disturbed_until.max(Some(until.max(self.now)));
     }
 }
 

@@ -183,6 +183,21 @@ impl Node {
                 }
                 out.push(Action::ApplySignal(link, signal));
             }
+            // A node on the way has lost sight of the acceptor, who may be well: if the handshake comes to
+            // an end at all, it does so soon.
+            JoinFrame::Reject {
+                join: of,
+                rejection:
+                    Rejection {
+                        reason: RejectReason::Busy,
+                        ..
+                    },
+            } if of == join && stage >= DialStage::Answered => {
+                let soon = self.now + self.config.patience;
+                if let Some(dialing) = self.dialing_mut(link) {
+                    dialing.deadline = dialing.deadline.min(soon);
+                }
+            }
             JoinFrame::Reject {
                 join: of,
                 rejection,

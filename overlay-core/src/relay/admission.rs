@@ -192,12 +192,14 @@ impl Relay {
         let Some(Connection { state, .. }) = self.connections.get(holder) else {
             return Ok(());
         };
-        let is_same_node = state
+        let same_node = state
             .client()
-            .is_some_and(|client| bool::from(client.secret.0.ct_eq(&hello.secret.0)));
+            .filter(|client| bool::from(client.secret.0.ct_eq(&hello.secret.0)));
         let outranks = matches!(state, State::Joiner { .. })
             && matches!(hello.registration, Registration::Root { .. });
-        if is_same_node {
+        if let Some(&client) = same_node {
+            // Who greets anew has not come through: its old join is over, with or without an answer.
+            self.cancel_join(client, out);
             self.refuse(holder, Refusal::Superseded, out);
         } else if outranks {
             self.refuse(holder, Refusal::IdInUse, out);

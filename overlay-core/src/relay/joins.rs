@@ -116,6 +116,15 @@ impl Relay {
         self.overlays.leave(client.overlay, client.id);
     }
 
+    /// The root is told that a joiner has given up.
+    pub(super) fn cancel_join(&mut self, client: Client, out: &mut Vec<RelayAction>) {
+        if let Some(root) = self.overlays.root_mut(client.overlay)
+            && let Some(pending) = root.end_join_of(client.id)
+        {
+            cancel(out, root.connection, pending.join);
+        }
+    }
+
     /// Joiners that wait for an answer are told that none will come. Those that have theirs are left
     /// to connect, which needs no root; if they can't, their own patience ends the attempt.
     pub(super) fn root_left(&mut self, client: Client, out: &mut Vec<RelayAction>) {

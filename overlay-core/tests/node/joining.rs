@@ -110,8 +110,8 @@ fn each_reason_reaches_the_app_with_a_wait() {
     use RejectReason::{Busy, Full, Loop, NoRoot, Timeout, Version};
     for reason in [Full, Busy, NoRoot, Timeout, Version, Loop] {
         let (mut solo, link) = joiner();
-        let join = solo.dial(link);
-        let actions = solo.server_passes(reject(join, reason, 7_000));
+        solo.event(EventKind::LinkOffer(link, sdp("offer")));
+        let actions = solo.server_passes(reject(OWN_JOIN, reason, 7_000));
         assert_eq!(rejected(&actions), Some((reason, Some(secs(7)))));
         assert_eq!(
             actions[0],
@@ -143,7 +143,7 @@ fn the_wait_grows_with_each_failure_and_stays_within_bounds() {
 fn each_attempt_has_a_name_of_its_own_and_counts_from_the_last_parent() {
     let (mut solo, link) = joiner();
     let first = solo.dial(link);
-    solo.server_passes(reject(first, RejectReason::Busy, 0));
+    solo.server_passes(reject(first, RejectReason::Full, 0));
     let link = opened(&solo.wait(secs(1)))[0];
     let second = solo.dial(link);
     assert_eq!((first.attempt, second.attempt), (1, 2));
@@ -165,6 +165,25 @@ fn a_node_that_is_not_authorized_gives_up() {
     assert_eq!(rejected(&actions), Some((RejectReason::Unauthorized, None)));
     assert_eq!(solo.node.standing(), Standing::Detached);
     assert_eq!(solo.wait(secs(600)), []);
+}
+
+#[test]
+fn a_handshake_may_end_well_though_its_route_is_cut() {
+    let (mut solo, link) = joiner();
+    let join = solo.dial(link);
+    let actions = solo.server_passes(reject(join, RejectReason::Busy, 0));
+    assert_eq!(actions, []);
+    solo.welcome(link);
+    assert_eq!(solo.node.standing(), Standing::Member);
+}
+
+#[test]
+fn a_handshake_whose_route_is_cut_has_little_time_left() {
+    let (mut solo, link) = joiner();
+    let join = solo.dial(link);
+    solo.server_passes(reject(join, RejectReason::Busy, 0));
+    let actions = solo.wait(solo.node.config().patience);
+    assert!(actions.contains(&Action::CloseLink(link, CloseReason::Timeout)));
 }
 
 #[test]

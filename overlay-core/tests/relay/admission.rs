@@ -148,6 +148,15 @@ fn a_joiner_that_comes_back_takes_over_from_its_dead_connection() {
 }
 
 #[test]
+fn a_joiner_that_comes_back_has_given_up_its_join_even_if_that_had_an_answer() {
+    let mut server = Server::new();
+    let (root, _, join) = server.join_under_way();
+    server.send_join(root, answer(join));
+    server.joiner(1);
+    assert_eq!(server.joins(root), [cancel(join)]);
+}
+
+#[test]
 fn a_silent_holder_of_an_id_is_dead_even_if_nobody_has_noticed() {
     let mut server = Server::new();
     let dead = server.joiner(1);

@@ -10,7 +10,11 @@ use crate::act::{Between, Trouble};
 use crate::breach::{Breach, Claim};
 use crate::machine::Ix;
 use crate::network::Passage;
+use crate::rules::Scrutiny;
 use crate::webrtc::{EndId, Stage};
+
+/// How long after a link is closed a driver may still have something to say of it, in microseconds.
+const DRIVER_LAG: u64 = 50_000;
 
 /// How late a delayed signal is at the most, in microseconds.
 const LATE_SIGNAL: u64 = 10_000_000;
@@ -20,7 +24,7 @@ impl World {
     pub(super) fn carry_out(&mut self, ix: Ix, action: Action, timer: bool) -> Result<(), Breach> {
         match action {
             Action::OpenLink(link, dial) => self.open_link(ix, link, &dial),
-            Action::ApplySignal(link, signal) => self.apply_signal(ix, link, &signal),
+            Action::ApplySignal(link, signal) => self.apply_signal(ix, link, &signal)?,
             Action::Transmit(link, bytes) => {
                 if let Some(end) = self.machines[ix].end(link)
                     && let Some((peer, at)) = self.arrival(end)
@@ -31,8 +35,10 @@ impl World {
             Action::CloseLink(link, reason) => {
                 self.coverage.closed(reason);
                 if let Some(end) = self.machines[ix].end(link) {
-                    if reason == CloseReason::Silent {
-                        self.silence_is_real(ix, end)?;
+                    match reason {
+                        CloseReason::Silent => self.silence_is_real(ix, end)?,
+                        CloseReason::Timeout => self.place_was_wanted(end)?,
+                        _ => {}
                     }
                     self.hang_up(end);
                 }
@@ -94,16 +100,21 @@ impl World {
         }
     }
 
-    fn apply_signal(&mut self, ix: Ix, link: LinkId, signal: &Signal) {
+    fn apply_signal(&mut self, ix: Ix, link: LinkId, signal: &Signal) -> Result<(), Breach> {
         let Some(end) = self.machines[ix].end(link) else {
-            return;
+            return Ok(());
         };
-        if matches!(signal, Signal::Answer(_)) {
+        if let Signal::Answer(answer) = signal {
             self.machines[ix].asked = None;
+            let answers = EndId::parse_answer(answer).map(|[_, offer]| offer);
+            Claim::AnswersMatchOffers.holds(answers.is_none_or(|offer| offer == end), || {
+                format!("{link:?} gets an answer that was made for another offer")
+            })?;
         }
         if let Some(both) = self.ends.apply(end, signal) {
             self.connect(both);
         }
+        Ok(())
     }
 
     /// Both ends know enough of each other: ICE and DTLS take their time, and the channel opens.
@@ -208,9 +219,20 @@ impl World {
         self.closing.push(end);
     }
 
-    pub(super) fn remove_end(&mut self, id: EndId) {
-        if let Some(end) = self.ends.remove(id) {
-            self.machines[end.owner].links.retain(|(_, own)| *own != id);
+    /// A node has done with an end. What a driver has to say of it may come a little late.
+    pub(super) fn close_end(&mut self, id: EndId) {
+        let Some(end) = self.ends.get_mut(id) else {
+            return;
+        };
+        let owner = end.owner;
+        end.stage = Stage::Closed;
+        end.broken = true;
+        let machine = &mut self.machines[owner];
+        machine.links.retain(|(_, own)| *own != id);
+        let lag = Duration::from_micros(machine.dice.below(DRIVER_LAG));
+        self.plan(lag, What::Link(id, Happening::Forgotten));
+        if self.scrutiny == Scrutiny::Frames {
+            self.departed.insert(id, self.now);
         }
     }
 
@@ -289,6 +311,7 @@ impl World {
         link: LinkId,
         reason: CloseReason,
     ) -> Result<(), Breach> {
+        self.last_parting = Some(self.now);
         Claim::CalmIsCalm.holds(!self.calm, || format!("a link closes: {reason}"))?;
         let Some(id) = self.machines[ix].end(link) else {
             return Ok(());
@@ -329,27 +352,53 @@ impl World {
 
     /// An attempt has failed; if it ended in silence, something must have stood in its way.
     fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Breach> {
-        let config = &self.setup.config;
         let asked = self.machines[ix].asked.take();
         let Some(asked) = asked.filter(|_| silent) else {
             return Ok(());
         };
-        // A dead connection to the server is noticed after two keepalives, a dead neighbour after its
-        // timeout, and a request that went there ends with its own.
+        // Along many machines an answer may simply take longer than the joiner waits.
+        let config = &self.setup.config;
+        let in_time = self.journey() * 2 + config.park_timeout <= config.request_timeout;
+        Claim::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
+            format!("asked at {asked:?}, nothing stood in its way")
+        })
+    }
+
+    /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
+    /// should have been given back long ago.
+    fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
+        let joiner = self.ends.believed_peer(end);
+        let Some(&gone) = joiner.and_then(|joiner| self.departed.get(&joiner)) else {
+            return Ok(());
+        };
+        let known = self.now.since(gone) >= self.journey();
+        let config = &self.setup.config;
+        let remembered = config.max_routes >= self.machines.len() * 4;
+        // Where a link on the way is closed, the news goes no further.
+        let begun = gone.before(config.request_timeout * 2);
+        let way_is_whole = self.last_parting.is_none_or(|parting| parting < begun);
+        let held = known && remembered && way_is_whole && !self.disturbed(gone);
+        Claim::NoPlaceIsHeldInVain.holds(!held, || {
+            format!("the joiner of a candidate gave up at {gone:?}")
+        })
+    }
+
+    /// The longest that a frame takes from one end of the tree to the other, by way of the server.
+    fn journey(&self) -> Duration {
+        let hops = u32::try_from(self.machines.len() + 3).unwrap_or(u32::MAX);
+        self.setup.profile.slowest() * hops
+    }
+
+    /// Whether what began at `start` may have met a fault or its consequences: a dead connection to the
+    /// server is noticed after two keepalives, a dead neighbour after its timeout, and a request that went
+    /// there ends with its own.
+    fn disturbed(&self, start: Instant) -> bool {
+        let config = &self.setup.config;
         let aftermath = self.server.keepalive() * 2
             + config.link_timeout * 2
             + config.request_timeout * 2
             + config.park_timeout;
-        let disturbed = asked <= self.undisturbed_since + aftermath;
-        // In a chain of machines an answer may simply take longer than the joiner waits.
-        let hops = u32::try_from(self.machines.len() + 2).unwrap_or(u32::MAX);
-        let journey = self.setup.profile.slowest() * hops * 2 + config.park_timeout;
-        let disturbed = disturbed || journey > config.request_timeout;
-        Claim::EveryJoinIsAnswered.holds(disturbed, || {
-            format!(
-                "asked at {asked:?}, all went well since {:?}",
-                self.undisturbed_since
-            )
-        })
+        self.disturbed_until
+            .is_some_and(|until| start <= until + aftermath)
     }
 }

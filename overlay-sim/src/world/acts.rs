@@ -292,10 +292,10 @@ impl World {
         self.network.mend();
         self.server.down_until = self.now;
         self.server.careless_until = self.now;
-        self.disturb(self.now);
         for ix in 0..self.machines.len() {
             self.machines[ix].mend();
             if self.machines[ix].forger {
+                self.disturb(self.now);
                 self.crash(ix);
             }
             self.plan(Duration::ZERO, What::Resume(ix));

@@ -76,7 +76,7 @@ impl World {
         }
         self.actions = actions;
         while let Some(end) = self.closing.pop() {
-            self.remove_end(end);
+            self.close_end(end);
         }
         self.one_root(ix)?;
         self.arm(ix);
@@ -174,9 +174,9 @@ impl World {
         let kind = match happening {
             Happening::Offer => {
                 machine.asked = Some(self.now);
-                EventKind::LinkOffer(link, id.sdp())
+                EventKind::LinkOffer(link, id.offer())
             }
-            Happening::Answer => EventKind::LinkSignal(link, Signal::Answer(id.sdp())),
+            Happening::Answer => EventKind::LinkSignal(link, Signal::Answer(self.ends.answer(id))),
             Happening::Candidate => EventKind::LinkSignal(link, Signal::Candidate(id.candidate())),
             Happening::Opened if end.stage == Stage::Connecting => {
                 end.stage = Stage::Open;
@@ -187,9 +187,16 @@ impl World {
                 end.heard = heard;
                 EventKind::LinkMessage(link, bytes)
             }
+            Happening::Message(bytes) if end.stage == Stage::Closed => {
+                EventKind::LinkMessage(link, bytes)
+            }
             Happening::Closed => {
                 self.closing.push(id);
                 EventKind::LinkClosed(link)
+            }
+            Happening::Forgotten => {
+                self.ends.remove(id);
+                return Ok(());
             }
             Happening::Opened | Happening::Message(_) => return Ok(()),
         };

@@ -24,7 +24,7 @@ impl World {
         let lie = model::payload(FORGED, len);
         let dice = &mut self.machines[ix].dice;
         let window = u32::try_from(dice.below(200_000)).unwrap_or(0);
-        let frame = match dice.below(14) {
+        let frame = match dice.below(15) {
             0 => LinkFrame::Hello {
                 version: VERSION,
                 join,
@@ -69,9 +69,14 @@ impl World {
                 epoch,
                 path: Path::root(own),
             },
-            10 => LinkFrame::Credit { bytes: u32::MAX },
-            11 => LinkFrame::Goodbye(Farewell::Leaving),
-            12 => LinkFrame::Direct { payload: &lie },
+            // Perhaps the one who is told stands above itself.
+            10 => LinkFrame::Moved {
+                epoch,
+                path: Path::root(join.origin).child(own).unwrap_or_default(),
+            },
+            11 => LinkFrame::Credit { bytes: u32::MAX },
+            12 => LinkFrame::Goodbye(Farewell::Leaving),
+            13 => LinkFrame::Direct { payload: &lie },
             _ => LinkFrame::Broadcast { payload: &lie },
         };
         wire::encode(&frame)

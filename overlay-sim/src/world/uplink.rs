@@ -58,6 +58,10 @@ impl World {
         let cut = machine.has(Trouble::CutServer, self.now);
         let latency = profile.latency(machine.distance, SERVER_DISTANCE, &mut machine.dice);
         let mut at = self.now + latency;
+        if machine.has(Trouble::ClogServer, self.now) {
+            at = at.max(machine.until(Trouble::ClogServer));
+            self.coverage.count(Trouble::ClogServer.name());
+        }
         let Some(session) = machine.session.as_mut().filter(|own| own.id == id) else {
             // The client has hung up; what the server says is late whenever it comes.
             return Some(at);
