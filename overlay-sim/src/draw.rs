@@ -30,21 +30,26 @@ pub fn schedule(seed: u64) -> Schedule {
         dice,
         steps: Vec::new(),
     };
-    draw.people();
-    draw.messages();
     match draw.dice.below(10) {
         // Nothing ever goes wrong.
-        0 => {}
-        // Nothing goes wrong that would excuse a join without an answer.
+        0 => draw.people(),
+        // Nothing goes wrong that would excuse a join without an answer, and that at the worst of times.
         1 => {
-            draw.wishes();
+            draw.length = draw.length.min(BRIEF);
+            draw.people();
+            draw.wishes(60, 12);
             draw.troubles(&[Trouble::Hang, Trouble::OneSided, Trouble::Busy]);
         }
         _ => {
-            draw.wishes();
+            draw.people();
+            draw.wishes(25, 4);
             draw.troubles(Trouble::ALL);
             draw.faults();
         }
+    }
+    draw.messages();
+    if draw.dice.chance(3) {
+        draw.farewell();
     }
     let mut steps = draw.steps;
     steps.sort();
@@ -53,6 +58,9 @@ pub fn schedule(seed: u64) -> Schedule {
 
 /// How long a slow app takes nothing.
 const SLOW: Duration = Duration::from_secs(100);
+
+/// How long it takes a crowd to join.
+const BRIEF: Duration = Duration::from_secs(5);
 
 struct Draw {
     dice: Dice,
@@ -151,13 +159,13 @@ impl Draw {
     }
 
     /// Nodes leave, come back, and close their links.
-    fn wishes(&mut self) {
+    fn wishes(&mut self, percent: u64, most: u64) {
         for wish in some(
             &mut self.dice,
             &[Wish::Leave, Wish::CloseParent, Wish::CloseChild],
-            25,
+            percent,
         ) {
-            for _ in 0..self.times() {
+            for _ in 0..self.dice.between(1, most) {
                 let who = if wish == Wish::Leave {
                     self.anybody_but_the_root()
                 } else {
@@ -226,6 +234,17 @@ impl Draw {
         let heir = self.nodes + 1;
         let pause = log_uniform(&mut self.dice, 1_000, 60_000_000);
         self.at(time + pause, Act::Wish(Wish::Root, heir));
+    }
+
+    /// A machine has much to say to its parent, who takes nothing yet, and leaves.
+    fn farewell(&mut self) {
+        let (start, who) = (self.moment(), self.anybody_but_the_root());
+        self.at(start, Act::Trouble(Trouble::Busy, 0, BRIEF / 2));
+        let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
+        for _ in 0..20 {
+            self.at(start, Act::Send(Message::Up, who, longest));
+        }
+        self.at(start + BRIEF / 5, Act::Wish(Wish::Leave, who));
     }
 
     /// A machine takes nothing while its parent gets another parent, and another, each of which sends more.
