@@ -51,6 +51,9 @@ pub fn schedule(seed: u64) -> Schedule {
     if draw.dice.chance(3) {
         draw.farewell();
     }
+    if draw.dice.chance(3) {
+        draw.late_answer(setup.config.request_timeout);
+    }
     let mut steps = draw.steps;
     steps.sort();
     Schedule { setup, steps }
@@ -245,6 +248,19 @@ impl Draw {
             self.at(start, Act::Send(Message::Up, who, longest));
         }
         self.at(start + BRIEF / 5, Act::Wish(Wish::Leave, who));
+    }
+
+    /// A newcomer hears nothing from the server until it has given up, and then of its former attempts.
+    fn late_answer(&mut self, request_timeout: Duration) {
+        self.nodes += 1;
+        let (start, who) = (self.moment(), self.nodes);
+        self.at(start, Act::Wish(Wish::Join, who));
+        let asked = log_uniform(&mut self.dice, 1_000, 1_000_000);
+        let clogged = request_timeout + log_uniform(&mut self.dice, 100_000, 10_000_000);
+        self.at(
+            start + asked,
+            Act::Trouble(Trouble::ClogServer, who, clogged),
+        );
     }
 
     /// A machine takes nothing while its parent gets another parent, and another, each of which sends more.

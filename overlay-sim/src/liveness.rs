@@ -7,6 +7,7 @@ use overlay_core::{EventKind, Node, NodeId, Standing};
 
 use crate::breach::{Breach, Claim};
 use crate::machine::Ix;
+use crate::shape;
 use crate::world::{Failure, World};
 
 /// How often the world is looked at while it recovers.
@@ -132,6 +133,17 @@ impl World {
             format!("it counts {census:?}, there are {nodes:?}, and places {places:?}")
         });
         holds.map_err(|breach| self.failure(Some(root), breach))
+    }
+
+    /// Demands that every level is full but the last.
+    pub(crate) fn is_complete(&self) -> Result<(), Failure> {
+        let depths = self.depths();
+        let degree = u64::from(self.setup.config.max_degree);
+        let complete = shape::complete(depths.iter().sum(), degree);
+        let holds = Claim::TreeIsComplete.holds(depths == complete, || {
+            format!("nodes stand at depths {depths:?}, complete is {complete:?}")
+        });
+        holds.map_err(|breach| self.failure(None, breach))
     }
 
     /// How many nodes the tree has at each depth, and how many free places below those.

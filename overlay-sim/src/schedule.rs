@@ -69,6 +69,27 @@ impl Setup {
 }
 
 impl Schedule {
+    /// Whether the tree that comes out must be the complete one: nodes join and nothing else happens, the
+    /// policy is the one that promises it, no table is too small, and handshakes take less than patience.
+    #[must_use]
+    pub fn must_be_complete(&self) -> bool {
+        let joins_only = |step: &Step| {
+            matches!(
+                step.act,
+                Act::Wish(Wish::Root | Wish::Join, _) | Act::Send(..)
+            )
+        };
+        let Setup {
+            config, profile, ..
+        } = &self.setup;
+        let crowd = self.steps.len();
+        config.policy == Policy::Balanced
+            && config.max_parked >= crowd
+            && config.max_routes >= crowd
+            && config.patience >= profile.slowest() * 20
+            && self.steps.iter().all(joins_only)
+    }
+
     /// When the last of it is over.
     #[must_use]
     pub fn end(&self) -> Instant {

@@ -69,5 +69,9 @@ fn play(world: &mut World, schedule: &Schedule) -> Result<(), Failure> {
     }
     world.run_until(schedule.end())?;
     world.make_peace()?;
-    world.recover()
+    world.recover()?;
+    if schedule.must_be_complete() {
+        world.is_complete()?;
+    }
+    Ok(())
 }

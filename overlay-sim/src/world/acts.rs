@@ -170,22 +170,24 @@ impl World {
                 let garbage: Vec<u8> = (0..len)
                     .map(|_| machine.dice.draw().to_le_bytes()[0])
                     .collect();
-                self.speak(ix, blow, Bytes::from(garbage));
+                if let Some(end) = self.some_neighbour(ix) {
+                    self.speak(end, blow, Bytes::from(garbage));
+                }
             }
             Blow::Forge => {
-                let frame = self.forge(ix);
-                self.machines[ix].forger = true;
-                self.speak(ix, blow, frame);
+                if let Some(end) = self.some_neighbour(ix) {
+                    let frame = self.forge(ix, end);
+                    self.machines[ix].forger = true;
+                    self.speak(end, blow, frame);
+                }
             }
         }
         Ok(())
     }
 
-    /// A machine says something to a neighbour that its node has not said.
-    fn speak(&mut self, ix: Ix, blow: Blow, bytes: Bytes) {
-        if let Some(end) = self.some_neighbour(ix)
-            && let Some((peer, at)) = self.arrival(end)
-        {
+    /// Something comes to the other side of `end` that the node on this side has not said.
+    fn speak(&mut self, end: EndId, blow: Blow, bytes: Bytes) {
+        if let Some((peer, at)) = self.arrival(end) {
             self.coverage.count(blow.name());
             if let Some(peer) = self.ends.get_mut(peer) {
                 peer.deceived = true;

@@ -9,17 +9,20 @@ use overlay_core::{Candidate, Census, JoinId, NodeId, Path, Sdp, Signal};
 use super::World;
 use crate::machine::Ix;
 use crate::model::{self, FORGED};
+use crate::webrtc::EndId;
 
 impl World {
     /// A lie that the machine's neighbour may believe. The epoch is never one that does not exist: a
     /// node obeys the highest that it hears of, and has no means yet to tell a true one from a false one.
-    pub(super) fn forge(&mut self, ix: Ix) -> Bytes {
+    pub(super) fn forge(&mut self, ix: Ix, end: EndId) -> Bytes {
         let own = self.machines[ix].node.id();
+        let peer = self.ends.peer(end).and_then(|peer| self.ends.get(peer));
+        let victim = peer.map_or(ix, |peer| peer.owner);
         let (epoch, path) = {
             let node = &self.machines[ix].node;
             (node.epoch(), node.path().clone())
         };
-        let join = self.somebodys_join(ix);
+        let join = self.somebodys_join(ix, victim);
         let len = u32::try_from(self.machines[ix].dice.below(16_000)).unwrap_or(0);
         let lie = model::payload(FORGED, len);
         let dice = &mut self.machines[ix].dice;
@@ -69,10 +72,12 @@ impl World {
                 epoch,
                 path: Path::root(own),
             },
-            // Perhaps the one who is told stands above itself.
+            // The one who is told stands above itself.
             10 => LinkFrame::Moved {
                 epoch,
-                path: Path::root(join.origin).child(own).unwrap_or_default(),
+                path: Path::root(self.machines[victim].node.id())
+                    .child(own)
+                    .unwrap_or_default(),
             },
             11 => LinkFrame::Credit { bytes: u32::MAX },
             12 => LinkFrame::Goodbye(Farewell::Leaving),
@@ -82,15 +87,21 @@ impl World {
         wire::encode(&frame)
     }
 
-    /// A join that may be under way: of some machine, or of nobody.
-    fn somebodys_join(&mut self, ix: Ix) -> JoinId {
+    /// A join that may be under way: of somebody above the victim, of some machine, or of nobody.
+    fn somebodys_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
         let count = self.machines.len() as u64;
+        let above = self.machines[victim].node.path().clone();
         let dice = &mut self.machines[ix].dice;
         let attempt = u32::try_from(dice.between(1, 4)).unwrap_or(1);
         let whose = usize::try_from(dice.below(count + 1)).unwrap_or(0);
+        let ancestor = dice.pick(above.ids()).copied();
+        let ancestor = ancestor.filter(|_| dice.chance(30));
         let nobody = NodeId::from_u128(u128::from(dice.draw()) << 64 | 0xffff_fffe);
-        let origin = self.machines.get(whose).map_or(nobody, |m| m.node.id());
-        JoinId { origin, attempt }
+        let somebody = self.machines.get(whose).map_or(nobody, |m| m.node.id());
+        JoinId {
+            origin: ancestor.unwrap_or(somebody),
+            attempt,
+        }
     }
 }
 
