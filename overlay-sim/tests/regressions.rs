@@ -1,0 +1,23 @@
+//! Schedules that once violated a claim, each as small as it could be made. See `overlay-sim shrink`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use overlay_sim::{Schedule, run};
+
+#[test]
+fn what_was_once_found_stays_mended() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        let schedule: Schedule = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let verdict = run(&schedule).unwrap();
+        assert_eq!(verdict.failure, None, "{}", path.display());
+    }
+}
