@@ -5,34 +5,45 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME, ServerFrame, WireError};
-use overlay_core::{Config, EventKind};
+use overlay_core::{Config, EventKind, LinkId};
 
 use crate::cast::{JoinWord, payload};
 use crate::watched::Watched;
 
 /// Hands the bytes to everybody who may get them.
 pub fn run(bytes: &[u8]) {
-    let frame = canonical(wire::decode::<LinkFrame<'_>>(bytes), wire::encode, bytes)
-        | canonical(wire::decode::<ClientFrame>(bytes), wire::encode, bytes)
-        | canonical(wire::decode::<ServerFrame>(bytes), wire::encode, bytes);
-    assert!(!frame || bytes.len() <= MAX_FRAME, "too long a frame");
-
+    let link = canonical(wire::decode::<LinkFrame<'_>>(bytes), wire::encode, bytes);
+    let client = canonical(wire::decode::<ClientFrame>(bytes), wire::encode, bytes);
+    let server = canonical(wire::decode::<ServerFrame>(bytes), wire::encode, bytes);
+    assert!(!(link || client || server) || bytes.len() <= MAX_FRAME);
+    // What is no frame is the same to all.
+    let situations = if link || server { SITUATIONS.len() } else { 1 };
     let bytes = Bytes::copy_from_slice(bytes);
-    for situation in SITUATIONS {
-        for link in (0..situation().links().len()).map(Some).chain([None]) {
+    for situation in &SITUATIONS[..situations] {
+        // Each link once; after the last it is the server's turn.
+        for at in 0.. {
             let mut watched = situation();
-            for _ in 0..2 {
-                let bytes = bytes.clone();
-                match link.and_then(|at| watched.links().get(at).copied()) {
-                    Some(link) => watched.event(EventKind::LinkMessage(link.id, bytes)),
-                    None => watched.server_says(bytes),
-                };
-            }
-            for _ in 0..3 {
-                watched.wait_until_due();
-            }
+            let link = watched.links().get(at).copied();
+            comes(&mut watched, link.map(|link| link.id), &bytes);
             watched.leaves_in_silence();
+            if link.is_none() {
+                break;
+            }
         }
+    }
+}
+
+/// The bytes come through a link, or from the server, and once more, and some time passes.
+fn comes(watched: &mut Watched, through: Option<LinkId>, bytes: &Bytes) {
+    for _ in 0..2 {
+        let bytes = bytes.clone();
+        match through {
+            Some(link) => watched.event(EventKind::LinkMessage(link, bytes)),
+            None => watched.server_says(bytes),
+        };
+    }
+    for _ in 0..3 {
+        watched.wait_until_due();
     }
 }
 

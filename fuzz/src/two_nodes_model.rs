@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
+use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{
     Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Scope, Standing, Unsent,
 };
@@ -189,6 +190,7 @@ impl Pair {
         let neighbours = || watched.parent().into_iter().chain(watched.children());
         let is_neighbour = neighbours().any(|neighbour| neighbour.link == to);
         let payload = message.payload.clone();
+        let too_long = payload.len() > MAX_PAYLOAD;
         let actions = self.nodes[node].event(EventKind::Send { to, payload });
         match unsent(&actions) {
             None => {
@@ -197,7 +199,7 @@ impl Pair {
             }
             Some(Unsent::NotConnected) => assert!(!is_neighbour),
             Some(Unsent::Backlog) => self.wires.refused(node, to),
-            Some(reason) => assert_eq!((reason, len > 65_000), (Unsent::TooLong, true)),
+            Some(reason) => assert!(reason == Unsent::TooLong && too_long),
         }
         self.carry_out(node, actions);
     }
@@ -207,7 +209,10 @@ impl Pair {
         let watched = self.nodes[node].node();
         let is_root = watched.standing() == Standing::Root;
         let children: Vec<_> = watched.children().map(|child| child.link).collect();
+        let full = children.iter().filter(|child| !watched.can_send(**child));
+        let full: Vec<_> = full.copied().collect();
         let payload = message.payload.clone();
+        let too_long = payload.len() > MAX_PAYLOAD;
         let actions = self.nodes[node].event(EventKind::Broadcast(payload));
         match unsent(&actions) {
             None => {
@@ -217,8 +222,13 @@ impl Pair {
                 }
             }
             Some(Unsent::NotRoot) => assert!(!is_root),
-            // It need not be every child that has no room.
-            Some(reason) => assert!(reason == Unsent::Backlog || len > 65_000),
+            Some(Unsent::Backlog) => {
+                assert!(is_root && !full.is_empty());
+                for child in full {
+                    self.wires.refused(node, child);
+                }
+            }
+            Some(reason) => assert!(reason == Unsent::TooLong && too_long),
         }
         self.carry_out(node, actions);
     }
@@ -281,7 +291,11 @@ impl Pair {
             (None, None) => true,
             _ => false,
         };
-        assert!(agree, "parent {parent:?}, child {child:?}: {:?}", self.wires);
+        assert!(
+            agree,
+            "parent {parent:?}, child {child:?}: {:?}",
+            self.wires
+        );
         if let (Some(parent), Some(child)) = (parent, child) {
             for (node, link) in [(ROOT, child), (JOINER, parent)] {
                 self.wires.nothing_is_left_for(node, link);

@@ -48,7 +48,9 @@ pub fn read<'a, S: Arbitrary<'a>, T: Arbitrary<'a>>(
 pub fn write(start: &impl Spell, steps: &[impl Spell]) -> Vec<u8> {
     let mut bytes = Vec::new();
     start.spell(&mut bytes);
-    steps.iter().for_each(|step| step.spell(&mut bytes));
+    for step in steps {
+        step.spell(&mut bytes);
+    }
     bytes
 }
 
@@ -97,11 +99,11 @@ macro_rules! vocabulary {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name { $($(#[$variant_doc])* $variant $(($($type),*))?,)* }
 
-        const _: () = assert!(0 $(+ $weight)* <= 256, "a choice is one byte");
-
         impl<'a> arbitrary::Arbitrary<'a> for $name {
             fn arbitrary(bytes: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-                let mut draw = u16::from(u8::arbitrary(bytes)?) % (0 $(+ $weight)*);
+                const WEIGHTS: u16 = 0 $(+ $weight)*;
+                const { assert!(WEIGHTS <= 256, "a choice is one byte") };
+                let mut draw = u16::from(u8::arbitrary(bytes)?) % WEIGHTS;
                 $(
                     if draw < $weight {
                         return Ok(Self::$variant $(($(<$type>::arbitrary(bytes)?),*))?);

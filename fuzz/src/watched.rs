@@ -125,7 +125,10 @@ impl Watched {
         for action in &actions {
             match action {
                 Action::OpenLink(id, dial) => {
-                    self.links.extend(self.node.join_of(*id).map(|join| Link {
+                    let join = self.node.join_of(*id);
+                    let own = join.is_some_and(|join| join.origin == self.node.id());
+                    assert_eq!(own, *dial == Dial::Offer, "takes itself for a child");
+                    self.links.extend(join.map(|join| Link {
                         id: *id,
                         join,
                         dials: *dial == Dial::Offer,
@@ -187,9 +190,7 @@ impl Watched {
     pub fn clock_back(&mut self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         let past = Instant::from_micros(self.now.as_micros().saturating_sub(micros));
-        let actions = self
-            .node
-            .handle_input(Event::new(past, EventKind::Timeout));
+        let actions = self.node.handle_input(Event::new(past, EventKind::Timeout));
         assert_eq!(actions, [], "time runs backwards, and the node acts");
     }
 

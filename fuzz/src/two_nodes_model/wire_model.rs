@@ -112,9 +112,11 @@ impl Wires {
                 unexpected => panic!("the server is sent {unexpected:?}"),
             },
             Action::CloseBootstrap(_) => self.servers[node] = Server::default(),
-            Action::ApplySignal(_, Signal::Candidate(_)) => {}
-            // The caller's.
-            Action::CloseLink(..) | Action::Deliver(_) | Action::Notify(_) => {}
+            // Without candidates; and the rest is the caller's.
+            Action::ApplySignal(_, Signal::Candidate(_))
+            | Action::CloseLink(..)
+            | Action::Deliver(_)
+            | Action::Notify(_) => {}
         }
     }
 
@@ -142,9 +144,9 @@ impl Wires {
         let Some(at) = usize::from(which).checked_rem(self.links.len()) else {
             return;
         };
-        for end in &mut self.links[at].ends {
-            let lost = end.link.filter(|_| !end.closed);
-            end.queue = lost.map(EventKind::LinkClosed).into_iter().collect();
+        let ends = self.links[at].ends.iter_mut();
+        for end in ends.filter(|end| !end.closed) {
+            end.queue = end.link.map(EventKind::LinkClosed).into_iter().collect();
             end.closed = true;
         }
     }
@@ -161,7 +163,10 @@ impl Wires {
 
     /// Whether these are the two ends of one connection.
     pub(super) fn are_ends(&self, ends: [(usize, LinkId); 2]) -> bool {
-        let has = |link: &Link| ends.iter().all(|(node, id)| link.ends[*node].link == Some(*id));
+        let has = |link: &Link| {
+            ends.iter()
+                .all(|(node, id)| link.ends[*node].link == Some(*id))
+        };
         self.links.iter().any(has)
     }
 
@@ -241,5 +246,6 @@ fn sdp(at: usize) -> Sdp {
 }
 
 fn place(sdp: &Sdp) -> usize {
-    sdp.parse().unwrap_or_else(|_| panic!("the core has changed an offer"))
+    sdp.parse()
+        .unwrap_or_else(|_| panic!("the core has changed an offer"))
 }
