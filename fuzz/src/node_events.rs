@@ -56,6 +56,8 @@ vocabulary! {
         6 => Wait(ms: u16),
         /// Time passes until something is due.
         4 => WaitUntilDue,
+        /// So many milliseconds pass, and nobody tells the node.
+        3 => Sleep(ms: u16),
         /// The clock shows so many milliseconds less.
         1 => ClockBack(ms: u32),
         /// The clock jumps by so many seconds.

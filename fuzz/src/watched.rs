@@ -18,6 +18,8 @@ use crate::cast::{JoinWord, SELF, ServerWord, candidate, hello, id, sdp, welcome
 pub struct Watched {
     node: Node,
     now: Instant,
+    /// The latest moment that the node has seen.
+    seen: Instant,
     rules: Rules,
     links: Vec<Link>,
     servers: Vec<BootstrapId>,
@@ -52,6 +54,7 @@ impl Watched {
         Ok(Self {
             node: Node::new(id(number), config, [number; 32])?,
             now: Instant::from_millis(1_000),
+            seen: Instant::ZERO,
             rules: Rules::default(),
             links: Vec::new(),
             servers: Vec::new(),
@@ -118,6 +121,7 @@ impl Watched {
         if let EventKind::LinkClosed(link) = kind {
             self.closed(link);
         }
+        self.seen = self.now;
         let actions = self.node.handle_input(Event::new(self.now, kind));
         if let Err(breach) = self.rules.after(&self.node, self.now, &actions) {
             panic!("{breach}");
@@ -125,16 +129,19 @@ impl Watched {
         for action in &actions {
             match action {
                 Action::OpenLink(id, dial) => {
-                    let join = self.node.join_of(*id);
-                    let own = join.is_some_and(|join| join.origin == self.node.id());
-                    assert_eq!(own, *dial == Dial::Offer, "takes itself for a child");
-                    self.links.extend(join.map(|join| Link {
-                        id: *id,
-                        join,
-                        dials: *dial == Dial::Offer,
-                        is_open: true,
-                        stage: 0,
-                    }));
+                    // None if the same event has ended it again.
+                    if let Some(join) = self.node.join_of(*id) {
+                        let dials = *dial == Dial::Offer;
+                        let own = join.origin == self.node.id();
+                        assert_eq!(own, dials, "takes itself for a child");
+                        self.links.push(Link {
+                            id: *id,
+                            join,
+                            dials,
+                            is_open: true,
+                            stage: 0,
+                        });
+                    }
                 }
                 Action::CloseLink(id, _) => self.closed(*id),
                 Action::ConnectBootstrap(id) => {
@@ -170,10 +177,15 @@ impl Watched {
 
     /// Time passes, and the node is told.
     pub fn wait(&mut self, time: Duration) -> Vec<Action> {
+        self.sleep(time);
+        self.event(EventKind::Timeout)
+    }
+
+    /// Time passes, and nobody tells the node.
+    pub fn sleep(&mut self, time: Duration) {
         // Half of eternity is as far as a clock may jump: the end of it is no moment to plan from.
         let latest = Instant::from_micros(u64::MAX / 2);
         self.now = (self.now + time).min(latest).max(self.now);
-        self.event(EventKind::Timeout)
     }
 
     /// Time passes until something is due. None if nothing ever is.
@@ -189,7 +201,7 @@ impl Watched {
     /// The clock shows a moment that is past already: nothing may come of it.
     pub fn clock_back(&mut self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        let past = Instant::from_micros(self.now.as_micros().saturating_sub(micros));
+        let past = Instant::from_micros(self.seen.as_micros().saturating_sub(micros));
         let actions = self.node.handle_input(Event::new(past, EventKind::Timeout));
         assert_eq!(actions, [], "time runs backwards, and the node acts");
     }

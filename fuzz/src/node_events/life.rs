@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::MAX_FRAME;
-use overlay_core::{Action, Config, EventKind, LinkId, Receipt, Signal};
+use overlay_core::{Action, BootstrapId, Config, EventKind, LinkId, Receipt, Signal};
 
 use super::{LinkEvent, Role, Step, Wish};
 use crate::cast::{JoinWord, LinkWord, candidate, payload, sdp};
@@ -30,78 +30,65 @@ impl Life {
     }
 
     pub(super) fn step(&mut self, step: Step) {
-        let watched = &mut self.watched;
-        let message = |link: LinkId, bytes: Bytes| EventKind::LinkMessage(link, bytes);
-        let event = match step {
-            Step::Wait(ms) => return self.answered(|w| w.wait(Duration::from_millis(ms.into()))),
-            Step::Jump(secs) => return self.answered(|w| w.wait(Duration::from_secs(secs))),
-            Step::WaitUntilDue => {
-                return self.answered(|w| w.wait_until_due().unwrap_or_default());
-            }
-            Step::ClockBack(ms) => return watched.clock_back(Duration::from_millis(ms.into())),
-            Step::ServerGoesOn => return self.answered(Watched::server_goes_on),
-            Step::LinkGoesOn(which) => {
-                let Some(at) = self.place(which) else { return };
-                return self.answered(|w| w.link_goes_on(at));
-            }
-            Step::Join(word) => return self.answered(|w| w.passed_down(word)),
-            Step::Wish(wish) => match self.wish(wish) {
-                Some(event) => event,
-                None => return,
-            },
-            Step::ServerOpened(which)
-            | Step::ServerClosed(which)
-            | Step::Server(which, _)
-            | Step::ServerGarbage(which, _) => {
-                let Some(server) = pick(which, watched.servers()).copied() else {
-                    return;
-                };
-                match step {
-                    Step::ServerOpened(_) => EventKind::BootstrapOpened(server),
-                    Step::ServerClosed(_) => EventKind::BootstrapClosed(server),
-                    Step::Server(_, word) => EventKind::BootstrapMessage(server, word.bytes()),
-                    _ => EventKind::BootstrapMessage(server, garbage(step)),
-                }
-            }
-            Step::Link(which, _)
-            | Step::Word(which, _)
-            | Step::Frame(which, _)
-            | Step::Forged(which, ..)
-            | Step::Garbage(which, _)
-            | Step::Huge(which) => {
-                let Some(at) = self.place(which) else { return };
-                let link = self.watched.links()[at].id;
-                match step {
-                    Step::Link(_, event) => link_event(link, event),
-                    Step::Word(_, word) => match self.honest(link, word) {
-                        Some(word) => message(link, word.bytes()),
-                        None => return,
-                    },
-                    Step::Frame(_, word) => message(link, word.bytes()),
-                    Step::Forged(_, word, at, bits) => message(link, forged(word, at, bits)),
-                    Step::Huge(_) => message(link, Bytes::from(vec![2; MAX_FRAME + 1])),
-                    _ => message(link, garbage(step)),
-                }
-            }
-            Step::Consume(which) => match self.receipt(which) {
-                Some(receipt) => EventKind::Consumed(receipt),
-                None => return,
-            },
-            Step::LoseReceipt(which) => {
-                self.receipt(which);
-                return;
-            }
-        };
-        self.answered(|watched| watched.event(event));
-    }
-
-    /// Lets something happen, and keeps the receipts of what is delivered.
-    fn answered(&mut self, happens: impl FnOnce(&mut Watched) -> Vec<Action>) {
-        for action in happens(&mut self.watched) {
+        for action in self.happens(step).unwrap_or_default() {
             if let Action::Deliver(delivery) = action {
                 self.receipts.push(delivery.receipt);
             }
         }
+    }
+
+    /// What the node does about it; `None` if there is nothing that it could happen to.
+    fn happens(&mut self, step: Step) -> Option<Vec<Action>> {
+        let watched = &mut self.watched;
+        let event = match step {
+            Step::Wait(ms) => return Some(watched.wait(Duration::from_millis(ms.into()))),
+            Step::Jump(secs) => return Some(watched.wait(Duration::from_secs(secs))),
+            Step::WaitUntilDue => return watched.wait_until_due(),
+            Step::Sleep(ms) => {
+                watched.sleep(Duration::from_millis(ms.into()));
+                return None;
+            }
+            Step::ClockBack(ms) => {
+                watched.clock_back(Duration::from_millis(ms.into()));
+                return None;
+            }
+            Step::ServerGoesOn => return Some(watched.server_goes_on()),
+            Step::Join(word) => return Some(watched.passed_down(word)),
+            Step::LinkGoesOn(which) => {
+                let at = self.place(which)?;
+                return Some(self.watched.link_goes_on(at));
+            }
+            Step::Wish(wish) => self.wish(wish)?,
+            Step::ServerOpened(which) => EventKind::BootstrapOpened(self.server(which)?),
+            Step::ServerClosed(which) => EventKind::BootstrapClosed(self.server(which)?),
+            Step::Server(which, word) => {
+                EventKind::BootstrapMessage(self.server(which)?, word.bytes())
+            }
+            Step::ServerGarbage(which, bytes) => {
+                EventKind::BootstrapMessage(self.server(which)?, garbage(bytes))
+            }
+            Step::Link(which, event) => link_event(self.link(which)?, event),
+            Step::Word(which, word) => {
+                let link = self.link(which)?;
+                EventKind::LinkMessage(link, self.honest(link, word)?.bytes())
+            }
+            Step::Frame(which, word) => EventKind::LinkMessage(self.link(which)?, word.bytes()),
+            Step::Forged(which, word, at, bits) => {
+                EventKind::LinkMessage(self.link(which)?, forged(word, at, bits))
+            }
+            Step::Garbage(which, bytes) => {
+                EventKind::LinkMessage(self.link(which)?, garbage(bytes))
+            }
+            Step::Huge(which) => {
+                EventKind::LinkMessage(self.link(which)?, Bytes::from(vec![2; MAX_FRAME + 1]))
+            }
+            Step::Consume(which) => EventKind::Consumed(self.receipt(which)?),
+            Step::LoseReceipt(which) => {
+                self.receipt(which);
+                return None;
+            }
+        };
+        Some(self.watched.event(event))
     }
 
     /// The place of any link there ever was; mostly of an open one.
@@ -114,6 +101,14 @@ impl Life {
         }
     }
 
+    fn link(&self, which: u8) -> Option<LinkId> {
+        Some(self.watched.links()[self.place(which)?].id)
+    }
+
+    fn server(&self, which: u8) -> Option<BootstrapId> {
+        pick(which, self.watched.servers()).copied()
+    }
+
     fn receipt(&mut self, which: u8) -> Option<Receipt> {
         let at = usize::from(which).checked_rem(self.receipts.len())?;
         Some(self.receipts.swap_remove(at))
@@ -121,7 +116,6 @@ impl Life {
 
     fn wish(&self, wish: Wish) -> Option<EventKind> {
         let bytes = |len| Bytes::from_static(payload(len));
-        let link = |which| Some(self.watched.links()[self.place(which)?].id);
         Some(match wish {
             Wish::Join => EventKind::Join,
             Wish::BecomeRoot(true) => become_root(),
@@ -129,10 +123,10 @@ impl Life {
             Wish::Leave => EventKind::Leave,
             Wish::Broadcast(len) => EventKind::Broadcast(bytes(len)),
             Wish::Send(which, len) => EventKind::Send {
-                to: link(which)?,
+                to: self.link(which)?,
                 payload: bytes(len),
             },
-            Wish::Close(which) => EventKind::Close(link(which)?),
+            Wish::Close(which) => EventKind::Close(self.link(which)?),
         })
     }
 
@@ -162,13 +156,8 @@ fn link_event(link: LinkId, event: LinkEvent) -> EventKind {
     }
 }
 
-fn garbage(step: Step) -> Bytes {
-    match step {
-        Step::Garbage(_, bytes) | Step::ServerGarbage(_, bytes) => {
-            Bytes::copy_from_slice(&bytes.to_be_bytes())
-        }
-        _ => Bytes::new(),
-    }
+fn garbage(bytes: u32) -> Bytes {
+    Bytes::copy_from_slice(&bytes.to_be_bytes())
 }
 
 fn forged(word: LinkWord, at: u16, bits: u8) -> Bytes {
