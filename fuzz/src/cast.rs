@@ -225,14 +225,14 @@ pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
     }
 }
 
-/// Most messages are short; some are so long that a few of them fill a window, and one is too long.
+/// Most messages are short; some are so long that a few of them fill a window, many of these the longest that there
+/// may be; and some are too long.
 #[must_use]
 pub fn payload(len: u16) -> &'static [u8] {
     static PAYLOAD: [u8; MAX_FRAME] = [7; MAX_FRAME];
     let len = match len {
-        0..60_000 => usize::from(len) % 100,
-        60_000..62_000 => 8_000,
-        62_000..65_000 => MAX_PAYLOAD,
+        0..40_000 => usize::from(len) % 100,
+        40_000..65_000 => usize::from(len - 40_000).min(MAX_PAYLOAD),
         _ => MAX_PAYLOAD + 1,
     };
     &PAYLOAD[..len]

@@ -55,7 +55,9 @@ fn canonical<F>(decoded: Result<F, WireError>, encode: fn(&F) -> Bytes, bytes: &
     })
 }
 
-const SITUATIONS: [fn() -> Watched; 10] = [
+const SITUATIONS: [fn() -> Watched; 12] = [
+    || Watched::root(config()),
+    || Watched::member(config()),
     busy_root,
     busy_member,
     || joiner(0, 0),

@@ -194,7 +194,7 @@ impl Watched {
         if due == END_OF_TIME {
             return None;
         }
-        self.now = due;
+        self.now = self.now.max(due);
         Some(self.event(EventKind::Timeout))
     }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use overlay_fuzz::TARGETS;
 
 /// How many pseudo-random inputs each target gets; half of them are much like one of the corpus.
-const INPUTS: u32 = 2_000;
+const INPUTS: u32 = 4_000;
 
 #[test]
 fn no_bytes_from_the_wire_upset_a_node_in_any_situation() {
