@@ -46,7 +46,9 @@ fn holds(target: &str) {
         .unwrap();
     let corpus = corpus(target);
     assert!(!corpus.is_empty(), "{target} has no corpus");
-    corpus.iter().for_each(|input| body(input));
+    for input in &corpus {
+        body(input);
+    }
     let mut random = Random(0);
     for _ in 0..INPUTS / 2 {
         body(&random.bytes());
@@ -66,7 +68,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// The same on every machine (SplitMix64, Steele et al. 2014).
+/// The same on every machine (`SplitMix64`, Steele et al. 2014).
 struct Random(u64);
 
 impl Random {
@@ -91,7 +93,7 @@ impl Random {
     /// Bytes that differ from these in up to three places.
     fn bytes_like(&mut self, like: &[u8]) -> Vec<u8> {
         let mut bytes = like.to_vec();
-        for _ in 0..self.below(3) + 1 {
+        for _ in 0..=self.below(3) {
             let at = self.below(bytes.len());
             if let Some(byte) = bytes.get_mut(at) {
                 *byte = self.draw().to_le_bytes()[0];
