@@ -1,0 +1,131 @@
+//! Clients of one relay.
+
+use overlay_fuzz::cast::JoinWord;
+use overlay_fuzz::relay_frames::{Greeting, Opening, Place, Step};
+use overlay_fuzz::vocabulary::write;
+
+use crate::Seed;
+
+const fn arrives(who: u8, root: bool, place: Place) -> Step {
+    let greeting = Greeting {
+        who,
+        impostor: false,
+        root,
+        place,
+    };
+    Step::Arrive(who, greeting)
+}
+
+/// What a joiner says: a request, a candidate, that it gives up.
+const ASK: u8 = 0;
+const CANDIDATE: u8 = 3;
+const CANCEL: u8 = 7;
+/// What a root says: an answer, a candidate, a rejection.
+const ANSWER: u8 = 0;
+const REJECT: u8 = 7;
+
+#[allow(clippy::too_many_lines, reason = "a list")]
+pub(crate) fn seeds() -> Vec<Seed> {
+    let root = arrives(0, true, Place::Named);
+    let joiner = |who| arrives(who, false, Place::Named);
+    let says = |who, what| Step::Talk(who, what, 0);
+    let story = |steps: &[Step]| write(&Opening { burst: 20 }, steps);
+    vec![
+        (
+            "a-join-from-the-request-to-the-last-candidate",
+            story(&[
+                root,
+                joiner(1),
+                says(1, ASK),
+                says(1, CANDIDATE),
+                says(0, ANSWER),
+                says(0, CANDIDATE),
+                says(0, CANDIDATE),
+                says(0, CANDIDATE),
+                Step::HangUp(1),
+            ]),
+        ),
+        (
+            "a-joiner-waits-for-a-root",
+            story(&[joiner(1), says(0, ASK), root, says(0, ASK), says(1, REJECT)]),
+        ),
+        (
+            "a-joiner-changes-its-mind",
+            story(&[
+                root,
+                joiner(1),
+                says(1, ASK),
+                says(1, ASK),
+                says(1, CANCEL),
+                says(0, ANSWER),
+            ]),
+        ),
+        (
+            "a-root-is-gone-in-the-middle-of-joins",
+            story(&[
+                root,
+                joiner(1),
+                joiner(2),
+                says(1, ASK),
+                says(2, ASK),
+                Step::HangUp(0),
+            ]),
+        ),
+        (
+            "a-root-comes-back-and-takes-over",
+            story(&[root, joiner(1), says(1, ASK), root, says(1, ASK)]),
+        ),
+        (
+            "a-root-with-the-wrong-token",
+            story(&[arrives(0, true, Place::WrongToken); 5]),
+        ),
+        (
+            "one-overlay-too-many",
+            story(&[
+                root,
+                arrives(1, true, Place::Other),
+                arrives(2, true, Place::OneTooMany),
+                arrives(3, false, Place::OneTooMany),
+            ]),
+        ),
+        (
+            "the-relay-is-full",
+            story(&[0, 1, 2, 0, 1, 2, 0, 1, 2].map(Step::ArriveMute)),
+        ),
+        (
+            "everybody-falls-silent",
+            story(&[
+                root,
+                joiner(1),
+                Step::ArriveMute(2),
+                Step::Pass(30_000, true),
+                Step::Jump(60),
+            ]),
+        ),
+        (
+            "a-joiner-sends-too-much",
+            story(&[&[root, joiner(1)][..], &[Step::Ping(1); 25]].concat()),
+        ),
+        (
+            "a-joiner-speaks-of-anothers-join",
+            story(&[
+                root,
+                joiner(1),
+                says(1, ASK),
+                joiner(2),
+                Step::Wild(2, JoinWord::Cancel(1, 1)),
+            ]),
+        ),
+        (
+            "a-babbler-and-a-clock-that-jumps",
+            story(&[
+                joiner(1),
+                Step::Babble(0, 0x0707_0707),
+                joiner(2),
+                Step::ClockBack(1_000_000),
+                Step::Jump(u64::MAX),
+                Step::Shutdown,
+            ]),
+        ),
+    ]
+}

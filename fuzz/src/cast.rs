@@ -1,0 +1,240 @@
+//! Who is who in the stories, and what they say.
+
+use bytes::Bytes;
+use overlay_core::flow::MIN_WINDOW;
+use overlay_core::wire::{
+    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal,
+    RejectReason, Rejection, ServerFrame, VERSION,
+};
+use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
+
+use crate::vocabulary::vocabulary;
+
+/// The number of the node that a story is about. Number 1 is its parent, if it has one, and stands below the
+/// root, which is number 100; the others are joiners and children.
+pub const SELF: u8 = 7;
+
+vocabulary! {
+    /// What is said about a join. Joiners have numbers below 8.
+    pub enum JoinWord {
+        /// Asks for a parent, with so many places below.
+        4 => Request(who: u8, attempt: u8, places: u8),
+        /// The acceptor answers.
+        1 => Answer(who: u8, attempt: u8),
+        /// Either side has an ICE candidate.
+        1 => Candidate(who: u8, attempt: u8),
+        /// The attempt has failed; the next one in so many milliseconds at the earliest.
+        1 => Reject(who: u8, attempt: u8, retry_after_ms: u32),
+        /// The joiner gives up.
+        1 => Cancel(who: u8, attempt: u8),
+    }
+
+    /// What is said on a link.
+    pub enum LinkWord {
+        /// The greeting of a joiner.
+        1 => Hello(who: u8, attempt: u8),
+        /// The greeting of a parent.
+        1 => Welcome(who: u8, epoch: u8),
+        /// A sign of life.
+        1 => Heartbeat,
+        /// About a join.
+        1 => Join(word: JoinWord),
+        /// A child's subtree: itself and so many places.
+        1 => Status(seen: u8, places: u8),
+        /// A parent that stands elsewhere now.
+        1 => Moved(who: u8, epoch: u8),
+        /// So much was taken.
+        1 => Credit(bytes: u32),
+        /// The end: of its membership, or of the link alone.
+        1 => Goodbye(leaves: bool),
+        /// An app message of so many bytes.
+        1 => Direct(len: u16),
+        /// The same, for everybody.
+        1 => Broadcast(len: u16),
+    }
+
+    /// What the server says.
+    pub enum ServerWord {
+        /// Who asks for a sign of life this often, in milliseconds, is registered.
+        2 => Welcome(keepalive_ms: u32),
+        /// Not registered, for the reason of this number.
+        2 => Refused(why: u8, retry_after_ms: u32),
+        /// A sign of life.
+        1 => Pong,
+        /// About a join.
+        1 => Join(word: JoinWord),
+        /// There is a root.
+        1 => RootReady,
+    }
+}
+
+/// The id of the node with this number.
+#[must_use]
+pub const fn id(number: u8) -> NodeId {
+    NodeId::from_u128((number as u128) << 96 | number as u128)
+}
+
+/// An attempt of the joiner with this number to join; sometimes somebody claims to be the node itself.
+#[must_use]
+pub fn join(who: u8, attempt: u8) -> JoinId {
+    JoinId {
+        origin: id(who % 8),
+        attempt: u32::from(attempt),
+    }
+}
+
+/// Where the node with this number says it stands: nowhere, below the node that it says it to, or below the root.
+#[must_use]
+pub fn path_of(who: u8) -> Path {
+    let root = Path::root(id(100));
+    match who {
+        0 => Path::default(),
+        SELF => Path::root(id(SELF)),
+        _ => root.child(id(who)).unwrap_or_default(),
+    }
+}
+
+/// A session description.
+#[must_use]
+pub fn sdp() -> Sdp {
+    Sdp::new("v=0").unwrap_or_else(|_| unreachable!("short"))
+}
+
+/// An ICE candidate.
+#[must_use]
+pub fn candidate() -> Signal {
+    let candidate = Candidate::new("candidate:1").unwrap_or_else(|_| unreachable!("short"));
+    Signal::Candidate(candidate)
+}
+
+impl JoinWord {
+    /// The frame.
+    #[must_use]
+    pub fn frame(self) -> JoinFrame {
+        match self {
+            Self::Request(who, attempt, places) => JoinFrame::Request(JoinRequest {
+                join: join(who, attempt),
+                offer: sdp(),
+                census: Census::of_node(u32::from(places % 4)),
+                hops: 0,
+                waited_ms: 0,
+            }),
+            Self::Answer(who, attempt) => JoinFrame::Signal {
+                join: join(who, attempt),
+                signal: Signal::Answer(sdp()),
+            },
+            Self::Candidate(who, attempt) => JoinFrame::Signal {
+                join: join(who, attempt),
+                signal: candidate(),
+            },
+            Self::Reject(who, attempt, retry_after_ms) => JoinFrame::Reject {
+                join: join(who, attempt),
+                rejection: Rejection {
+                    reason: match retry_after_ms % 8 {
+                        0 => RejectReason::Unauthorized,
+                        1 => RejectReason::NoRoot,
+                        _ => RejectReason::Full,
+                    },
+                    retry_after_ms,
+                },
+            },
+            Self::Cancel(who, attempt) => JoinFrame::Cancel {
+                join: join(who, attempt),
+            },
+        }
+    }
+}
+
+impl LinkWord {
+    /// The frame, as bytes.
+    #[must_use]
+    pub fn bytes(self) -> Bytes {
+        wire::encode(&match self {
+            Self::Hello(who, attempt) => hello(join(who, attempt)),
+            Self::Welcome(who, epoch) => welcome(who % 8, epoch % 4),
+            Self::Heartbeat => LinkFrame::Heartbeat,
+            Self::Join(word) => LinkFrame::Join(word.frame()),
+            Self::Status(seen, places) => LinkFrame::Status {
+                seen: u32::from(seen),
+                census: Census::of_node(u32::from(places % 4)),
+            },
+            Self::Moved(who, epoch) => LinkFrame::Moved {
+                epoch: Epoch(u64::from(epoch % 4)),
+                path: path_of(who % 8),
+            },
+            Self::Credit(bytes) => LinkFrame::Credit { bytes },
+            Self::Goodbye(true) => LinkFrame::Goodbye(Farewell::Leaving),
+            Self::Goodbye(false) => LinkFrame::Goodbye(Farewell::Closing),
+            Self::Direct(len) => LinkFrame::Direct {
+                payload: payload(len),
+            },
+            Self::Broadcast(len) => LinkFrame::Broadcast {
+                payload: payload(len),
+            },
+        })
+    }
+}
+
+impl ServerWord {
+    /// The frame, as bytes.
+    #[must_use]
+    pub fn bytes(self) -> Bytes {
+        const REFUSALS: [Refusal; 6] = [
+            Refusal::RootExists,
+            Refusal::TooManyConnections,
+            Refusal::ShuttingDown,
+            Refusal::WrongToken,
+            Refusal::UnknownOverlay,
+            Refusal::Version,
+        ];
+        wire::encode(&match self {
+            Self::Welcome(keepalive_ms) => ServerFrame::Welcome {
+                version: VERSION,
+                keepalive_ms,
+            },
+            Self::Refused(why, retry_after_ms) => ServerFrame::Refused {
+                version: VERSION,
+                refusal: REFUSALS[usize::from(why) % REFUSALS.len()],
+                retry_after_ms,
+            },
+            Self::Pong => ServerFrame::Pong,
+            Self::Join(word) => ServerFrame::Join(word.frame()),
+            Self::RootReady => ServerFrame::RootReady,
+        })
+    }
+}
+
+/// The greeting of a joiner.
+#[must_use]
+pub const fn hello(join: JoinId) -> LinkFrame<'static> {
+    LinkFrame::Hello {
+        version: VERSION,
+        join,
+        window: MIN_WINDOW,
+    }
+}
+
+/// The greeting of a parent.
+#[must_use]
+pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
+    LinkFrame::Welcome {
+        version: VERSION,
+        id: id(who),
+        epoch: Epoch(u64::from(epoch)),
+        path: path_of(who),
+        window: MIN_WINDOW,
+    }
+}
+
+/// Most messages are short; some are so long that a few of them fill a window, many of these the longest that there
+/// may be; and some are too long.
+#[must_use]
+pub fn payload(len: u16) -> &'static [u8] {
+    static PAYLOAD: [u8; MAX_FRAME] = [7; MAX_FRAME];
+    let len = match len {
+        0..40_000 => usize::from(len) % 100,
+        40_000..65_000 => usize::from(len - 40_000).min(MAX_PAYLOAD),
+        _ => MAX_PAYLOAD + 1,
+    };
+    &PAYLOAD[..len]
+}

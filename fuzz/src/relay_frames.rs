@@ -1,0 +1,114 @@
+//! Several clients at one relay: honest ones, impostors, babblers, and an embedder whose clock jumps.
+//!
+//! Claims, after every event: only those who are connected are sent anything, and nothing after the end; what they are
+//! sent decodes; who is disconnected was told why; a join's frames reach nobody but its two parties, the candidates
+//! within their limit; an overlay has one root; connections and joins are within their limits; an event makes a
+//! bounded number of actions; after a timeout the next deadline lies in the future.
+
+mod client;
+mod server;
+
+use std::time::Duration;
+
+use overlay_core::relay::{Access, Rate, RelayConfig};
+use overlay_core::wire::{OverlayName, Token};
+
+use crate::cast::JoinWord;
+use crate::vocabulary::{read, vocabulary};
+use server::Server;
+
+const MAX_CONNECTIONS: usize = 6;
+const PLACES_FOR_ROOTS: usize = 2;
+const MAX_PENDING_JOINS: usize = 2;
+const MAX_CANDIDATES: u32 = 2;
+
+vocabulary! {
+    /// The limits of the relay.
+    pub struct Opening {
+        /// How many messages a joiner may send at once, plus 1.
+        burst: u8,
+    }
+
+    /// Something happens.
+    pub enum Step {
+        /// A client connects from somewhere, and greets.
+        50 => Arrive(source: u8, greeting: Greeting),
+        /// A client connects and says nothing.
+        5 => ArriveMute(source: u8),
+        /// A client greets, again perhaps.
+        8 => Greet(who: u8, greeting: Greeting),
+        /// A client asks for a sign of life.
+        10 => Ping(who: u8),
+        /// A client says what one in its role may say about a join.
+        140 => Talk(who: u8, what: u8, which: u8),
+        /// A client says anything about any join.
+        4 => Wild(who: u8, word: JoinWord),
+        /// A client says what is no frame.
+        3 => Babble(who: u8, bytes: u32),
+        /// A client is gone.
+        10 => HangUp(who: u8),
+        /// Time passes, in milliseconds, and the relay is told or not.
+        12 => Pass(ms: u16, told: bool),
+        /// The clock jumps by so many seconds.
+        2 => Jump(secs: u64),
+        /// The clock shows so many milliseconds less.
+        2 => ClockBack(ms: u32),
+        /// The server goes down.
+        1 => Shutdown,
+    }
+
+    /// Who a client says it is.
+    pub struct Greeting {
+        /// Its number, modulo 5.
+        who: u8,
+        /// Whether it does not know the secret of that node.
+        impostor: bool,
+        /// Whether it wants to be the root.
+        root: bool,
+        /// Where.
+        place: Place,
+    }
+
+    /// An overlay and a token.
+    pub enum Place {
+        /// The overlay that has a token of its own.
+        8 => Named,
+        /// An overlay that the token for any opens.
+        4 => Other,
+        /// Another one, which is one too many.
+        1 => OneTooMany,
+        /// The overlay that has a token of its own, and another token.
+        1 => WrongToken,
+    }
+}
+
+/// Runs the story that the bytes tell.
+pub fn run(bytes: &[u8]) {
+    let Ok((opening, steps)) = read::<Opening, Step>(bytes) else {
+        return;
+    };
+    let mut server = Server::new(opening);
+    steps.for_each(|step| server.step(step));
+    server.shuts_down();
+}
+
+fn config(opening: Opening) -> Option<RelayConfig> {
+    let named = OverlayName::new("named").ok()?;
+    let access = Access::default().overlay(named, Token::new("own").ok()?);
+    let mut config = RelayConfig::new(access.any_overlay(Token::new("any").ok()?));
+    config.max_connections = MAX_CONNECTIONS;
+    config.places_for_roots = PLACES_FOR_ROOTS;
+    config.max_connections_per_source = 4;
+    config.max_overlays = 1;
+    config.max_pending_joins = MAX_PENDING_JOINS;
+    config.max_candidates = MAX_CANDIDATES;
+    config.join_timeout = Duration::from_secs(5);
+    config.max_joiner_session = Duration::from_secs(60);
+    config.max_wrong_tokens = 3;
+    config.max_wrong_token_sources = 2;
+    config.joiner_traffic.messages = Rate {
+        per_second: 10,
+        burst: u32::from(opening.burst) + 1,
+    };
+    Some(config)
+}

@@ -1,0 +1,295 @@
+//! A relay that is held to the claims after every event.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use overlay_core::relay::{NotAccepted, Relay, RelayAction, RelayEvent, RelayEventKind, Source};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, OverlayName, Refusal, Registration, ResumeSecret, ServerFrame,
+    Token, VERSION,
+};
+use overlay_core::{ConnectionId, Instant, Signal};
+
+use super::client::{Client, Identity};
+use super::{
+    Greeting, MAX_CANDIDATES, MAX_CONNECTIONS, MAX_PENDING_JOINS, Opening, PLACES_FOR_ROOTS, Place,
+    Step, config,
+};
+use crate::cast::id;
+use crate::vocabulary::pick;
+
+/// A relay, and what the outside knows of its clients.
+pub(super) struct Server {
+    relay: Relay,
+    now: Instant,
+    clients: BTreeMap<ConnectionId, Client>,
+}
+
+impl Server {
+    pub(super) fn new(opening: Opening) -> Self {
+        let relay = config(opening).and_then(|config| Relay::new(config, [5; 32]).ok());
+        Self {
+            relay: relay.unwrap_or_else(|| unreachable!("the configuration is valid")),
+            now: Instant::ZERO,
+            clients: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step) {
+        match step {
+            Step::Arrive(source, greeting) => {
+                if let Some(connection) = self.arrive(source) {
+                    self.greet(connection, greeting);
+                }
+            }
+            Step::ArriveMute(source) => drop(self.arrive(source)),
+            Step::Pass(ms, told) => self.pass(Duration::from_millis(ms.into()), told),
+            Step::Jump(secs) => self.pass(Duration::from_secs(secs), true),
+            Step::ClockBack(ms) => {
+                let past = self.now.as_micros().saturating_sub(u64::from(ms) * 1_000);
+                self.input(Instant::from_micros(past), RelayEventKind::Timeout);
+            }
+            Step::Shutdown => {
+                self.input(self.now, RelayEventKind::Shutdown);
+                assert!(self.clients.values().all(|client| !client.is_open));
+            }
+            Step::Greet(who, _)
+            | Step::Ping(who)
+            | Step::Talk(who, ..)
+            | Step::Wild(who, _)
+            | Step::Babble(who, _)
+            | Step::HangUp(who) => {
+                if let Some(connection) = self.client(who) {
+                    self.client_does(connection, step);
+                }
+            }
+        }
+        self.check_bounds();
+    }
+
+    fn client_does(&mut self, connection: ConnectionId, step: Step) {
+        match step {
+            Step::Greet(_, greeting) => self.greet(connection, greeting),
+            Step::Talk(_, what, which) => {
+                if let Some(frame) = self.clients[&connection].utter(what, which) {
+                    self.say(connection, &ClientFrame::Join(frame));
+                }
+            }
+            Step::Wild(_, word) => self.say(connection, &ClientFrame::Join(word.frame())),
+            Step::Babble(_, bytes) => {
+                let bytes = Bytes::copy_from_slice(&bytes.to_be_bytes());
+                self.input(self.now, RelayEventKind::Message { connection, bytes });
+            }
+            Step::HangUp(_) => {
+                if let Some(client) = self.clients.get_mut(&connection) {
+                    client.is_open = false;
+                }
+                self.input(self.now, RelayEventKind::Closed { connection });
+            }
+            _ => self.say(connection, &ClientFrame::Ping),
+        }
+    }
+
+    /// Anybody there ever was; mostly somebody who is connected.
+    fn client(&self, which: u8) -> Option<ConnectionId> {
+        let among = |all: bool| -> Vec<ConnectionId> {
+            let clients = self.clients.iter();
+            let among = clients.filter(|(_, client)| all || client.is_open);
+            among.map(|(connection, _)| *connection).collect()
+        };
+        pick(which, &among(which >= 240)).copied()
+    }
+
+    fn arrive(&mut self, source: u8) -> Option<ConnectionId> {
+        match self.relay.accept(self.now, Source(u128::from(source % 3))) {
+            Ok(connection) => {
+                let former = self.clients.insert(connection, Client::default());
+                assert!(former.is_none(), "a handle is used twice");
+                Some(connection)
+            }
+            Err(NotAccepted { refusal, farewell }) => {
+                let farewell = wire::decode(&farewell);
+                assert!(
+                    matches!(farewell, Ok(ServerFrame::Refused { refusal: told, .. }) if told == refusal)
+                );
+                None
+            }
+        }
+    }
+
+    fn greet(&mut self, connection: ConnectionId, greeting: Greeting) {
+        let (overlay, token) = match greeting.place {
+            Place::Named => ("named", "own"),
+            Place::Other => ("other", "any"),
+            Place::OneTooMany => ("one too many", "any"),
+            Place::WrongToken => ("named", "any"),
+        };
+        let (Ok(name), Ok(token)) = (OverlayName::new(overlay), Token::new(token)) else {
+            return;
+        };
+        let identity = Identity {
+            overlay,
+            id: id(greeting.who % 5),
+            is_root: greeting.root,
+        };
+        if let Some(client) = self.clients.get_mut(&connection) {
+            client.claimed = Some(identity);
+        }
+        let registration = if greeting.root {
+            Registration::Root { token }
+        } else {
+            Registration::Joiner
+        };
+        let hello = ClientFrame::Hello {
+            version: VERSION,
+            overlay: name,
+            id: identity.id,
+            secret: ResumeSecret::from_bytes([u8::from(greeting.impostor); 16]),
+            registration,
+        };
+        self.say(connection, &hello);
+    }
+
+    fn say(&mut self, connection: ConnectionId, frame: &ClientFrame) {
+        if let ClientFrame::Join(JoinFrame::Request(request)) = frame
+            && let Some(client) = self.clients.get_mut(&connection)
+        {
+            client.joins.entry(request.join).or_default();
+        }
+        let bytes = wire::encode(frame);
+        self.input(self.now, RelayEventKind::Message { connection, bytes });
+    }
+
+    fn pass(&mut self, time: Duration, told: bool) {
+        let latest = Instant::from_micros(u64::MAX / 2);
+        self.now = (self.now + time).min(latest).max(self.now);
+        if told {
+            self.input(self.now, RelayEventKind::Timeout);
+            let due = self.relay.next_deadline();
+            assert!(due.is_none_or(|due| due > self.now), "still due: {due:?}");
+        }
+    }
+
+    pub(super) fn shuts_down(&mut self) {
+        self.step(Step::Shutdown);
+        assert_eq!(self.relay.next_deadline(), None);
+        let late = self.relay.accept(self.now, Source(9));
+        assert!(late.is_err_and(|late| late.refusal == Refusal::ShuttingDown));
+    }
+
+    fn input(&mut self, now: Instant, kind: RelayEventKind) {
+        let speaker = match &kind {
+            RelayEventKind::Message { connection, .. } => Some(*connection),
+            _ => None,
+        };
+        let actions = self.relay.handle_input(RelayEvent { now, kind });
+        // A farewell and a close for each connection, a notice and a reject or cancel besides.
+        let most = 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4;
+        assert!(actions.len() <= most, "{} actions", actions.len());
+        for action in actions {
+            match action {
+                RelayAction::Send { connection, bytes } => self.sent(speaker, connection, &bytes),
+                RelayAction::Close {
+                    connection,
+                    refusal,
+                } => {
+                    let client = self.open(connection);
+                    assert_eq!(client.told, Some(refusal), "disconnected without a reason");
+                    client.is_open = false;
+                }
+                RelayAction::Notify(_) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, connection: ConnectionId) -> &mut Client {
+        let client = self.clients.get_mut(&connection);
+        client
+            .filter(|client| client.is_open)
+            .unwrap_or_else(|| panic!("{connection:?} is not connected"))
+    }
+
+    /// Somebody is sent a frame because of what `speaker` has said.
+    fn sent(&mut self, speaker: Option<ConnectionId>, to: ConnectionId, bytes: &Bytes) {
+        let frame = match wire::decode::<ServerFrame>(bytes) {
+            Ok(frame) => frame,
+            Err(error) => panic!("sent what is no frame: {error}"),
+        };
+        let client = self.open(to);
+        assert_eq!(client.told, None, "sent {frame:?} after the farewell");
+        match frame {
+            ServerFrame::Welcome { .. } => self.welcomed(to),
+            ServerFrame::Refused { refusal, .. } => client.told = Some(refusal),
+            ServerFrame::Pong => assert_eq!(speaker, Some(to)),
+            ServerFrame::RootReady => assert!(client.identity.is_some_and(|own| !own.is_root)),
+            ServerFrame::Join(frame) => self.join_sent(speaker, to, &frame),
+        }
+    }
+
+    fn welcomed(&mut self, to: ConnectionId) {
+        let client = self.open(to);
+        assert_eq!(client.identity, None, "welcomed twice");
+        client.identity = client.claimed;
+        let own = client.identity;
+        for (other, client) in &self.clients {
+            let rival = client.is_open && *other != to;
+            if let (true, Some(own), Some(other)) = (rival, own, client.identity) {
+                let same = own.overlay == other.overlay;
+                assert!(!(same && own.id == other.id), "an id has two owners");
+                let roots = own.is_root && other.is_root;
+                assert!(!(same && roots), "an overlay has two roots");
+            }
+        }
+    }
+
+    fn join_sent(&mut self, speaker: Option<ConnectionId>, to: ConnectionId, frame: &JoinFrame) {
+        let join = frame.join();
+        let speaking = speaker.and_then(|speaker| self.clients.get(&speaker));
+        let (heard, partner) = (
+            speaking.and_then(|client| client.identity),
+            speaking.and_then(|client| client.partners.get(&join).copied()),
+        );
+        let client = self.open(to);
+        let Some(own) = client.identity else {
+            panic!("{to:?} has not greeted and is sent {frame:?}");
+        };
+        if let JoinFrame::Request(_) = frame {
+            let asks = heard.is_some_and(|it| !it.is_root && it.id == join.origin);
+            let here = heard.is_some_and(|it| it.overlay == own.overlay);
+            assert!(own.is_root && asks && here, "a stray request");
+            client.joins.insert(join, 0);
+            client.partners.extend(speaker.map(|asker| (join, asker)));
+            if let Some(asker) = speaker {
+                self.open(asker).partners.insert(join, to);
+            }
+            return;
+        }
+        assert!(
+            client.joins.contains_key(&join),
+            "told of others' {frame:?}"
+        );
+        match frame {
+            JoinFrame::Signal { signal, .. } => {
+                assert_eq!(partner, Some(to), "a signal goes astray");
+                if let (Signal::Candidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
+                    *count += 1;
+                    assert!(*count <= MAX_CANDIDATES, "too many candidates");
+                }
+            }
+            JoinFrame::Reject { .. } => assert!(!own.is_root && own.id == join.origin),
+            JoinFrame::Cancel { .. } | JoinFrame::Request(_) => assert!(own.is_root),
+        }
+    }
+
+    fn check_bounds(&self) {
+        let stats = self.relay.stats();
+        let open = self.clients.values().filter(|client| client.is_open);
+        let open = open.count();
+        assert_eq!(stats.connections, open);
+        assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
+        assert!(stats.overlays <= 2, "the named one, and one other");
+        assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);
+        assert_eq!(self.relay.next_deadline().is_some(), open > 0);
+    }
+}

@@ -1,0 +1,332 @@
+//! Two nodes, and a wire that delivers in the order of each connection, but of the connections in any.
+//!
+//! Claims, against a naive model of one queue for each direction of a link: what is delivered is what was taken to be
+//! sent, in that order, nothing lost and nothing doubled; a link that is closed with a goodbye has delivered all of it;
+//! two honest nodes never find fault with each other. When everything is delivered and taken: parent and child agree,
+//! nothing is left in the model's queues, who was refused has been told that there is room. And when nothing
+//! interferes any more, the joiner comes to be the root's child.
+
+mod wire_model;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use overlay_core::flow::MIN_WINDOW;
+use overlay_core::wire::MAX_PAYLOAD;
+use overlay_core::{
+    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Scope, Standing, Unsent,
+};
+
+use crate::cast::payload;
+use crate::vocabulary::{read, vocabulary};
+use crate::watched::{Watched, become_root};
+use wire_model::{Message, Wires};
+
+/// The node that wants to be the root, by its place here.
+const ROOT: usize = 0;
+/// The node that wants to join.
+const JOINER: usize = 1;
+
+/// Rounds of delivering everything, and of waiting until something is due, that two nodes need at the very most.
+const MOST_ROUNDS: usize = 2_000;
+
+vocabulary! {
+    /// How the two nodes are configured.
+    pub struct Opening {
+        /// Children of the root, modulo 2, plus 1.
+        degree: u8,
+        /// How many short messages are queued, modulo 4, times 3.
+        queue: u8,
+    }
+
+    /// Something happens. A node is chosen by a bit: `true` is the joiner.
+    pub enum Step {
+        /// The next of what is on its way on one of the connections arrives.
+        120 => Deliver(which: u8),
+        /// An app message to the neighbour.
+        30 => Send(joiner: bool, len: u16),
+        /// An app message on any link there ever was.
+        5 => SendOn(joiner: bool, which: u8, len: u16),
+        /// An app message to all.
+        20 => Broadcast(joiner: bool, len: u16),
+        /// The app takes a message: the first, or any.
+        30 => Consume(joiner: bool, which: u8),
+        /// The root wants to be one, the joiner wants to join.
+        6 => Wish(joiner: bool),
+        /// The node wants to leave.
+        2 => Leave(joiner: bool),
+        /// The node closes a link.
+        3 => Close(joiner: bool, which: u8),
+        /// Time passes for one of them until something is due there.
+        10 => WaitUntilDue(joiner: bool),
+        /// So many milliseconds pass for one of them.
+        6 => Wait(joiner: bool, ms: u16),
+        /// The connection to the server fails.
+        2 => LoseServer(joiner: bool),
+        /// A link fails, for both.
+        2 => LoseLink(which: u8),
+    }
+}
+
+/// Runs the story that the bytes tell.
+pub fn run(bytes: &[u8]) {
+    let Ok((opening, steps)) = read::<Opening, Step>(bytes) else {
+        return;
+    };
+    let mut pair = Pair::new(opening);
+    pair.step(Step::Wish(false));
+    pair.step(Step::Wish(true));
+    steps.for_each(|step| pair.step(step));
+    pair.settles();
+    pair.finds_together();
+    pair.nodes.into_iter().for_each(Watched::leaves_in_silence);
+}
+
+struct Pair {
+    nodes: [Watched; 2],
+    wires: Wires,
+    /// What the apps have been handed and not taken yet.
+    receipts: [Vec<Receipt>; 2],
+    /// The number of the next app message.
+    next: u32,
+}
+
+impl Pair {
+    fn new(opening: Opening) -> Self {
+        let config = Config {
+            max_degree: u16::from(opening.degree % 2) + 1,
+            window: MIN_WINDOW,
+            send_queue: usize::from(opening.queue % 4) * 200,
+            ..Config::default()
+        };
+        let node = |number| {
+            let node = Watched::new(number, config.clone());
+            node.unwrap_or_else(|_| unreachable!("the configuration is valid"))
+        };
+        Self {
+            nodes: [node(1), node(2)],
+            wires: Wires::default(),
+            receipts: [Vec::new(), Vec::new()],
+            next: 0,
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        let at = usize::from;
+        match step {
+            Step::Deliver(which) => {
+                self.deliver(usize::from(which));
+            }
+            Step::Send(joiner, len) => {
+                let node = self.nodes[at(joiner)].node();
+                let link = node.parent().or_else(|| node.children().next());
+                if let Some(link) = link {
+                    self.send(at(joiner), link.link, len);
+                }
+            }
+            Step::SendOn(joiner, which, len) => {
+                if let Some(link) = self.wires.any_link(at(joiner), which) {
+                    self.send(at(joiner), link, len);
+                }
+            }
+            Step::Broadcast(joiner, len) => self.broadcast(at(joiner), len),
+            Step::Consume(joiner, which) => {
+                let receipts = &mut self.receipts[at(joiner)];
+                if let Some(which) = usize::from(which).checked_rem(receipts.len()) {
+                    let receipt = receipts.remove(which);
+                    self.event(at(joiner), EventKind::Consumed(receipt));
+                }
+            }
+            Step::Wish(false) => self.event(ROOT, become_root()),
+            Step::Wish(true) => self.event(JOINER, EventKind::Join),
+            Step::Leave(joiner) => self.event(at(joiner), EventKind::Leave),
+            Step::Close(joiner, which) => {
+                if let Some(link) = self.wires.any_link(at(joiner), which) {
+                    self.event(at(joiner), EventKind::Close(link));
+                }
+            }
+            Step::WaitUntilDue(joiner) => self.wait_until_due(at(joiner)),
+            Step::Wait(joiner, ms) => {
+                let actions = self.nodes[at(joiner)].wait(Duration::from_millis(ms.into()));
+                self.carry_out(at(joiner), actions);
+            }
+            Step::LoseServer(joiner) => self.wires.lose_server(at(joiner)),
+            Step::LoseLink(which) => self.wires.lose_link(which),
+        }
+    }
+
+    fn event(&mut self, node: usize, event: EventKind) {
+        let actions = self.nodes[node].event(event);
+        self.carry_out(node, actions);
+    }
+
+    fn wait_until_due(&mut self, node: usize) {
+        let actions = self.nodes[node].wait_until_due();
+        self.carry_out(node, actions.unwrap_or_default());
+    }
+
+    /// Whether anything was on its way.
+    fn deliver(&mut self, which: usize) -> bool {
+        let Some((node, event)) = self.wires.next(which) else {
+            return false;
+        };
+        self.event(node, event);
+        true
+    }
+
+    fn message(&mut self, len: u16, scope: Scope) -> Message {
+        self.next += 1;
+        let mut bytes = self.next.to_be_bytes().to_vec();
+        bytes.extend_from_slice(payload(len).get(4..).unwrap_or_default());
+        Message {
+            scope,
+            payload: Bytes::from(bytes),
+        }
+    }
+
+    fn send(&mut self, node: usize, to: LinkId, len: u16) {
+        let message = self.message(len, Scope::Direct);
+        let watched = self.nodes[node].node();
+        let neighbours = || watched.parent().into_iter().chain(watched.children());
+        let is_neighbour = neighbours().any(|neighbour| neighbour.link == to);
+        let payload = message.payload.clone();
+        let too_long = payload.len() > MAX_PAYLOAD;
+        let actions = self.nodes[node].event(EventKind::Send { to, payload });
+        match unsent(&actions) {
+            None => {
+                assert!(is_neighbour, "a message was taken for nobody");
+                self.wires.sent(node, to, message);
+            }
+            Some(Unsent::NotConnected) => assert!(!is_neighbour),
+            Some(Unsent::Backlog) => self.wires.refused(node, to),
+            Some(reason) => assert!(reason == Unsent::TooLong && too_long),
+        }
+        self.carry_out(node, actions);
+    }
+
+    fn broadcast(&mut self, node: usize, len: u16) {
+        let message = self.message(len, Scope::Broadcast);
+        let watched = self.nodes[node].node();
+        let is_root = watched.standing() == Standing::Root;
+        let children: Vec<_> = watched.children().map(|child| child.link).collect();
+        let full = children.iter().filter(|child| !watched.can_send(**child));
+        let full: Vec<_> = full.copied().collect();
+        let payload = message.payload.clone();
+        let too_long = payload.len() > MAX_PAYLOAD;
+        let actions = self.nodes[node].event(EventKind::Broadcast(payload));
+        match unsent(&actions) {
+            None => {
+                assert!(is_root, "a broadcast by somebody who is not the root");
+                for child in children {
+                    self.wires.sent(node, child, message.clone());
+                }
+            }
+            Some(Unsent::NotRoot) => assert!(!is_root),
+            Some(Unsent::Backlog) => {
+                assert!(is_root && !full.is_empty());
+                for child in full {
+                    self.wires.refused(node, child);
+                }
+            }
+            Some(reason) => assert!(reason == Unsent::TooLong && too_long),
+        }
+        self.carry_out(node, actions);
+    }
+
+    fn carry_out(&mut self, node: usize, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Deliver(delivery) => {
+                    let message = Message {
+                        scope: delivery.scope,
+                        payload: delivery.payload,
+                    };
+                    self.wires.delivered(node, delivery.link, &message);
+                    self.receipts[node].push(delivery.receipt);
+                }
+                Action::CloseLink(link, reason) => {
+                    let fault = matches!(
+                        reason,
+                        CloseReason::Violation(_) | CloseReason::Malformed(_) | CloseReason::Slow
+                    );
+                    assert!(!fault, "closes the link to an honest node: {reason}");
+                    self.wires.closed(node, link);
+                }
+                Action::Notify(
+                    Notification::ParentClosed { link, reason, .. }
+                    | Notification::ChildClosed { link, reason, .. },
+                ) => {
+                    if matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed) {
+                        self.wires.nothing_is_left_for(node, link);
+                    }
+                }
+                Action::Notify(Notification::Writable(link)) => self.wires.writable(node, link),
+                Action::Notify(_) => {}
+                action => self.wires.carry_out(node, action),
+            }
+        }
+    }
+
+    /// Everything is delivered and taken, and no time passes.
+    fn settles(&mut self) {
+        for round in 0.. {
+            let mut busy = self.deliver(0);
+            for node in [ROOT, JOINER] {
+                for receipt in std::mem::take(&mut self.receipts[node]) {
+                    self.event(node, EventKind::Consumed(receipt));
+                    busy = true;
+                }
+            }
+            if !busy {
+                break;
+            }
+            let most = MOST_ROUNDS + 4 * self.next as usize;
+            assert!(round < most, "the two nodes never fall silent");
+        }
+        let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node());
+        let parent = joiner.parent().map(|parent| parent.link);
+        let child = root.children().next().map(|child| child.link);
+        let agree = match (parent, child) {
+            (Some(parent), Some(child)) => self.wires.are_ends([(ROOT, child), (JOINER, parent)]),
+            (None, None) => true,
+            _ => false,
+        };
+        assert!(
+            agree,
+            "parent {parent:?}, child {child:?}: {:?}",
+            self.wires
+        );
+        if let (Some(parent), Some(child)) = (parent, child) {
+            for (node, link) in [(ROOT, child), (JOINER, parent)] {
+                self.wires.nothing_is_left_for(node, link);
+                self.wires.nobody_waits_for_room(node, link);
+                assert!(self.nodes[node].node().can_send(link), "no room, for ever");
+            }
+        }
+    }
+
+    /// Nothing interferes: who wants to join joins.
+    fn finds_together(&mut self) {
+        for _ in 0..MOST_ROUNDS {
+            let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().standing());
+            let wanted = root == Standing::Root && matches!(joiner, Standing::Joining);
+            if !wanted {
+                return;
+            }
+            self.wait_until_due(JOINER);
+            // Both clocks go at the same speed.
+            let behind = self.nodes[JOINER].now().since(self.nodes[ROOT].now());
+            let actions = self.nodes[ROOT].wait(behind);
+            self.carry_out(ROOT, actions);
+            self.settles();
+        }
+        panic!("the joiner never finds the root: {:?}", self.wires);
+    }
+}
+
+fn unsent(actions: &[Action]) -> Option<Unsent> {
+    actions.iter().find_map(|action| match action {
+        Action::Notify(Notification::Unsent { reason, .. }) => Some(*reason),
+        _ => None,
+    })
+}

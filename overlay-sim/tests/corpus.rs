@@ -1,0 +1,104 @@
+//! The bodies of the fuzz targets on stable: over the committed corpus, which is what fuzzing has found worth keeping,
+//! and over pseudo-random bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use overlay_fuzz::TARGETS;
+
+/// How many pseudo-random inputs each target gets; half of them are much like one of the corpus.
+const INPUTS: u32 = 4_000;
+
+#[test]
+fn no_bytes_from_the_wire_upset_a_node_in_any_situation() {
+    holds("join_request");
+}
+
+#[test]
+fn whatever_befalls_a_node_it_keeps_the_rules_and_can_leave() {
+    holds("node_events");
+}
+
+#[test]
+fn whatever_clients_say_a_relay_tells_nobody_what_is_not_for_them() {
+    holds("relay_frames");
+}
+
+#[test]
+fn two_nodes_lose_double_and_reorder_nothing_and_agree_in_the_end() {
+    holds("two_nodes_model");
+}
+
+#[test]
+fn a_node_lives_with_every_configuration_that_is_not_refused() {
+    holds("config");
+}
+
+fn holds(target: &str) {
+    let (_, body) = TARGETS
+        .into_iter()
+        .find(|(name, _)| *name == target)
+        .unwrap();
+    let corpus = corpus(target);
+    assert!(!corpus.is_empty(), "{target} has no corpus");
+    for input in &corpus {
+        body(input);
+    }
+    let mut random = Random(0);
+    for _ in 0..INPUTS / 2 {
+        body(&random.bytes());
+        let like = &corpus[random.below(corpus.len())];
+        body(&random.bytes_like(like));
+    }
+}
+
+/// The files with a name. What a fuzzer has added here is named by its hash, and is not part of the repository.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let files = fs::read_dir(corpus.join(target)).unwrap();
+    let is_hash = |name: &str| name.len() == 40 && name.bytes().all(|c| c.is_ascii_hexdigit());
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.retain(|file| !is_hash(file.file_name().unwrap().to_str().unwrap()));
+    files.sort();
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// The same on every machine (`SplitMix64`, Steele et al. 2014).
+struct Random(u64);
+
+impl Random {
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.draw() % limit.max(1) as u64).unwrap()
+    }
+
+    /// Up to 1,024 bytes.
+    fn bytes(&mut self) -> Vec<u8> {
+        let words = self.below(128) + 1;
+        let words = (0..words).flat_map(|_| self.draw().to_le_bytes());
+        words.collect()
+    }
+
+    /// Bytes that differ from these in up to three places.
+    fn bytes_like(&mut self, like: &[u8]) -> Vec<u8> {
+        let mut bytes = like.to_vec();
+        for _ in 0..=self.below(3) {
+            let at = self.below(bytes.len());
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = self.draw().to_le_bytes()[0];
+            }
+        }
+        bytes
+    }
+}
