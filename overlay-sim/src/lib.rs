@@ -1,4 +1,48 @@
-//! Deterministic simulation of the tree overlay.
+//! Deterministic simulation of the tree overlay: thousands of the [`Node`](overlay_core::Node)s and the
+//! [`Relay`](overlay_core::relay::Relay) that ship, in virtual time, with faults.
+//!
+//! A [`World`] holds machines, a bootstrap server and the network between them; its time jumps to whatever
+//! happens next. What is done to it, wishes, messages and faults, is a [`Schedule`]: a text that a person
+//! can read and edit. [`schedule`] draws one for each seed, [`run`] carries it out and checks every
+//! [`Claim`], [`sweep`] does so for many seeds, [`shrink`] makes one that fails small, and [`replay`] tells
+//! its story.
+//!
+//! ```
+//! use overlay_sim::{Schedule, run};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let schedule: Schedule = "
+//!     overlay-sim schedule 1
+//!     seed 1
+//!     profile wan
+//!     degree 2
+//!     0.0 root 0
+//!     0.1 join 1
+//!     0.1 join 2
+//!     0.1 join 3
+//!     5.0 kill 1
+//! ".parse()?;
+//! let verdict = run(&schedule)?;
+//! assert_eq!(verdict.failure, None);
+//! assert_eq!(verdict.coverage.of("kill"), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is checked
+//!
+//! - After every event: the [`Rules`] of one node, which the core's tests and the fuzzers check, too; that
+//!   nobody descends from itself and each epoch has one root; that app messages come out as a naive tree of
+//!   queues says they must.
+//! - When the faults have stopped: that everybody who lives and wants to is in the tree within a bounded
+//!   time, that neighbours agree, that no link closes any more, that the root's census is true, and that a
+//!   broadcast reaches everybody once. A failure says who waits for whom.
+//! - Over a sweep: that each fault struck and each state of the protocol was reached ([`Coverage`]).
+//!
+//! # Experiments
+//!
+//! [`Growing`] lets a tree grow without faults, as large as memory permits; [`churn`] lets nodes come and
+//! go. The command `overlay-sim` runs all of it; the README has its results.
 #![forbid(unsafe_code)]
 
 mod act;

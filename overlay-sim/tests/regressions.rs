@@ -16,7 +16,9 @@ fn what_was_once_found_stays_mended() {
     assert!(!paths.is_empty());
     for path in paths {
         let text = fs::read_to_string(&path).unwrap();
-        let schedule: Schedule = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let schedule: Schedule = text
+            .parse()
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let verdict = run(&schedule).unwrap();
         assert_eq!(verdict.failure, None, "{}", path.display());
     }

@@ -10,7 +10,6 @@ mod admission;
 mod bootstrap;
 mod contract;
 mod departure;
-mod faults;
 mod harness;
 mod hostile;
 mod introspection;

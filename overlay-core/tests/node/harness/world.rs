@@ -14,7 +14,7 @@ use overlay_core::{
 };
 
 use super::server::{Server, TOKEN};
-use super::webrtc::{Stage, WebRtc};
+use super::webrtc::WebRtc;
 use super::{Rules, id, ms, secs};
 
 use physics::Happening;
@@ -251,18 +251,6 @@ impl World {
         self.cut.clear();
         for person in &mut self.people {
             person.handshakes = Handshakes::Complete;
-        }
-    }
-
-    /// A node's connection to some neighbour fails, and the neighbour is not told.
-    pub(crate) fn lose_link(&mut self, ix: Ix) {
-        let node = self.node(ix);
-        let neighbour = node.children().next().or(node.parent());
-        if let Some(neighbour) = neighbour {
-            let end = self.webrtc.number(ix, neighbour.link);
-            self.webrtc.end(end).stage = Stage::Closed;
-            self.webrtc.end(end).broken = true;
-            self.event(ix, EventKind::LinkClosed(neighbour.link));
         }
     }
 

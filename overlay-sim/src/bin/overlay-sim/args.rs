@@ -188,12 +188,11 @@ impl Source {
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let problem = || format!("`{text}` is neither a seed nor a range like 0..2000");
     let number = |text: &str| text.parse::<u64>().map_err(|_| problem());
-    let range = match text.split_once("..") {
-        Some((first, end)) => number(first)?..number(end)?,
-        None => {
-            let seed = number(text)?;
-            seed..seed.checked_add(1).ok_or_else(problem)?
-        }
+    let range = if let Some((first, end)) = text.split_once("..") {
+        number(first)?..number(end)?
+    } else {
+        let seed = number(text)?;
+        seed..seed.checked_add(1).ok_or_else(problem)?
     };
     if range.is_empty() {
         return Err(format!("there is no seed in `{text}`"));

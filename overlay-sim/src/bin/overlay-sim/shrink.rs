@@ -12,10 +12,10 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         bail!("every claim held: there is nothing to shrink");
     };
     let before = schedule.steps.len();
-    let shrunk = overlay_sim::shrink(schedule, failure.breach.claim, shrink.runs);
-    let after = shrunk.schedule.steps.len();
+    let small = overlay_sim::shrink(schedule, failure.breach.claim, shrink.runs);
+    let after = small.schedule.steps.len();
     let claim = failure.breach.claim;
-    let text = format!("{}", shrunk.schedule);
+    let text = format!("{}", small.schedule);
     match &shrink.output {
         Some(path) => std::fs::write(path, &text)
             .with_context(|| format!("cannot write {}", path.display()))?,
@@ -26,14 +26,14 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         println!(
             "{}",
             json!({
-                "claim": claim.to_string(), "runs": shrunk.runs, "steps_before": before,
+                "claim": claim.to_string(), "runs": small.runs, "steps_before": before,
                 "steps": after, "schedule": text,
             })
         );
     } else {
         println!(
             "# {before} steps became {after} in {} runs; violated: {claim}",
-            shrunk.runs
+            small.runs
         );
     }
     Ok(Outcome::Violated)
