@@ -165,6 +165,8 @@ impl Wild {
             send_queue: self.queue.or(usual.send_queue),
             leave_timeout: self.leave.or(usual.leave_timeout),
             bootstrap_timeout: self.bootstrap.or(usual.bootstrap_timeout),
+            #[cfg(planted)]
+            planted: None,
         }
     }
 }
