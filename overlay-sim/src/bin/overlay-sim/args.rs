@@ -109,7 +109,7 @@ pub(crate) struct Swarm {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Genet {
     /// The largest tree.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10..))]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     pub(crate) nodes: u32,
 
     /// Where all chance comes from.

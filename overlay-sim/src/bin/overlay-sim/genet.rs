@@ -44,20 +44,20 @@ pub(crate) fn genet(genet: &Genet, as_json: bool) -> Result<Outcome> {
         lines.extend(grown?);
     }
     bar.finish_and_clear();
-    for line in &lines {
-        if as_json {
-            let points: Vec<_> = line
-                .points
-                .iter()
-                .map(|(n, share)| json!([n, share]))
-                .collect();
+    if as_json {
+        for Line {
+            policy,
+            degree,
+            points,
+        } in &lines
+        {
+            let policy = policy_name(*policy);
             println!(
                 "{}",
-                json!({ "policy": policy_name(line.policy), "degree": line.degree, "same_depth": points })
+                json!({ "policy": policy, "degree": degree, "same_depth": points })
             );
         }
-    }
-    if !as_json {
+    } else {
         table(&sizes, &lines);
     }
     if let Some(path) = &genet.svg {

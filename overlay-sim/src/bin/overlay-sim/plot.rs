@@ -13,7 +13,7 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(u32, f64)>,
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 420.0;
 const LEFT: f64 = 60.0;
 const RIGHT: f64 = 600.0;
@@ -21,7 +21,7 @@ const TOP: f64 = 50.0;
 const BOTTOM: f64 = 370.0;
 
 /// The lowest share that is drawn.
-const FLOOR: f64 = 0.5;
+const FLOOR: f64 = 0.7;
 
 /// Colours that people with any kind of sight tell apart (Okabe and Ito).
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
@@ -44,7 +44,7 @@ pub(crate) fn svg(lines: &[Line]) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"{LEFT}\" y=\"25\" font-size=\"16\">Nodes at the depth of the complete tree</text>\n"
     );
-    for percent in [50, 60, 70, 80, 90, 100] {
+    for percent in [70, 75, 80, 85, 90, 95, 100] {
         let at = y(f64::from(percent) / 100.0);
         let _ = writeln!(
             svg,
