@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use overlay_tokio::{IceServer, LinkConfig, OverlayName, Policy, ServerUrl};
 
 /// A self-organising tree of WebRTC nodes
@@ -42,8 +42,10 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) degree: u16,
 
-    #[command(flatten)]
-    pub(crate) policy: PolicyArg,
+    /// Which child takes a newcomer that its parent has no place for: balanced, the one whose subtree has
+    /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
+    #[arg(long, default_value_t = Policy::Balanced)]
+    pub(crate) policy: Policy,
 
     /// Stop when every node has joined, instead of running until Ctrl-C
     #[arg(long)]
@@ -123,8 +125,10 @@ pub(crate) struct Seat {
     #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub(crate) degree: u16,
 
-    #[command(flatten)]
-    pub(crate) policy: PolicyArg,
+    /// Which child takes a newcomer that its parent has no place for: balanced, the one whose subtree has
+    /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
+    #[arg(long, default_value_t = Policy::Balanced)]
+    pub(crate) policy: Policy,
 
     /// Give up if no server could be reached after this many seconds; 0 means never
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
@@ -218,30 +222,6 @@ pub(crate) struct TokenArg {
         conflicts_with = "token_file"
     )]
     pub(crate) token: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PolicyArg {
-    /// Which child takes a newcomer that its parent has no place for
-    #[arg(long = "policy", default_value = "balanced", value_name = "POLICY")]
-    policy: PolicyName,
-}
-
-impl PolicyArg {
-    pub(crate) const fn policy(&self) -> Policy {
-        match self.policy {
-            PolicyName::Balanced => Policy::Balanced,
-            PolicyName::Hash => Policy::Hash,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PolicyName {
-    /// The child whose subtree has the shallowest free place
-    Balanced,
-    /// The rule of the original webrtc-tree-overlay: by a hash of the ids
-    Hash,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

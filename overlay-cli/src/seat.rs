@@ -60,7 +60,7 @@ impl Seat {
         let mut builder = node()
             .overlay(args.overlay.clone())
             .max_degree(args.degree)
-            .policy(args.policy.policy())
+            .policy(args.policy)
             .links(args.links.config());
         for server in &args.bootstrap {
             builder = builder.server(server.clone());

@@ -103,7 +103,7 @@ impl Stage {
             .server(url)
             .dialer(dialer)
             .max_degree(args.degree)
-            .policy(args.policy.policy());
+            .policy(args.policy);
         let (root, mut root_events) = builder.clone().spawn().map_err(Failure::new)?;
         root.become_root(token).await;
         match root_events.next().await {

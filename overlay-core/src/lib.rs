@@ -70,7 +70,7 @@ pub use node::{Load, Neighbour, Node, Progress, Standing};
 pub use path::{MAX_DEPTH, Path};
 #[cfg(planted)]
 pub use planted::Planted;
-pub use policy::Policy;
+pub use policy::{ParsePolicyError, Policy};
 pub use signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};
 pub use stats::Stats;
 pub use time::Instant;

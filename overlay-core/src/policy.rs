@@ -1,5 +1,8 @@
 //! Which child takes a newcomer that its parent has no place for.
 
+use core::fmt;
+use core::str::FromStr;
+
 use crate::id::NodeId;
 
 /// How a full node chooses the child that it delegates a join to.
@@ -13,6 +16,39 @@ pub enum Policy {
     /// joiner's and the node's own id, modulo `max_degree`. Needs no knowledge of the subtrees and
     /// balances only on average; kept to reproduce the paper.
     Hash,
+}
+
+impl Policy {
+    /// The name on command lines: `balanced` or `hash`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Hash => "hash",
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The text is not the name of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a policy is `balanced` or `hash`")]
+pub struct ParsePolicyError;
+
+impl FromStr for Policy {
+    type Err = ParsePolicyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Balanced, Self::Hash]
+            .into_iter()
+            .find(|policy| policy.name() == text)
+            .ok_or(ParsePolicyError)
+    }
 }
 
 /// A child or candidate, as a policy sees it.

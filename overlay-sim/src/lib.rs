@@ -79,7 +79,7 @@ pub use draw::schedule;
 pub use growth::{Growing, Grown, Growth, GrowthError};
 pub use profile::Profile;
 pub use rules::{Rules, Scrutiny};
-pub use schedule::{ParseScheduleError, Schedule, Setup, Step, policy, policy_name};
+pub use schedule::{ParseScheduleError, Schedule, Setup, Step};
 pub use server::Limits;
 pub use shrink::{Shrunk, shrink};
 pub use swarm::{Sweep, sweep};

@@ -9,7 +9,7 @@ use overlay_core::{Config, Instant, Policy};
 use crate::act::{Act, Wish};
 use crate::profile::Profile;
 
-pub use text::{ParseScheduleError, policy, policy_name};
+pub use text::ParseScheduleError;
 
 /// What a world is like.
 #[derive(Clone, Debug, PartialEq, Eq)]

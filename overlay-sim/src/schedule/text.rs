@@ -19,7 +19,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use overlay_core::{Config, Instant, Policy};
+use overlay_core::{Config, Instant};
 
 use super::{Schedule, Setup, Step, Value, settings};
 use crate::act::{Act, Between, Blow, Message, Outage, Trouble, Wish};
@@ -32,7 +32,7 @@ impl fmt::Display for Schedule {
         writeln!(f, "{TITLE}")?;
         writeln!(f, "seed {}", self.setup.seed)?;
         writeln!(f, "profile {}", self.setup.profile)?;
-        writeln!(f, "policy {}", policy_name(self.setup.config.policy))?;
+        writeln!(f, "policy {}", self.setup.config.policy)?;
         let defaults = Config::default();
         for setting in settings() {
             let value = (setting.read)(&self.setup.config);
@@ -134,7 +134,7 @@ fn parse_line(line: &str, schedule: &mut Schedule) -> Result<(), String> {
         match first.as_str() {
             "seed" => setup.seed = words.next("a number")?,
             "profile" => setup.profile = words.next("a profile")?,
-            "policy" => setup.config.policy = policy(&words.next::<String>("a policy")?)?,
+            "policy" => setup.config.policy = words.next("a policy")?,
             name => {
                 let setting = settings().iter().find(|setting| setting.name == name);
                 let setting = setting.ok_or_else(|| format!("no setting is called `{name}`"))?;
@@ -202,24 +202,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
     let micros: u32 = format!("{decimals:0<6}").parse().map_err(|_| problem())?;
     Ok(Duration::new(whole, micros * 1_000))
-}
-
-/// The name of a policy in schedules and on the command line.
-#[must_use]
-pub const fn policy_name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Balanced => "balanced",
-        Policy::Hash => "hash",
-    }
-}
-
-/// The policy of this name.
-pub fn policy(name: &str) -> Result<Policy, String> {
-    match name {
-        "balanced" => Ok(Policy::Balanced),
-        "hash" => Ok(Policy::Hash),
-        other => Err(format!("`{other}` is not a policy: balanced or hash")),
-    }
 }
 
 #[cfg(test)]

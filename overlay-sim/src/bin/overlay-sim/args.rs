@@ -50,7 +50,7 @@ pub(crate) struct Tree {
     pub(crate) degree: u16,
 
     /// Which child takes a newcomer: balanced or hash.
-    #[arg(long, default_value = "balanced", value_parser = overlay_sim::policy)]
+    #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
     /// How far apart the machines are: lan, wan or mobile.

@@ -4,7 +4,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use overlay_core::Policy;
-use overlay_sim::{Growing, Growth, GrowthError, Profile, policy_name};
+use overlay_sim::{Growing, Growth, GrowthError, Profile};
 use serde_json::json;
 
 use crate::Outcome;
@@ -51,7 +51,7 @@ pub(crate) fn genet(genet: &Genet, as_json: bool) -> Result<Outcome> {
             points,
         } in &lines
         {
-            let policy = policy_name(*policy);
+            let policy = policy.name();
             println!(
                 "{}",
                 json!({ "policy": policy, "degree": degree, "same_depth": points })
@@ -106,10 +106,7 @@ fn table(sizes: &[u32], lines: &[Line]) {
     println!("share of nodes at the depth of the complete tree, in per cent\n");
     print!("{:>8}", "nodes");
     for line in lines {
-        print!(
-            "{:>14}",
-            format!("{} {}", policy_name(line.policy), line.degree)
-        );
+        print!("{:>14}", format!("{} {}", line.policy, line.degree));
     }
     println!();
     for (row, size) in sizes.iter().enumerate() {

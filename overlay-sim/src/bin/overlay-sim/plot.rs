@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use overlay_core::Policy;
-use overlay_sim::policy_name;
 
 /// How one rule did with one degree.
 pub(crate) struct Line {
@@ -93,7 +92,7 @@ pub(crate) fn svg(lines: &[Line]) -> String {
             RIGHT + 40.0,
             RIGHT + 46.0,
             legend + 4.0,
-            policy_name(line.policy),
+            line.policy,
             line.degree
         );
     }
