@@ -67,6 +67,8 @@ pub struct Node {
     secret: ResumeSecret,
     /// The latest `now` seen.
     now: Instant,
+    /// When something is due: the earliest in all of the state, which changes only with an event.
+    due: Option<Instant>,
     role: Role,
     /// The highest epoch seen since the node was last told to join.
     epoch: Epoch,
@@ -139,6 +141,7 @@ impl Node {
             rng,
             secret: ResumeSecret::from_bytes(secret),
             now: Instant::ZERO,
+            due: None,
             role: Role::Detached,
             epoch: Epoch::default(),
             path: Path::default(),
@@ -184,23 +187,17 @@ impl Node {
         }
         // Deadlines are derived from state, so whatever is due is found by looking, and it makes no
         // difference whether it was the timer or another event that came first.
-        self.expire(out);
+        self.due = self.earliest_deadline();
+        if self.due.is_some_and(|due| due <= self.now) {
+            self.expire(out);
+            self.due = self.earliest_deadline();
+        }
     }
 
     /// When the node wants a [`Timeout`](EventKind::Timeout) at the latest. Ask again after each event.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        [
-            self.joining_deadline(),
-            self.bootstrap.deadline(),
-            self.parked.deadline(&self.config),
-            self.routes.deadline(),
-            self.report.deadline(),
-            self.links_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+    pub const fn next_deadline(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Who this node is.
@@ -316,9 +313,23 @@ impl Node {
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
         self.now = now.max(self.now);
-        if let Some(due) = self.next_deadline() {
+        if let Some(due) = self.due {
             self.forgive_own_stall(self.now.since(due));
         }
+    }
+
+    fn earliest_deadline(&self) -> Option<Instant> {
+        [
+            self.joining_deadline(),
+            self.bootstrap.deadline(),
+            self.parked.deadline(&self.config),
+            self.routes.deadline(),
+            self.report.deadline(),
+            self.links_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what is due.
