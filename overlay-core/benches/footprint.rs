@@ -43,6 +43,8 @@ fn main() {
         node
     });
     println!("{} for each child", (inner - member) / 10);
+    // A simulation of a million nodes shall fit into a small machine's memory.
+    assert!(member < 2 * 1024, "a leaf takes less than 2 KiB");
 }
 
 /// Prints what a node takes, on the stack and on the heap.

@@ -31,11 +31,9 @@ mod progress;
 mod report;
 mod routing;
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::action::{Action, Notification};
 use crate::census::Census;
@@ -43,6 +41,7 @@ use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
 use crate::id::{Epoch, JoinId, LinkId, NodeId};
 use crate::path::Path;
+use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::ResumeSecret;
@@ -62,8 +61,8 @@ pub use progress::Progress;
 #[derive(Debug)]
 pub struct Node {
     id: NodeId,
-    config: Config,
-    rng: ChaCha8Rng,
+    config: Arc<Config>,
+    random: Random,
     secret: ResumeSecret,
     /// The latest `now` seen.
     now: Instant,
@@ -128,17 +127,22 @@ pub struct Neighbour {
 
 impl Node {
     /// A detached node. `seed` is the source of all its randomness, among it the secret that it
-    /// resumes its place at the server with: draw it from the system's generator.
-    pub fn new(id: NodeId, config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+    /// resumes its place at the server with: draw it from the system's generator. Thousands of nodes in
+    /// one process can share a configuration.
+    pub fn new(
+        id: NodeId,
+        config: impl Into<Arc<Config>>,
+        seed: [u8; 32],
+    ) -> Result<Self, ConfigError> {
+        let config = config.into();
         config.validate()?;
-        let mut rng = ChaCha8Rng::from_seed(seed);
-        let mut secret = [0; 16];
-        rng.fill_bytes(&mut secret);
+        let mut random = Random::from_seed(seed);
+        let secret = random.draw_bytes();
         Ok(Self {
             id,
             slots: vec![None; usize::from(config.max_degree)],
             config,
-            rng,
+            random,
             secret: ResumeSecret::from_bytes(secret),
             now: Instant::ZERO,
             due: None,
@@ -208,7 +212,7 @@ impl Node {
 
     /// How the node behaves.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 

@@ -13,6 +13,7 @@
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -221,7 +222,7 @@ impl Node {
             open: false,
             deadline: self.now + timeout,
         };
-        let state = LinkState::Candidate(candidate);
+        let state = LinkState::Candidate(Box::new(candidate));
         let link = self.links.insert(state, self.config.window, self.now);
         self.slots[slot] = Some(link);
         self.remember_route(request.join, from, Towards::Candidate(link));
@@ -340,7 +341,7 @@ impl Node {
         // The state moves out by way of a placeholder, which no one sees.
         let placeholder = LinkState::Parent(self.id);
         link.state = match core::mem::replace(&mut link.state, placeholder) {
-            LinkState::Candidate(candidate) => LinkState::Child(candidate.into_child()),
+            LinkState::Candidate(candidate) => LinkState::Child(Box::new(candidate.into_child())),
             other => other,
         };
     }

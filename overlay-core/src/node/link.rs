@@ -1,5 +1,6 @@
 //! The table of links, and what each of them is.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use slab::Slab;
@@ -38,10 +39,10 @@ pub(super) enum LinkState {
     Dialing(Dialing),
     /// To the parent.
     Parent(NodeId),
-    /// From a child to be.
-    Candidate(Candidate),
+    /// From a child to be. Boxed, as a child is: most nodes have neither, but all have a table of links.
+    Candidate(Box<Candidate>),
     /// To a child.
-    Child(Child),
+    Child(Box<Child>),
     /// To a former parent or child, until it has all that it was sent.
     Parting(Parting),
 }
@@ -159,6 +160,10 @@ impl Links {
     pub(super) fn insert(&mut self, state: LinkState, window: u32, now: Instant) -> LinkId {
         self.made = self.made.wrapping_add(1);
         let generation = self.made;
+        if self.slab.capacity() == 0 {
+            // Most nodes are leaves: they have one link, and would be given room for four.
+            self.slab.reserve_exact(1);
+        }
         let index = self.slab.insert(Link {
             generation,
             state,
