@@ -287,9 +287,12 @@ impl Node {
         for link in self.slots.iter().flatten() {
             match self.links.get(*link).map(|link| &link.state) {
                 Some(LinkState::Child(child)) => {
-                    census.graft(Some(&child.reported), &child.predicted);
+                    let subtree = &child.subtree;
+                    census.graft(Some(&subtree.known), &subtree.predicted);
                 }
-                Some(LinkState::Candidate(candidate)) => census.graft(None, &candidate.predicted),
+                Some(LinkState::Candidate(candidate)) => {
+                    census.graft(None, &candidate.subtree.predicted)
+                }
                 _ => {}
             }
         }

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::joining::{failure, rejection};
-use super::link::{Candidate, LinkState};
+use super::link::{Candidate, Forecast, LinkState};
 use super::parking::Waiting;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
@@ -217,12 +217,14 @@ impl Node {
         let candidate = Candidate {
             join: request.join,
             slot,
-            predicted: request.census.clone(),
-            census: request.census,
+            subtree: Box::new(Forecast {
+                predicted: request.census.clone(),
+                known: request.census,
+            }),
             open: false,
             deadline: self.now + timeout,
         };
-        let state = LinkState::Candidate(Box::new(candidate));
+        let state = LinkState::Candidate(candidate);
         let link = self.links.insert(state, self.config.window, self.now);
         self.slots[slot] = Some(link);
         self.remember_route(request.join, from, Towards::Candidate(link));
@@ -275,8 +277,10 @@ impl Node {
     /// Notes that a request is on its way to the subtree behind `link`.
     pub(super) fn predict(&mut self, link: LinkId, request: &JoinRequest) {
         match self.state_mut(link) {
-            Some(LinkState::Child(child)) => child.predicted.admit(&request.census),
-            Some(LinkState::Candidate(candidate)) => candidate.predicted.admit(&request.census),
+            Some(LinkState::Child(child)) => child.subtree.predicted.admit(&request.census),
+            Some(LinkState::Candidate(candidate)) => {
+                candidate.subtree.predicted.admit(&request.census)
+            }
             _ => false,
         };
     }
@@ -285,15 +289,15 @@ impl Node {
     /// Never a link to the newcomer itself: it would not ask if that one were alive.
     pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) if child.node != origin => Some(&child.predicted),
+            LinkState::Child(child) if child.node != origin => Some(&child.subtree.predicted),
             #[cfg(planted)]
             LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
-                Some(&child.predicted)
+                Some(&child.subtree.predicted)
             }
             LinkState::Candidate(candidate)
                 if candidate.join.origin != origin && among == Among::All =>
             {
-                Some(&candidate.predicted)
+                Some(&candidate.subtree.predicted)
             }
             _ => None,
         };
@@ -341,7 +345,7 @@ impl Node {
         // The state moves out by way of a placeholder, which no one sees.
         let placeholder = LinkState::Parent(self.id);
         link.state = match core::mem::replace(&mut link.state, placeholder) {
-            LinkState::Candidate(candidate) => LinkState::Child(Box::new(candidate.into_child())),
+            LinkState::Candidate(candidate) => LinkState::Child(candidate.into_child()),
             other => other,
         };
     }

@@ -39,10 +39,10 @@ pub(super) enum LinkState {
     Dialing(Dialing),
     /// To the parent.
     Parent(NodeId),
-    /// From a child to be. Boxed, as a child is: most nodes have neither, but all have a table of links.
-    Candidate(Box<Candidate>),
+    /// From a child to be.
+    Candidate(Candidate),
     /// To a child.
-    Child(Box<Child>),
+    Child(Child),
     /// To a former parent or child, until it has all that it was sent.
     Parting(Parting),
 }
@@ -72,10 +72,8 @@ pub(super) enum DialStage {
 pub(super) struct Candidate {
     pub(super) join: JoinId,
     pub(super) slot: usize,
-    /// The subtree that it brings.
-    pub(super) census: Census,
-    /// The same, once all the joins that wait for it are in.
-    pub(super) predicted: Census,
+    /// The subtree that it brings, and the same once all the joins that wait for it are in.
+    pub(super) subtree: Box<Forecast>,
     pub(super) open: bool,
     pub(super) deadline: Instant,
 }
@@ -84,12 +82,18 @@ pub(super) struct Candidate {
 pub(super) struct Child {
     pub(super) node: NodeId,
     pub(super) slot: usize,
-    /// Its subtree as it last reported it.
-    pub(super) reported: Census,
-    /// The same, once all the joins sent there are in.
-    pub(super) predicted: Census,
+    /// Its subtree as it last reported it, and the same once all the joins sent there are in.
+    pub(super) subtree: Box<Forecast>,
     /// How many joins were sent there.
     pub(super) requests: u32,
+}
+
+/// What is known of a subtree, and what will become of it. Aside, because every node has a table of links, and
+/// most have nobody below them.
+#[derive(Debug)]
+pub(super) struct Forecast {
+    pub(super) known: Census,
+    pub(super) predicted: Census,
 }
 
 #[derive(Debug)]
@@ -138,8 +142,7 @@ impl Candidate {
         Child {
             node: self.join.origin,
             slot: self.slot,
-            reported: self.census,
-            predicted: self.predicted,
+            subtree: self.subtree,
             requests: 0,
         }
     }
