@@ -48,7 +48,7 @@ use crate::wire::ResumeSecret;
 
 use bootstrap::Bootstrap;
 use joining::Joining;
-use link::{LinkState, Links};
+use link::{Child, LinkState, Links};
 use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
@@ -286,12 +286,11 @@ impl Node {
         let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
         for link in self.slots.iter().flatten() {
             match self.links.get(*link).map(|link| &link.state) {
-                Some(LinkState::Child(child)) => {
-                    let subtree = &child.subtree;
+                Some(LinkState::Child(Child { subtree, .. })) => {
                     census.graft(Some(&subtree.known), &subtree.predicted);
                 }
                 Some(LinkState::Candidate(candidate)) => {
-                    census.graft(None, &candidate.subtree.predicted)
+                    census.graft(None, &candidate.subtree.predicted);
                 }
                 _ => {}
             }
