@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::Deref;
+use core::ops::{Deref, DerefMut};
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,14 @@ impl<T, const MAX: usize> List<T, MAX> {
         self.0.push(item);
         Ok(())
     }
+
+    /// Makes the list `len` elements long, or as long as it may be: cuts it off, or appends `item`s.
+    pub(crate) fn resize(&mut self, len: usize, item: T)
+    where
+        T: Clone,
+    {
+        self.0.resize(len.min(MAX), item);
+    }
 }
 
 impl<T, const MAX: usize> Default for List<T, MAX> {
@@ -104,6 +112,12 @@ impl<T, const MAX: usize> Deref for List<T, MAX> {
 
     fn deref(&self) -> &[T] {
         &self.0
+    }
+}
+
+impl<T, const MAX: usize> DerefMut for List<T, MAX> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
     }
 }
 

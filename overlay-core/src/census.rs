@@ -4,8 +4,6 @@
 //! [`Census::admit`] where each will end up, because its child follows the same rule. So a census needs
 //! to travel only when the prediction was wrong: after a departure or a failed join.
 
-use alloc::vec::Vec;
-
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::List;
@@ -66,46 +64,30 @@ impl Census {
         let Some(depth) = self.shallowest_place() else {
             return false;
         };
-        let mut places = self.places.to_vec();
-        places[depth - 1] -= 1;
-        add_below(&mut places, depth, &joiner.places);
-        let mut nodes = self.nodes.to_vec();
-        add_below(&mut nodes, depth, &joiner.nodes);
-        self.places = levels(places);
-        self.nodes = levels(nodes);
+        self.places[depth - 1] -= 1;
+        add_below(&mut self.places, depth, &joiner.places);
+        add_below(&mut self.nodes, depth, &joiner.nodes);
         true
     }
 
     /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
     pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: &Self) {
-        let mut places = self.places.to_vec();
-        add_below(&mut places, 1, &expected.places);
-        self.places = levels(places);
+        add_below(&mut self.places, 1, &expected.places);
         if let Some(connected) = connected {
-            let mut nodes = self.nodes.to_vec();
-            add_below(&mut nodes, 1, &connected.nodes);
-            self.nodes = levels(nodes);
+            add_below(&mut self.nodes, 1, &connected.nodes);
         }
     }
 }
 
-/// Adds `below`, whose depth 0 is `depth` here. What would lie deeper than a tree may be is left out.
-fn add_below(levels: &mut Vec<u32>, depth: usize, below: &[u32]) {
-    let end = (depth + below.len()).min(MAX_DEPTH + 1);
-    if levels.len() < end {
-        levels.resize(end, 0);
-    }
-    let (_, tail) = levels.split_at_mut(depth.min(end));
-    for (level, n) in tail.iter_mut().zip(below) {
+/// Adds `below`, whose depth 0 is `depth` here. What would lie deeper than a tree may be is left out, and so
+/// are empty levels at the end, so that equal subtrees have equal censuses.
+fn add_below(levels: &mut Levels, depth: usize, below: &[u32]) {
+    levels.resize(levels.len().max(depth + below.len()), 0);
+    for (level, n) in levels.iter_mut().skip(depth).zip(below) {
         *level = level.saturating_add(*n);
     }
-}
-
-/// Without the empty levels at the end, so that equal subtrees have equal censuses.
-fn levels(mut levels: Vec<u32>) -> Levels {
     let used = levels.iter().rposition(|&n| n > 0).map_or(0, |d| d + 1);
-    levels.truncate(used.min(MAX_DEPTH + 1));
-    List::new(levels).unwrap_or_default()
+    levels.resize(used, 0);
 }
 
 #[cfg(test)]

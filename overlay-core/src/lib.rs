@@ -53,6 +53,7 @@ mod path;
 #[cfg(planted)]
 mod planted;
 mod policy;
+mod random;
 pub mod relay;
 mod signal;
 mod stats;

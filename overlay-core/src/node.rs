@@ -31,11 +31,9 @@ mod progress;
 mod report;
 mod routing;
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::action::{Action, Notification};
 use crate::census::Census;
@@ -43,13 +41,14 @@ use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
 use crate::id::{Epoch, JoinId, LinkId, NodeId};
 use crate::path::Path;
+use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::ResumeSecret;
 
 use bootstrap::Bootstrap;
 use joining::Joining;
-use link::{LinkState, Links};
+use link::{Child, LinkState, Links};
 use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
@@ -62,11 +61,13 @@ pub use progress::Progress;
 #[derive(Debug)]
 pub struct Node {
     id: NodeId,
-    config: Config,
-    rng: ChaCha8Rng,
+    config: Arc<Config>,
+    random: Random,
     secret: ResumeSecret,
     /// The latest `now` seen.
     now: Instant,
+    /// When something is due: the earliest in all of the state, which changes only with an event.
+    due: Option<Instant>,
     role: Role,
     /// The highest epoch seen since the node was last told to join.
     epoch: Epoch,
@@ -126,19 +127,25 @@ pub struct Neighbour {
 
 impl Node {
     /// A detached node. `seed` is the source of all its randomness, among it the secret that it
-    /// resumes its place at the server with: draw it from the system's generator.
-    pub fn new(id: NodeId, config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+    /// resumes its place at the server with: draw it from the system's generator. Thousands of nodes in
+    /// one process can share a configuration.
+    pub fn new(
+        id: NodeId,
+        config: impl Into<Arc<Config>>,
+        seed: [u8; 32],
+    ) -> Result<Self, ConfigError> {
+        let config = config.into();
         config.validate()?;
-        let mut rng = ChaCha8Rng::from_seed(seed);
-        let mut secret = [0; 16];
-        rng.fill_bytes(&mut secret);
+        let mut random = Random::from_seed(seed);
+        let secret = random.draw_bytes();
         Ok(Self {
             id,
             slots: vec![None; usize::from(config.max_degree)],
             config,
-            rng,
+            random,
             secret: ResumeSecret::from_bytes(secret),
             now: Instant::ZERO,
+            due: None,
             role: Role::Detached,
             epoch: Epoch::default(),
             path: Path::default(),
@@ -184,23 +191,17 @@ impl Node {
         }
         // Deadlines are derived from state, so whatever is due is found by looking, and it makes no
         // difference whether it was the timer or another event that came first.
-        self.expire(out);
+        self.due = self.earliest_deadline();
+        if self.due.is_some_and(|due| due <= self.now) {
+            self.expire(out);
+            self.due = self.earliest_deadline();
+        }
     }
 
     /// When the node wants a [`Timeout`](EventKind::Timeout) at the latest. Ask again after each event.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        [
-            self.joining_deadline(),
-            self.bootstrap.deadline(),
-            self.parked.deadline(&self.config),
-            self.routes.deadline(),
-            self.report.deadline(),
-            self.links_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+    pub const fn next_deadline(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Who this node is.
@@ -211,7 +212,7 @@ impl Node {
 
     /// How the node behaves.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
@@ -285,10 +286,12 @@ impl Node {
         let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
         for link in self.slots.iter().flatten() {
             match self.links.get(*link).map(|link| &link.state) {
-                Some(LinkState::Child(child)) => {
-                    census.graft(Some(&child.reported), &child.predicted);
+                Some(LinkState::Child(Child { subtree, .. })) => {
+                    census.graft(Some(&subtree.known), &subtree.predicted);
                 }
-                Some(LinkState::Candidate(candidate)) => census.graft(None, &candidate.predicted),
+                Some(LinkState::Candidate(candidate)) => {
+                    census.graft(None, &candidate.subtree.predicted);
+                }
                 _ => {}
             }
         }
@@ -316,9 +319,23 @@ impl Node {
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
         self.now = now.max(self.now);
-        if let Some(due) = self.next_deadline() {
+        if let Some(due) = self.due {
             self.forgive_own_stall(self.now.since(due));
         }
+    }
+
+    fn earliest_deadline(&self) -> Option<Instant> {
+        [
+            self.joining_deadline(),
+            self.bootstrap.deadline(),
+            self.parked.deadline(&self.config),
+            self.routes.deadline(),
+            self.report.deadline(),
+            self.links_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what is due.

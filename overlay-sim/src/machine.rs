@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use overlay_core::{BootstrapId, Config, ConfigError, Instant, LinkId, Node, NodeId, Receipt};
 
@@ -81,7 +82,7 @@ impl Machine {
         ix: Ix,
         seed: u64,
         profile: Profile,
-        config: &Config,
+        config: Arc<Config>,
         scrutiny: Scrutiny,
     ) -> Result<Self, ConfigError> {
         let mut dice = Dice::of(seed, u64::from(number));
@@ -91,7 +92,7 @@ impl Machine {
         let clock = i64::try_from(dice.below(1 << 40)).unwrap_or(0);
         Ok(Self {
             number,
-            node: Node::new(id, config.clone(), dice.seed())?,
+            node: Node::new(id, config, dice.seed())?,
             rules: Rules::new(scrutiny),
             dice,
             distance,

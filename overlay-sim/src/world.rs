@@ -17,11 +17,12 @@ mod uplink;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use overlay_core::relay::RelayConfigError;
 use overlay_core::{
-    Action, BootstrapId, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
+    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
 };
 
 use crate::act::Number;
@@ -42,6 +43,8 @@ use crate::webrtc::{EndId, Ends};
 #[derive(Debug)]
 pub struct World {
     pub(crate) setup: Setup,
+    /// The nodes' configuration, shared by all of them.
+    config: Arc<Config>,
     scrutiny: Scrutiny,
     pub(crate) now: Instant,
     pub(crate) machines: Vec<Machine>,
@@ -161,6 +164,7 @@ impl World {
         Ok(Self {
             server: Server::new(&setup.config.overlay, limits, scrutiny)?,
             setup: setup.clone(),
+            config: Arc::new(setup.config.clone()),
             scrutiny,
             now: Instant::ZERO,
             machines: Vec::new(),
@@ -312,12 +316,9 @@ impl World {
             return Ok(*ix);
         }
         let ix = self.machines.len();
-        let Setup {
-            seed,
-            profile,
-            config,
-        } = &self.setup;
-        let machine = Machine::new(number, ix, *seed, *profile, config, self.scrutiny);
+        let Setup { seed, profile, .. } = self.setup;
+        let config = Arc::clone(&self.config);
+        let machine = Machine::new(number, ix, seed, profile, config, self.scrutiny);
         // The configuration was checked when the world was made.
         let machine = machine.map_err(|error| Claim::MaxDegree.broken(error))?;
         self.machines.push(machine);

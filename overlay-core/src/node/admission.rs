@@ -13,11 +13,12 @@
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::joining::{failure, rejection};
-use super::link::{Candidate, LinkState};
+use super::link::{Candidate, Forecast, LinkState};
 use super::parking::Waiting;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
@@ -216,8 +217,10 @@ impl Node {
         let candidate = Candidate {
             join: request.join,
             slot,
-            predicted: request.census.clone(),
-            census: request.census,
+            subtree: Box::new(Forecast {
+                predicted: request.census.clone(),
+                known: request.census,
+            }),
             open: false,
             deadline: self.now + timeout,
         };
@@ -274,8 +277,10 @@ impl Node {
     /// Notes that a request is on its way to the subtree behind `link`.
     pub(super) fn predict(&mut self, link: LinkId, request: &JoinRequest) {
         match self.state_mut(link) {
-            Some(LinkState::Child(child)) => child.predicted.admit(&request.census),
-            Some(LinkState::Candidate(candidate)) => candidate.predicted.admit(&request.census),
+            Some(LinkState::Child(child)) => child.subtree.predicted.admit(&request.census),
+            Some(LinkState::Candidate(candidate)) => {
+                candidate.subtree.predicted.admit(&request.census)
+            }
             _ => false,
         };
     }
@@ -284,15 +289,15 @@ impl Node {
     /// Never a link to the newcomer itself: it would not ask if that one were alive.
     pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) if child.node != origin => Some(&child.predicted),
+            LinkState::Child(child) if child.node != origin => Some(&child.subtree.predicted),
             #[cfg(planted)]
             LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
-                Some(&child.predicted)
+                Some(&child.subtree.predicted)
             }
             LinkState::Candidate(candidate)
                 if candidate.join.origin != origin && among == Among::All =>
             {
-                Some(&candidate.predicted)
+                Some(&candidate.subtree.predicted)
             }
             _ => None,
         };

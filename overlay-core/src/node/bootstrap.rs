@@ -284,7 +284,7 @@ impl Node {
         let retry_in = (!hopeless).then(|| {
             self.bootstrap.failures = self.bootstrap.failures.saturating_add(1);
             let failures = self.bootstrap.failures;
-            let wait = backoff::after_failures(failures, &self.config, &mut self.rng);
+            let wait = backoff::after_failures(failures, &self.config, &mut self.random);
             wait.max(retry_after.min(self.config.retry_max))
         });
         self.bootstrap.session = retry_in.map_or(Session::Closed, |wait| Session::Waiting {

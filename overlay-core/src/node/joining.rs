@@ -62,7 +62,7 @@ impl Node {
     /// The parent is gone: joins again, after a short random wait, so that siblings who lost the same
     /// parent do not all come at once.
     pub(super) fn rejoin(&mut self) {
-        let wait = backoff::up_to(self.config.retry_min, &mut self.rng);
+        let wait = backoff::up_to(self.config.retry_min, &mut self.random);
         self.path = Path::default();
         self.role = Role::Joining(Joining {
             stage: Stage::Waiting {
@@ -74,7 +74,7 @@ impl Node {
 
     /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
     pub(super) fn root_ready(&mut self) {
-        let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.rng);
+        let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.random);
         if let Role::Joining(Joining {
             stage: Stage::Waiting { until },
             ..
@@ -320,7 +320,7 @@ impl Node {
         joining.failures = joining.failures.saturating_add(1);
         let reason = rejection.reason;
         let retry_in = (reason != RejectReason::Unauthorized).then(|| {
-            let wait = backoff::after_failures(joining.failures, &self.config, &mut self.rng);
+            let wait = backoff::after_failures(joining.failures, &self.config, &mut self.random);
             wait.max(rejection.retry_after().min(self.config.retry_max))
         });
         if let Some(wait) = retry_in {

@@ -1,5 +1,6 @@
 //! The table of links, and what each of them is.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use slab::Slab;
@@ -71,10 +72,8 @@ pub(super) enum DialStage {
 pub(super) struct Candidate {
     pub(super) join: JoinId,
     pub(super) slot: usize,
-    /// The subtree that it brings.
-    pub(super) census: Census,
-    /// The same, once all the joins that wait for it are in.
-    pub(super) predicted: Census,
+    /// The subtree that it brings, and the same once all the joins that wait for it are in.
+    pub(super) subtree: Box<Forecast>,
     pub(super) open: bool,
     pub(super) deadline: Instant,
 }
@@ -83,12 +82,18 @@ pub(super) struct Candidate {
 pub(super) struct Child {
     pub(super) node: NodeId,
     pub(super) slot: usize,
-    /// Its subtree as it last reported it.
-    pub(super) reported: Census,
-    /// The same, once all the joins sent there are in.
-    pub(super) predicted: Census,
+    /// Its subtree as it last reported it, and the same once all the joins sent there are in.
+    pub(super) subtree: Box<Forecast>,
     /// How many joins were sent there.
     pub(super) requests: u32,
+}
+
+/// What is known of a subtree, and what will become of it. Aside, because every node has a table of links, and
+/// most have nobody below them.
+#[derive(Debug)]
+pub(super) struct Forecast {
+    pub(super) known: Census,
+    pub(super) predicted: Census,
 }
 
 #[derive(Debug)]
@@ -137,8 +142,7 @@ impl Candidate {
         Child {
             node: self.join.origin,
             slot: self.slot,
-            reported: self.census,
-            predicted: self.predicted,
+            subtree: self.subtree,
             requests: 0,
         }
     }
@@ -159,6 +163,10 @@ impl Links {
     pub(super) fn insert(&mut self, state: LinkState, window: u32, now: Instant) -> LinkId {
         self.made = self.made.wrapping_add(1);
         let generation = self.made;
+        if self.slab.capacity() == 0 {
+            // Most nodes are leaves: they have one link, and would be given room for four.
+            self.slab.reserve_exact(1);
+        }
         let index = self.slab.insert(Link {
             generation,
             state,

@@ -207,13 +207,14 @@ impl Node {
         }
         for link in self.links.iter_mut() {
             if let LinkState::Candidate(candidate) = &mut link.state {
-                candidate.predicted = candidate.census.clone();
+                let subtree = &mut candidate.subtree;
+                subtree.predicted = subtree.known.clone();
             }
         }
         for waiting in self.parked.queue.values() {
             let link = waiting.behind.and_then(|link| self.links.get_mut(link));
             if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
-                candidate.predicted.admit(&waiting.request.census);
+                candidate.subtree.predicted.admit(&waiting.request.census);
             }
         }
     }

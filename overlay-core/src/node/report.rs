@@ -95,9 +95,9 @@ impl Node {
         if let Some(LinkState::Child(child)) = self.state_mut(id) {
             // With requests under way the prediction knows more than the report.
             if seen == child.requests {
-                child.predicted = census.clone();
+                child.subtree.predicted = census.clone();
             }
-            child.reported = census;
+            child.subtree.known = census;
             self.report.changed(self.now, &self.config);
         }
         self.settle_impatient(out);

@@ -46,16 +46,17 @@ pub(super) struct Route {
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     entries: BTreeMap<JoinId, Entry>,
-    by_expiry: BTreeSet<(Instant, JoinId)>,
-    /// Those whose answer has passed, oldest answer first.
-    by_answer: BTreeSet<(Instant, JoinId)>,
+    /// Those that have no answer yet, by when they expire.
+    unanswered: BTreeSet<(Instant, JoinId)>,
+    /// Those whose answer has passed, by when they expire: oldest answer first.
+    answered: BTreeSet<(Instant, JoinId)>,
 }
 
 #[derive(Debug)]
 struct Entry {
     route: Route,
     expires: Instant,
-    answered: Option<Instant>,
+    answered: bool,
 }
 
 impl Routes {
@@ -67,15 +68,15 @@ impl Routes {
         self.entries.get(&join).map(|entry| entry.route)
     }
 
-    /// Whether there is room for one more, if need be in place of the join that was answered first and
-    /// before `settled`. All others still need their routes: to forget one in favour of a newcomer would
-    /// mean that in a crowd nobody ever gets through.
+    /// Whether there is room for one more, if need be in place of the join that was answered first, if it
+    /// expires by `settled`. All others still need their routes: to forget one in favour of a newcomer
+    /// would mean that in a crowd nobody ever gets through.
     pub(super) fn make_room(&mut self, limit: usize, settled: Instant) -> bool {
         if self.entries.len() < limit {
             return true;
         }
-        match self.by_answer.first() {
-            Some(&(answered, join)) if answered <= settled => self.remove(join).is_some(),
+        match self.answered.first() {
+            Some(&(expires, join)) if expires <= settled => self.remove(join).is_some(),
             _ => false,
         }
     }
@@ -85,44 +86,51 @@ impl Routes {
         let entry = Entry {
             route,
             expires,
-            answered: None,
+            answered: false,
         };
         self.entries.insert(join, entry);
-        self.by_expiry.insert((expires, join));
+        self.unanswered.insert((expires, join));
     }
 
     /// The answer has passed: all that is left is the handshake, which ends before `expires`.
-    fn answered(&mut self, join: JoinId, now: Instant, expires: Instant) {
+    fn answered(&mut self, join: JoinId, expires: Instant) {
         if let Some(entry) = self.entries.get_mut(&join)
-            && entry.answered.is_none()
+            && !entry.answered
         {
-            self.by_expiry.remove(&(entry.expires, join));
+            self.unanswered.remove(&(entry.expires, join));
             entry.expires = expires;
-            entry.answered = Some(now);
-            self.by_expiry.insert((expires, join));
-            self.by_answer.insert((now, join));
+            entry.answered = true;
+            self.answered.insert((expires, join));
         }
     }
 
     pub(super) fn remove(&mut self, join: JoinId) -> Option<Route> {
         let entry = self.entries.remove(&join)?;
-        self.by_expiry.remove(&(entry.expires, join));
-        if let Some(answered) = entry.answered {
-            self.by_answer.remove(&(answered, join));
-        }
+        let of_its_kind = if entry.answered {
+            &mut self.answered
+        } else {
+            &mut self.unanswered
+        };
+        of_its_kind.remove(&(entry.expires, join));
         Some(entry.route)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.by_expiry.first().map(|(expires, _)| *expires)
+        self.first().map(|(expires, _)| expires)
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((expires, join)) = self.by_expiry.first().copied()
+        while let Some((expires, join)) = self.first()
             && expires <= now
         {
             self.remove(join);
         }
+    }
+
+    /// The one that expires next.
+    fn first(&self) -> Option<(Instant, JoinId)> {
+        let first = [self.unanswered.first(), self.answered.first()];
+        first.into_iter().flatten().min().copied()
     }
 
     fn towards(&self, towards: Towards) -> Vec<JoinId> {
@@ -137,7 +145,8 @@ impl Routes {
 impl Node {
     /// Whether one more join can be remembered.
     pub(super) fn room_for_route(&mut self) -> bool {
-        let settled = self.now.before(self.config.patience);
+        // Answered longer than `patience` ago.
+        let settled = self.now.before(self.config.patience) + self.config.request_timeout;
         self.routes.make_room(self.config.max_routes, settled)
     }
 
@@ -165,7 +174,7 @@ impl Node {
             JoinFrame::Signal { ref signal, .. } if from_acceptor => {
                 if matches!(signal, Signal::Answer(_)) {
                     let expires = self.now + self.config.request_timeout;
-                    self.routes.answered(join, self.now, expires);
+                    self.routes.answered(join, expires);
                 }
                 self.send_hop(route.back, frame, out);
             }
