@@ -55,7 +55,9 @@ const OPENING_TAGS: u8 = 2;
 ///
 /// Never: the frames of this module are all representable, and memory is the only sink.
 pub fn encode<F: Serialize>(frame: &F) -> Bytes {
-    let bytes: Result<Vec<u8>, _> = postcard::to_allocvec(frame);
+    // Measured first, so that there is one allocation, of the right size.
+    let size = postcard::experimental::serialized_size(frame).unwrap_or_default();
+    let bytes = postcard::to_extend(frame, Vec::with_capacity(size));
     debug_assert!(bytes.is_ok(), "every frame of this module is representable");
     Bytes::from(bytes.unwrap_or_default())
 }
