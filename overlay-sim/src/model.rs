@@ -54,7 +54,9 @@ impl Model {
         let number = number(payload);
         self.reached.remove(&number);
         for queue in self.queues.values_mut() {
-            queue.pop_back_if(|last| *last == number);
+            if queue.back() == Some(&number) {
+                queue.pop_back();
+            }
         }
     }
 

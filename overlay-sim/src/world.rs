@@ -5,14 +5,16 @@
 //! |---|---|
 //! | `events` | what happens next, and how a node is told |
 //! | `actions` | what a node wants is done |
-//! | `server` | the way to the server and back |
+//! | `uplink` | the way to the server and back |
 //! | `acts` | what a schedule does to the world |
 //! | `forgery` | frames that no honest node would send |
+//! | `judgement` | claims about actions that take a view of the whole |
 
 mod actions;
 mod acts;
 mod events;
 mod forgery;
+mod judgement;
 mod uplink;
 
 use core::time::Duration;

@@ -1,4 +1,5 @@
 //! The `overlay-sim` command, as a script sees it.
+#![allow(clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "cli")]
 
 use std::fs;

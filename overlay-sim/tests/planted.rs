@@ -2,6 +2,7 @@
 //!
 //! Runs only in a build with the bugs: `RUSTFLAGS="--cfg planted" cargo test --release -p overlay-sim --test
 //! planted -- --nocapture`.
+#![allow(clippy::unwrap_used, reason = "tests")]
 #![cfg(planted)]
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 

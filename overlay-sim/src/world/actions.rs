@@ -44,7 +44,7 @@ impl World {
                 }
             }
             Action::ConnectBootstrap(id) => self.connect_server(ix, id),
-            Action::SendBootstrap(id, bytes) => self.send_server(ix, id, bytes),
+            Action::SendBootstrap(id, bytes) => self.send_server(ix, id, &bytes),
             Action::CloseBootstrap(id) => self.close_server(ix, id),
             Action::Deliver(delivery) => self.deliver(ix, delivery)?,
             Action::Notify(notification) => {
@@ -319,86 +319,5 @@ impl World {
         let goodbye = matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed);
         let deceived = self.ends.get(id).is_none_or(|end| end.deceived);
         self.model.closed(id, goodbye && !deceived)
-    }
-
-    /// Nobody descends from itself.
-    fn no_cycle(&self, ix: Ix) -> Result<(), Breach> {
-        let mut above = self.machines[ix].parent;
-        while let Some(ancestor) = above {
-            Claim::NoCycle.holds(ancestor != ix, || {
-                format!("machine {} descends from itself", self.machines[ix].number)
-            })?;
-            above = self.machines[ancestor].parent;
-        }
-        Ok(())
-    }
-
-    /// A neighbour is given up: what it said must lie as far back as this machine listened.
-    fn silence_is_real(&self, ix: Ix, end: EndId) -> Result<(), Breach> {
-        let machine = &self.machines[ix];
-        let Some(heard) = self.ends.get(end).map(|end| end.heard) else {
-            return Ok(());
-        };
-        let config = machine.node.config();
-        let slept = machine.slept.saturating_sub(heard.slept);
-        let listened = self.now.since(heard.at).saturating_sub(slept);
-        // A nap that ends before something was due is not noticed.
-        let unnoticed = config.heartbeat_interval * (machine.naps - heard.naps);
-        let least = config.link_timeout.saturating_sub(unnoticed);
-        Claim::SilenceIsReal.holds(listened >= least, || {
-            format!("it has listened for {listened:?} since it last heard something, not {least:?}")
-        })
-    }
-
-    /// An attempt has failed; if it ended in silence, something must have stood in its way.
-    fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Breach> {
-        let asked = self.machines[ix].asked.take();
-        let Some(asked) = asked.filter(|_| silent) else {
-            return Ok(());
-        };
-        // Along many machines an answer may simply take longer than the joiner waits.
-        let config = &self.setup.config;
-        let in_time = self.journey() * 2 + config.park_timeout <= config.request_timeout;
-        Claim::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
-            format!("asked at {asked:?}, nothing stood in its way")
-        })
-    }
-
-    /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
-    /// should have been given back long ago.
-    fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
-        let joiner = self.ends.believed_peer(end);
-        let Some(&gone) = joiner.and_then(|joiner| self.departed.get(&joiner)) else {
-            return Ok(());
-        };
-        let known = self.now.since(gone) >= self.journey();
-        let config = &self.setup.config;
-        let remembered = config.max_routes >= self.machines.len() * 4;
-        // Where a link on the way is closed, the news goes no further.
-        let begun = gone.before(config.request_timeout * 2);
-        let way_is_whole = self.last_parting.is_none_or(|parting| parting < begun);
-        let held = known && remembered && way_is_whole && !self.disturbed(gone);
-        Claim::NoPlaceIsHeldInVain.holds(!held, || {
-            format!("the joiner of a candidate gave up at {gone:?}")
-        })
-    }
-
-    /// The longest that a frame takes from one end of the tree to the other, by way of the server.
-    fn journey(&self) -> Duration {
-        let hops = u32::try_from(self.machines.len() + 3).unwrap_or(u32::MAX);
-        self.setup.profile.slowest() * hops
-    }
-
-    /// Whether what began at `start` may have met a fault or its consequences: a dead connection to the
-    /// server is noticed after two keepalives, a dead neighbour after its timeout, and a request that went
-    /// there ends with its own.
-    fn disturbed(&self, start: Instant) -> bool {
-        let config = &self.setup.config;
-        let aftermath = self.server.keepalive() * 2
-            + config.link_timeout * 2
-            + config.request_timeout * 2
-            + config.park_timeout;
-        self.disturbed_until
-            .is_some_and(|until| start <= until + aftermath)
     }
 }

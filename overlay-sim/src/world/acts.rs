@@ -40,7 +40,7 @@ impl World {
             Act::Blow(blow, who) => {
                 let ix = self.machine(who)?;
                 if self.machines[ix].lives() {
-                    self.blow(ix, blow)?;
+                    self.blow(ix, blow);
                 }
                 Ok(())
             }
@@ -133,7 +133,7 @@ impl World {
         self.tell(ix, EventKind::Send { to, payload })
     }
 
-    fn blow(&mut self, ix: Ix, blow: Blow) -> Result<(), Breach> {
+    fn blow(&mut self, ix: Ix, blow: Blow) {
         self.disturb(self.now);
         match blow {
             Blow::Crash => {
@@ -182,7 +182,6 @@ impl World {
                 }
             }
         }
-        Ok(())
     }
 
     /// Something comes to the other side of `end` that the node on this side has not said.

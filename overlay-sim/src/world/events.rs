@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use overlay_core::{Event, EventKind, Instant, Signal, Standing};
+use overlay_core::{Event, EventKind, Instant, Signal};
 
 use super::{Found, Happening, What, World};
 use crate::act::Trouble;
-use crate::breach::{Breach, Claim};
+use crate::breach::Breach;
 use crate::machine::{Ix, Sleep};
 use crate::webrtc::{EndId, Heard, Stage};
 
@@ -29,7 +29,7 @@ impl World {
             What::Resume(ix) => self.resume(ix),
             What::Consumed(ix, receipt) => self.tell(ix, EventKind::Consumed(receipt)),
             What::Link(end, happening) => self.at_end(end, happening),
-            What::FromServer(ix, id, happening) => self.from_server(ix, id, happening),
+            What::FromServer(ix, id, happening) => self.hears_server(ix, id, happening),
             What::ToServer(client, happening) => self.at_server(client, happening),
             What::ServerWake => self.server_wake(),
         };
@@ -201,26 +201,5 @@ impl World {
             Happening::Opened | Happening::Message(_) => return Ok(()),
         };
         self.tell(ix, kind)
-    }
-
-    /// Two roots in one epoch would be two trees that take each other's nodes.
-    fn one_root(&mut self, ix: Ix) -> Result<(), Breach> {
-        let node = &self.machines[ix].node;
-        if node.standing() != Standing::Root {
-            return Ok(());
-        }
-        let epoch = node.epoch();
-        let other = *self.roots.entry(epoch).or_insert(ix);
-        if other == ix {
-            return Ok(());
-        }
-        let reigns =
-            self.machines[other].lives() && self.machines[other].node.standing() == Standing::Root;
-        Claim::OneRootPerEpoch.holds(!reigns, || {
-            let number = self.machines[other].number;
-            format!("machine {number} is the root of {epoch:?}, too")
-        })?;
-        self.roots.insert(epoch, ix);
-        Ok(())
     }
 }

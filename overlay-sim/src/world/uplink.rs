@@ -23,29 +23,29 @@ impl World {
             here: self.now,
             broken: false,
         });
-        self.to_server(ix, id, ToServer::Connect);
+        self.towards_server(ix, id, ToServer::Connect);
     }
 
-    pub(super) fn send_server(&mut self, ix: Ix, id: BootstrapId, bytes: Bytes) {
+    pub(super) fn send_server(&mut self, ix: Ix, id: BootstrapId, bytes: &Bytes) {
         for _ in 0..self.copies(ix, || {
-            matches!(wire::decode(&bytes), Ok(ClientFrame::Join(_)))
+            matches!(wire::decode(bytes), Ok(ClientFrame::Join(_)))
         }) {
-            self.to_server(ix, id, ToServer::Message(bytes.clone()));
+            self.towards_server(ix, id, ToServer::Message(bytes.clone()));
         }
     }
 
     pub(super) fn close_server(&mut self, ix: Ix, id: BootstrapId) {
-        self.to_server(ix, id, ToServer::Close);
+        self.towards_server(ix, id, ToServer::Close);
         self.machines[ix].session = None;
     }
 
-    fn to_server(&mut self, ix: Ix, id: BootstrapId, happening: ToServer) {
+    fn towards_server(&mut self, ix: Ix, id: BootstrapId, happening: ToServer) {
         if let Some(at) = self.passage(ix, id, Towards::Server) {
             self.plan_at(at, What::ToServer((ix, id), happening));
         }
     }
 
-    pub(super) fn to_client(&mut self, (ix, id): Client, happening: FromServer) {
+    pub(super) fn towards_client(&mut self, (ix, id): Client, happening: FromServer) {
         if let Some(at) = self.passage(ix, id, Towards::Client) {
             self.plan_at(at, What::FromServer(ix, id, happening));
         }
@@ -98,7 +98,7 @@ impl World {
         let up = self.server.is_up(self.now);
         let outgoing = match happening {
             ToServer::Connect if self.server.connect(client, self.now) => {
-                self.to_client(client, FromServer::Opened);
+                self.towards_client(client, FromServer::Opened);
                 Outgoing::new()
             }
             // A server that went dark does not even refuse.
@@ -127,7 +127,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn from_server(
+    pub(super) fn hears_server(
         &mut self,
         ix: Ix,
         id: BootstrapId,
@@ -148,13 +148,13 @@ impl World {
     fn server_sends(&mut self, outgoing: Outgoing) {
         for (client, bytes) in outgoing {
             let Some(bytes) = bytes else {
-                self.to_client(client, FromServer::Closed);
+                self.towards_client(client, FromServer::Closed);
                 continue;
             };
             for _ in 0..self.copies(client.0, || {
                 matches!(wire::decode(&bytes), Ok(ServerFrame::Join(_)))
             }) {
-                self.to_client(client, FromServer::Message(bytes.clone()));
+                self.towards_client(client, FromServer::Message(bytes.clone()));
             }
         }
     }
@@ -174,7 +174,7 @@ impl World {
         self.server.dark = dark;
         for client in self.server.stop(self.now + time) {
             if !dark {
-                self.to_client(client, FromServer::Closed);
+                self.towards_client(client, FromServer::Closed);
             }
         }
     }
