@@ -143,6 +143,7 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
 /// States of the protocol that a sweep must reach. What no honest simulated node can bring about (another
 /// version, a wrong token) is for the unit tests and the fuzzers.
 const STATES: &[&str] = &[
+    "root lost",
     "registered",
     "server lost",
     "refused: root exists",

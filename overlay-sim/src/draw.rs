@@ -16,13 +16,12 @@ use crate::schedule::{Schedule, Setup, Step};
 #[must_use]
 pub fn schedule(seed: u64) -> Schedule {
     let mut dice = Dice::of(seed, u64::MAX);
-    let setup = Setup {
+    let profile = *dice.pick(Profile::ALL).unwrap_or(&Profile::Lan);
+    let mut setup = Setup {
         seed,
-        profile: *dice.pick(Profile::ALL).unwrap_or(&Profile::Lan),
-        config: Config::default(),
+        profile,
+        config: config(&mut dice, profile),
     };
-    let config = config(&mut dice, setup.profile);
-    let setup = Setup { config, ..setup };
     let mut draw = Draw {
         nodes: nodes(&mut dice),
         // Short runs have many faults at once, long ones let the consequences play out.
@@ -48,11 +47,16 @@ pub fn schedule(seed: u64) -> Schedule {
         }
     }
     draw.messages();
-    if draw.dice.chance(3) {
-        draw.farewell();
-    }
-    if draw.dice.chance(3) {
-        draw.late_answer(setup.config.request_timeout);
+    // Stories that chance alone would seldom tell.
+    match draw.dice.below(30) {
+        0 => draw.farewell(),
+        1 => draw.late_answer(setup.config.request_timeout),
+        2 => {
+            setup.config.window = MIN_WINDOW;
+            setup.config.send_queue = 1_000;
+            draw.slow_receiver();
+        }
+        _ => {}
     }
     let mut steps = draw.steps;
     steps.sort();
@@ -200,7 +204,9 @@ impl Draw {
 
     fn faults(&mut self) {
         for blow in some(&mut self.dice, Blow::ALL, 20) {
-            for _ in 0..self.times() {
+            // There are more lies than ways to die.
+            let most = if blow == Blow::Forge { 12 } else { 4 };
+            for _ in 0..self.dice.between(1, most) {
                 let (time, who) = (self.moment(), self.anybody_but_the_root());
                 self.at(time, Act::Blow(blow, who));
             }
@@ -220,9 +226,6 @@ impl Draw {
         }
         if self.dice.chance(10) {
             self.loss_of_the_root();
-        }
-        if self.dice.chance(5) {
-            self.slow_receiver();
         }
     }
 

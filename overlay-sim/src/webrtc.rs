@@ -21,6 +21,8 @@ pub(crate) struct End {
     generation: u32,
     pub(crate) owner: Ix,
     pub(crate) link: LinkId,
+    /// How far its owner is from its provider; here, because every message needs it.
+    pub(crate) distance: u32,
     /// The other side, once it is known from its offer or answer.
     peer: Option<EndId>,
     /// Whether a candidate of the other side has come.
@@ -66,13 +68,20 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// A new end. `offer` is what it answers, if it does.
-    pub(crate) fn add(&mut self, owner: Ix, link: LinkId, offer: Option<&Sdp>) -> EndId {
+    pub(crate) fn add(
+        &mut self,
+        owner: Ix,
+        link: LinkId,
+        distance: u32,
+        offer: Option<&Sdp>,
+    ) -> EndId {
         self.made = self.made.wrapping_add(1);
         let generation = self.made;
         let index = self.slab.insert(End {
             generation,
             owner,
             link,
+            distance,
             peer: offer.and_then(|offer| EndId::parse(offer)),
             reachable: false,
             stage: Stage::Signalling,

@@ -60,7 +60,8 @@ impl World {
             Dial::Offer => (None, Happening::Offer),
             Dial::Answer(offer) => (Some(offer), Happening::Answer),
         };
-        let end = self.ends.add(ix, link, offer);
+        let distance = self.machines[ix].distance;
+        let end = self.ends.add(ix, link, distance, offer);
         let machine = &mut self.machines[ix];
         machine.links.push((link, end));
         // Making a description takes the processor a moment; a candidate takes a STUN server's answer.
@@ -176,9 +177,10 @@ impl World {
     /// Where what an end sends now arrives, and when.
     pub(super) fn arrival(&mut self, id: EndId) -> Option<(EndId, Instant)> {
         let peer_id = self.ends.peer(id)?;
-        let from = self.ends.get(id)?.owner;
+        let end = self.ends.get(id)?;
+        let (from, here) = (end.owner, end.distance);
         let peer = self.ends.get(peer_id)?;
-        let (to, floor) = (peer.owner, peer.floor);
+        let (to, there, floor) = (peer.owner, peer.distance, peer.floor);
         let passage = self.network.passage(from, to, self.now);
         let end = self.ends.get_mut(id)?;
         if let Passage::Lost(kind) = passage {
@@ -190,12 +192,8 @@ impl World {
         if end.broken {
             return None;
         }
-        let there = self.machines[to].distance;
-        let machine = &mut self.machines[from];
-        let latency = self
-            .setup
-            .profile
-            .latency(machine.distance, there, &mut machine.dice);
+        let dice = &mut self.machines[from].dice;
+        let latency = self.setup.profile.latency(here, there, dice);
         let mut at = (self.now + latency).max(floor);
         if let Passage::Held(until) = passage
             && until > at

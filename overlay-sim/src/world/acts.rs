@@ -229,6 +229,9 @@ impl World {
 
     /// The machine goes dark.
     fn kill(&mut self, ix: Ix) {
+        if self.machines[ix].node.standing() == Standing::Root {
+            self.coverage.count("root lost");
+        }
         let machine = &mut self.machines[ix];
         machine.life = Life::Dead;
         machine.parent = None;

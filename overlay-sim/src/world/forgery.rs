@@ -95,7 +95,7 @@ impl World {
         let attempt = u32::try_from(dice.between(1, 4)).unwrap_or(1);
         let whose = usize::try_from(dice.below(count + 1)).unwrap_or(0);
         let ancestor = dice.pick(above.ids()).copied();
-        let ancestor = ancestor.filter(|_| dice.chance(30));
+        let ancestor = ancestor.filter(|_| dice.chance(60));
         let nobody = NodeId::from_u128(u128::from(dice.draw()) << 64 | 0xffff_fffe);
         let somebody = self.machines.get(whose).map_or(nobody, |m| m.node.id());
         JoinId {

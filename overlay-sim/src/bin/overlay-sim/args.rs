@@ -58,7 +58,7 @@ pub(crate) struct Tree {
     pub(crate) profile: Profile,
 
     /// How many nodes join in a second of virtual time.
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rate: u32,
 }
 
