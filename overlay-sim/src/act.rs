@@ -155,7 +155,11 @@ impl Act {
     #[must_use]
     pub const fn lasts(&self) -> Duration {
         match *self {
-            Self::Wish(..) | Self::Send(..) | Self::Blow(..) => Duration::ZERO,
+            // A jump of a clock is over at once.
+            Self::Wish(..)
+            | Self::Send(..)
+            | Self::Blow(..)
+            | Self::Trouble(Trouble::ClockAhead | Trouble::ClockBack, ..) => Duration::ZERO,
             Self::Trouble(_, _, time) | Self::Between(_, _, _, time) | Self::Outage(_, time) => {
                 time
             }

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// What must hold. Each is checked after every event, but for the last group, which is demanded some
-/// time after the faults have stopped.
+/// What must hold: of every event, or, the last group and that the tree is complete, some time after the faults
+/// have stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Claim {
@@ -61,8 +61,8 @@ pub enum Claim {
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,
 
-    /// Whatever it is told, a machine of the core does not panic.
-    #[error("nothing makes the core panic")]
+    /// Whatever they are told, the core's machines do not panic, nor does the simulator.
+    #[error("nothing panics")]
     NothingPanics,
 
     // ── The relay ──
@@ -74,11 +74,9 @@ pub enum Claim {
     /// Nobody descends from itself.
     #[error("the graph of parents has no cycle")]
     NoCycle,
-    /// One root in each epoch.
-    #[error("an epoch has one root at most")]
-    OneRootPerEpoch,
 
-    /// A join ends in a link or a rejection, not in silence, unless something stood in its way.
+    /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
+    /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
     #[error("every join has an answer")]
     EveryJoinIsAnswered,
     /// A joiner that gives up gives its place back.

@@ -32,8 +32,7 @@
 //! # What is checked
 //!
 //! - After every event: the [`Rules`] of one node, which the core's tests and the fuzzers check, too; that
-//!   nobody descends from itself and each epoch has one root; that app messages come out as a naive tree of
-//!   queues says they must.
+//!   nobody descends from itself; that app messages come out as a naive tree of queues says they must.
 //! - When the faults have stopped: that everybody who lives and wants to is in the tree within a bounded
 //!   time, that neighbours agree, that no link closes any more, that the root's census is true, and that a
 //!   broadcast reaches everybody once. A failure says who waits for whom.

@@ -69,7 +69,6 @@ impl World {
             standing == Standing::Detached
         };
         Claim::EverybodyIsAttached.holds(attached, || self.why_not_attached(ix))?;
-        Claim::NeighboursAgree.holds(machine.sleep.is_none(), || "it sleeps")?;
         if let Some(parent) = node.parent() {
             let above = self.living(parent.node);
             let agrees = above.is_some_and(|above| {
@@ -118,7 +117,7 @@ impl World {
     /// Reports rise one level in a `status_interval`; one may be under way when the next becomes due.
     fn everybody_is_counted(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
-            return Ok(());
+            return Err(self.failure(None, Claim::CensusIsTrue.broken("there is no root")));
         };
         let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
         let config = &self.setup.config;
@@ -128,7 +127,7 @@ impl World {
         self.run_until(self.now() + candidates + rise)?;
         let census = self.machines[root].node.census();
         let (nodes, places) = self.count();
-        let counted = census.nodes() == nodes && census.places() == places;
+        let counted = census.nodes() == nodes && without_zeros(census.places()) == places;
         let holds = Claim::CensusIsTrue.holds(counted, || {
             format!("it counts {census:?}, there are {nodes:?}, and places {places:?}")
         });
@@ -161,16 +160,15 @@ impl World {
             nodes[depth] += 1;
             places[depth] += u32::try_from(free).unwrap_or(u32::MAX);
         }
-        while places.last() == Some(&0) {
-            places.pop();
-        }
+        let places = without_zeros(&places).to_vec();
         (nodes, places)
     }
 
     /// Sends a broadcast and demands that everybody gets it, and that nothing older is missing.
     fn everybody_is_reached(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
-            return Ok(());
+            let nobody = Claim::BroadcastsReachEverybody.broken("there is no root");
+            return Err(self.failure(None, nobody));
         };
         let patience = self.recovery_bound();
         let end = self.now() + patience;
@@ -290,4 +288,13 @@ impl World {
             None => "a forgery".to_owned(),
         }
     }
+}
+
+/// Levels without the empty ones at the end.
+fn without_zeros(levels: &[u32]) -> &[u32] {
+    let used = levels
+        .iter()
+        .rposition(|n| *n > 0)
+        .map_or(0, |last| last + 1);
+    &levels[..used]
 }

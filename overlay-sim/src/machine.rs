@@ -125,7 +125,11 @@ impl Machine {
 
     /// When in the world its clock shows `local`.
     pub(crate) fn global(&self, local: Instant) -> Instant {
-        Instant::from_micros(local.as_micros().saturating_add_signed(-self.clock))
+        Instant::from_micros(
+            local
+                .as_micros()
+                .saturating_add_signed(self.clock.saturating_neg()),
+        )
     }
 
     pub(crate) fn end(&self, link: LinkId) -> Option<EndId> {

@@ -87,7 +87,8 @@ pub(crate) struct Setting {
     /// Its name in a text.
     name: &'static str,
     read: fn(&Config) -> Value,
-    write: fn(&mut Config, Value),
+    /// False if the setting takes no such value.
+    write: fn(&mut Config, Value) -> bool,
 }
 
 /// All of them but the policy.
@@ -120,9 +121,21 @@ macro_rules! settings {
     (@read count, $field:expr) => { Value::Count(u64::try_from($field).unwrap_or(u64::MAX)) };
     (@read time, $field:expr) => { Value::Time($field) };
     (@write count, $field:expr, $value:expr) => {
-        if let Value::Count(count) = $value { $field = count.try_into().unwrap_or($field) }
+        if let Value::Count(count) = $value && let Ok(count) = count.try_into() {
+            $field = count;
+            true
+        } else {
+            false
+        }
     };
-    (@write time, $field:expr, $value:expr) => { if let Value::Time(time) = $value { $field = time } };
+    (@write time, $field:expr, $value:expr) => {
+        if let Value::Time(time) = $value {
+            $field = time;
+            true
+        } else {
+            false
+        }
+    };
 }
 
 const SETTINGS: &[Setting] = settings![

@@ -115,7 +115,10 @@ impl Search {
                 let mut steps = self.best.steps.clone();
                 steps[index] = simpler;
                 steps.sort_by_key(|step| step.at);
-                self.try_out(self.with_steps(steps));
+                // The simplest comes first; what could be simpler still is for the next round.
+                if self.try_out(self.with_steps(steps)) {
+                    break;
+                }
             }
         }
     }
@@ -172,4 +175,18 @@ fn simpler(step: Step) -> Vec<Step> {
     };
     simpler.extend(acts.into_iter().map(|act| Step { act, ..step }));
     simpler
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simplest_variant_comes_first() {
+        let step = Step {
+            at: Instant::from_micros(3_834_567),
+            act: Act::Blow(crate::act::Blow::Kill, 1),
+        };
+        assert_eq!(simpler(step)[0].at, Instant::from_millis(3_000));
+    }
 }

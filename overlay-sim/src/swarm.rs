@@ -7,7 +7,6 @@ use std::thread;
 
 use crate::coverage::Coverage;
 use crate::draw;
-use crate::schedule::Schedule;
 use crate::trial;
 use crate::world::{Failure, SetupError};
 
@@ -26,24 +25,19 @@ pub struct Sweep {
     pub trace_hash: u64,
 }
 
-/// Runs the schedules of `seeds`, each as `change` leaves it, on all processors. `progress` is told after
-/// each seed.
-pub fn sweep(
-    seeds: Range<u64>,
-    change: impl Fn(&mut Schedule) + Sync,
-    progress: impl Fn(&Sweep) + Sync,
-) -> Result<Sweep, SetupError> {
+/// Runs the schedules of `seeds` on all processors. `progress` is told after each seed.
+pub fn sweep(seeds: Range<u64>, progress: impl Fn(&Sweep) + Sync) -> Result<Sweep, SetupError> {
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Sweep::default());
     let work = || -> Result<(), SetupError> {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
+            let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seed| {
+                (seed < seeds.end).then_some(seed.wrapping_add(1))
+            });
+            let Ok(seed) = taken else {
                 return Ok(());
-            }
-            let mut schedule = draw::schedule(seed);
-            change(&mut schedule);
-            let verdict = trial::run(&schedule)?;
+            };
+            let verdict = trial::run(&draw::schedule(seed))?;
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.seeds += 1;
             total.events += verdict.events;

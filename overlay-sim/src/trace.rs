@@ -1,8 +1,9 @@
-//! The fingerprint of a run: two runs with the same hash did the same, event for event, byte for byte.
+//! The fingerprint of a run: two runs with the same hash did the same.
 
 use overlay_core::{Action, Dial, EventKind, Instant, Signal};
 
-/// Folds everything that happens into 64 bits. Not for adversaries: for telling runs apart.
+/// Folds into 64 bits when which machine was told what kind of thing, and all that nodes wanted done: bytes that they
+/// sent, signals that they applied. Not for adversaries: for telling runs apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trace(u64);
 

@@ -50,7 +50,8 @@ pub struct Stood {
     pub max_depth_worst: usize,
     /// The depth of a complete tree.
     pub ideal_max_depth: usize,
-    /// How often a node with a parent went to another one, for each departure.
+    /// How often a node with a parent went to another one, for each departure; 0 as long as nodes move only
+    /// when they have lost theirs.
     pub moves_per_departure: f64,
     /// How long orphans took to be in the tree again, from when they noticed: half of them, and all but
     /// one in a hundred.
@@ -87,8 +88,12 @@ pub fn churn(
     let degree = u64::from(turnover.growth.degree);
     let mut dice = Dice::of(turnover.growth.seed, u64::from(u32::MAX));
     let mut present: Vec<Number> = (1..turnover.nodes).collect();
-    let departures = (f64::from(turnover.nodes) * turnover.times) as u64;
-    let interval = Duration::from_secs_f64(1.0 / turnover.rate.max(0.001));
+    let departures = if present.is_empty() {
+        0
+    } else {
+        (f64::from(turnover.nodes) * turnover.times) as u64
+    };
+    let interval = Duration::try_from_secs_f64(1.0 / turnover.rate).unwrap_or(PEACE);
     let mut stood = Stood {
         departures,
         same_depth_worst: 1.0,
@@ -104,9 +109,6 @@ pub fn churn(
     };
     let mut next_glance = tree.world.now() + GLANCE;
     for departure in 0..departures {
-        if present.is_empty() {
-            break;
-        }
         let chosen = usize::try_from(dice.below(present.len() as u64)).unwrap_or(0);
         let goes = present.swap_remove(chosen);
         let act = turnover.way.act(goes, &mut dice);

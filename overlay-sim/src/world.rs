@@ -24,7 +24,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use overlay_core::relay::RelayConfigError;
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
+    Action, BootstrapId, Config, ConfigError, Instant, Node, NodeId, Receipt, Standing,
 };
 
 use crate::act::Number;
@@ -56,8 +56,8 @@ pub struct World {
     pub(crate) server: Server,
     pub(crate) model: Model,
     agenda: Agenda<What>,
-    /// Who stands on top in each epoch.
-    roots: BTreeMap<Epoch, Ix>,
+    /// Who was last told to be the root.
+    crowned: Option<Ix>,
     /// Since when nothing has gone wrong but handshakes and slow apps, if something has.
     disturbed_until: Option<Instant>,
     /// When a link between neighbours was last closed.
@@ -175,7 +175,7 @@ impl World {
             network: Network::default(),
             model: Model::default(),
             agenda: Agenda::default(),
-            roots: BTreeMap::new(),
+            crowned: None,
             disturbed_until: None,
             last_parting: None,
             departed: BTreeMap::new(),
@@ -334,13 +334,12 @@ impl World {
         (self.machines.get(ix)?.node.id() == id).then_some(ix)
     }
 
-    /// The machine that is told to be the root and lives.
+    /// The machine that is the root and lives.
     pub(crate) fn root(&self) -> Option<Ix> {
-        let is_root = |ix: &Ix| {
+        self.crowned.filter(|ix| {
             let machine = &self.machines[*ix];
             machine.lives() && machine.node.standing() == Standing::Root
-        };
-        self.roots.values().copied().find(is_root)
+        })
     }
 
     /// Something has gone wrong that may leave joins without an answer until later than this.

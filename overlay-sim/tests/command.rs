@@ -85,7 +85,7 @@ fn what_is_no_schedule_is_refused_with_its_line() {
         error.contains("line 2: `dance` is not known here"),
         "{error}"
     );
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

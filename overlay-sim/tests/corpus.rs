@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use overlay_fuzz::TARGETS;
+use overlay_sim::Dice;
 
 /// How many pseudo-random inputs each target gets; half of them are much like one of the corpus.
 const INPUTS: u32 = 4_000;
@@ -49,11 +50,11 @@ fn holds(target: &str) {
     for input in &corpus {
         body(input);
     }
-    let mut random = Random(0);
+    let mut dice = Dice::new(0);
     for _ in 0..INPUTS / 2 {
-        body(&random.bytes());
-        let like = &corpus[random.below(corpus.len())];
-        body(&random.bytes_like(like));
+        body(&bytes(&mut dice));
+        let like = dice.pick(&corpus).unwrap();
+        body(&bytes_like(like, &mut dice));
     }
 }
 
@@ -68,37 +69,20 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// The same on every machine (`SplitMix64`, Steele et al. 2014).
-struct Random(u64);
+/// Up to 1,024 bytes.
+fn bytes(dice: &mut Dice) -> Vec<u8> {
+    let words = dice.between(1, 128);
+    (0..words).flat_map(|_| dice.draw().to_le_bytes()).collect()
+}
 
-impl Random {
-    fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.draw() % limit.max(1) as u64).unwrap()
-    }
-
-    /// Up to 1,024 bytes.
-    fn bytes(&mut self) -> Vec<u8> {
-        let words = self.below(128) + 1;
-        let words = (0..words).flat_map(|_| self.draw().to_le_bytes());
-        words.collect()
-    }
-
-    /// Bytes that differ from these in up to three places.
-    fn bytes_like(&mut self, like: &[u8]) -> Vec<u8> {
-        let mut bytes = like.to_vec();
-        for _ in 0..=self.below(3) {
-            let at = self.below(bytes.len());
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = self.draw().to_le_bytes()[0];
-            }
+/// Bytes that differ from these in up to three places.
+fn bytes_like(like: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = like.to_vec();
+    for _ in 0..dice.between(1, 3) {
+        let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = dice.draw().to_le_bytes()[0];
         }
-        bytes
     }
+    bytes
 }

@@ -7,7 +7,7 @@ const SEEDS: u64 = 200;
 
 #[test]
 fn a_sweep_violates_no_claim_and_comes_out_the_same_twice() {
-    let sweep = || sweep(0..SEEDS, |_| {}, |_| {}).unwrap();
+    let sweep = || sweep(0..SEEDS, |_| {}).unwrap();
     let (first, second) = (sweep(), sweep());
     assert_eq!(first.failures, []);
     assert_eq!(first.trace_hash, second.trace_hash);

@@ -19,10 +19,14 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{Config, Instant};
 
 use super::{Schedule, Setup, Step, Value, settings};
 use crate::act::{Act, Between, Blow, Message, Outage, Trouble, Wish};
+
+/// No moment lies later and nothing lasts longer, in seconds: a day.
+const LONGEST: u64 = 24 * 60 * 60;
 
 /// The first line of a schedule.
 const TITLE: &str = "overlay-sim schedule 1";
@@ -142,7 +146,9 @@ fn parse_line(line: &str, schedule: &mut Schedule) -> Result<(), String> {
                     Value::Count(_) => Value::Count(words.next("a number")?),
                     Value::Time(_) => Value::Time(words.time()?),
                 };
-                (setting.write)(&mut setup.config, value);
+                if !(setting.write)(&mut setup.config, value) {
+                    return Err(format!("`{name}` is out of range"));
+                }
             }
         }
     }
@@ -154,7 +160,7 @@ fn parse_act(words: &mut Words<'_>) -> Result<Act, String> {
     let act = if let Ok(wish) = verb.parse::<Wish>() {
         Act::Wish(wish, words.machine()?)
     } else if let Ok(message) = verb.parse::<Message>() {
-        Act::Send(message, words.machine()?, words.next("a length in bytes")?)
+        Act::Send(message, words.machine()?, words.length()?)
     } else if let Ok(blow) = verb.parse::<Blow>() {
         Act::Blow(blow, words.machine()?)
     } else if let Ok(trouble) = verb.parse::<Trouble>() {
@@ -181,6 +187,15 @@ impl Words<'_> {
         self.next("the number of a machine")
     }
 
+    /// One byte more than a message may have shows what becomes of those that are too long.
+    fn length(&mut self) -> Result<u32, String> {
+        let len: u32 = self.next("a length in bytes")?;
+        if len as usize > MAX_PAYLOAD + 1 {
+            return Err(format!("{len} bytes are more than {}", MAX_PAYLOAD + 1));
+        }
+        Ok(len)
+    }
+
     fn time(&mut self) -> Result<Duration, String> {
         seconds(&self.next::<String>("a time in seconds")?)
     }
@@ -199,6 +214,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let whole: u64 = whole.parse().map_err(|_| problem())?;
     if decimals.len() > 6 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
         return Err(problem());
+    }
+    if whole > LONGEST {
+        return Err(format!("`{text}` is longer than {LONGEST} seconds"));
     }
     let micros: u32 = format!("{decimals:0<6}").parse().map_err(|_| problem())?;
     Ok(Duration::new(whole, micros * 1_000))
@@ -244,6 +262,15 @@ patience 0.500000
             "line 3: the number of a machine is missing"
         );
         assert_eq!(told("1.0 crash 1 2"), "line 3: `2` is too much");
+        assert_eq!(told("degree 70000"), "line 3: `degree` is out of range");
+        assert_eq!(
+            told("1.0 pause 1 86401.0"),
+            "line 3: `86401.0` is longer than 86400 seconds"
+        );
+        assert_eq!(
+            told("1.0 send-up 1 4294967295"),
+            "line 3: 4294967295 bytes are more than 16369"
+        );
         assert_eq!(told("color red"), "line 3: no setting is called `color`");
         assert_eq!(told("-1 crash 1"), "line 3: no setting is called `-1`");
         assert_eq!(

@@ -101,6 +101,9 @@ impl World {
             Wish::Leave => machine.willing = false,
             Wish::CloseParent | Wish::CloseChild => {}
         }
+        if wish == Wish::Root {
+            self.crowned = Some(ix);
+        }
         self.coverage.count(wish.name());
         self.tell(ix, event)
     }
@@ -109,9 +112,9 @@ impl World {
         if !self.machines[ix].lives() || self.machines[ix].sleep.is_some() {
             return Ok(());
         }
-        self.coverage.count(message.name());
         let (number, payload) = self.model.compose(len);
         if message == Message::Broadcast {
+            self.coverage.count(message.name());
             self.model.broadcast(ix, number);
             return self.tell(ix, EventKind::Broadcast(payload));
         }
@@ -127,6 +130,7 @@ impl World {
         let Some(to) = machine.correspondent else {
             return Ok(());
         };
+        self.coverage.count(message.name());
         if let Some(peer) = machine.end(to).and_then(|end| self.ends.peer(end)) {
             self.model.send(peer, number);
         }
@@ -310,8 +314,11 @@ impl World {
         }
         self.run_until(self.now)?;
         if self.root().is_none() {
-            let next = self.machines.iter().map(|machine| machine.number + 1).max();
-            self.act(&Act::Wish(Wish::Root, next.unwrap_or(0)))?;
+            let next = self.machines.iter().map(|machine| machine.number).max();
+            self.act(&Act::Wish(
+                Wish::Root,
+                next.map_or(0, |last| last.wrapping_add(1)),
+            ))?;
         }
         let rejoin = |world: &Self, ix: &Ix| {
             let machine = &world.machines[*ix];

@@ -78,7 +78,6 @@ impl World {
         while let Some(end) = self.closing.pop() {
             self.close_end(end);
         }
-        self.one_root(ix)?;
         self.arm(ix);
         Ok(())
     }
@@ -125,6 +124,12 @@ impl World {
     fn awake(&mut self, ix: Ix) -> Result<(), Found> {
         let now = self.now;
         let machine = &mut self.machines[ix];
+        if machine.has(Trouble::Pause, now) {
+            // Another pause began in this one and lasts longer.
+            let until = machine.until(Trouble::Pause);
+            self.plan_at(until, What::Awake(ix));
+            return Ok(());
+        }
         let Some(sleep) = machine.sleep.take() else {
             return Ok(());
         };

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use overlay_core::{Instant, Standing};
+use overlay_core::Instant;
 
 use super::World;
 use crate::breach::{Breach, Claim};
@@ -89,26 +89,5 @@ impl World {
             + config.park_timeout;
         self.disturbed_until
             .is_some_and(|until| start <= until + aftermath)
-    }
-
-    /// Two roots in one epoch would be two trees that take each other's nodes.
-    pub(super) fn one_root(&mut self, ix: Ix) -> Result<(), Breach> {
-        let node = &self.machines[ix].node;
-        if node.standing() != Standing::Root {
-            return Ok(());
-        }
-        let epoch = node.epoch();
-        let other = *self.roots.entry(epoch).or_insert(ix);
-        if other == ix {
-            return Ok(());
-        }
-        let reigns =
-            self.machines[other].lives() && self.machines[other].node.standing() == Standing::Root;
-        Claim::OneRootPerEpoch.holds(!reigns, || {
-            let number = self.machines[other].number;
-            format!("machine {number} is the root of {epoch:?}, too")
-        })?;
-        self.roots.insert(epoch, ix);
-        Ok(())
     }
 }

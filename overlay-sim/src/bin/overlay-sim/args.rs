@@ -10,14 +10,15 @@ use overlay_sim::{Growth, Profile, Schedule, Way};
 
 /// Simulates the tree overlay: thousands of the nodes that ship, in virtual time, with faults.
 ///
-/// Exit status: 0 if every claim held, 1 if one was violated, 2 for a wrong command line.
+/// Exit status: 0 if every claim held, 1 if one was violated, 2 if there was nothing to judge: a wrong command
+/// line, a file that is no schedule.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Print one line of JSON for each result.
+    /// Print each result as one line of JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

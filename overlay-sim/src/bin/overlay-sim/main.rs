@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             {
                 eprintln!("overlay-sim: {error:#}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }

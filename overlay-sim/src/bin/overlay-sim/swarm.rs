@@ -16,11 +16,7 @@ const TOLD: usize = 10;
 pub(crate) fn swarm(swarm: &Swarm, as_json: bool) -> Result<Outcome> {
     let bar = progress::bar(swarm.seeds.end - swarm.seeds.start, "seeds");
     let clock = Instant::now();
-    let sweep = overlay_sim::sweep(
-        swarm.seeds.clone(),
-        |_| {},
-        |sweep| bar.set_position(sweep.seeds),
-    )?;
+    let sweep = overlay_sim::sweep(swarm.seeds.clone(), |sweep| bar.set_position(sweep.seeds))?;
     bar.finish_and_clear();
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52 events")]
     let per_second = sweep.events as f64 / clock.elapsed().as_secs_f64();
