@@ -49,6 +49,7 @@ mod agenda;
 mod breach;
 mod chronicle;
 mod coverage;
+mod diagnosis;
 mod dice;
 mod draw;
 mod growth;

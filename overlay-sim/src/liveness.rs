@@ -1,7 +1,6 @@
-//! What must come about when the faults have stopped, and, if it does not, who waits for whom.
+//! What must come about when the faults have stopped.
 
 use core::time::Duration;
-use std::fmt::Write as _;
 
 use overlay_core::{EventKind, Node, NodeId, Standing};
 
@@ -99,7 +98,7 @@ impl World {
     }
 
     /// Whether both ends of a link are there and lead to neighbours.
-    fn mutual(&self, ix: Ix, link: overlay_core::LinkId) -> bool {
+    pub(crate) fn mutual(&self, ix: Ix, link: overlay_core::LinkId) -> bool {
         let end = self.machines[ix].end(link);
         let peer = end.and_then(|end| self.ends.get(self.ends.peer(end)?));
         peer.is_some_and(|peer| {
@@ -193,100 +192,6 @@ impl World {
         let stuck = self.stuck_messages();
         let holds = Claim::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));
         holds.map_err(|breach| self.failure(None, breach))
-    }
-
-    /// Where messages have been sent and not arrived.
-    fn stuck_messages(&self) -> String {
-        let mut text = String::new();
-        for (ix, machine) in self.machines.iter().enumerate() {
-            let node = &machine.node;
-            for neighbour in node.parent().into_iter().chain(node.children()) {
-                let end = machine.end(neighbour.link);
-                let waiting = end.map_or(0, |end| self.model.under_way(end));
-                if waiting > 0 && machine.lives() && self.mutual(ix, neighbour.link) {
-                    let from = self
-                        .ix_of(neighbour.node)
-                        .map(|ix| self.machines[ix].number);
-                    let _ = write!(
-                        text,
-                        "\n    {} waits for {waiting} messages from {from:?}",
-                        machine.number
-                    );
-                }
-            }
-        }
-        text
-    }
-
-    /// Who waits for whom, from this machine on.
-    fn why_not_attached(&self, ix: Ix) -> String {
-        let mut text = String::new();
-        for (ix, machine) in self.machines.iter().enumerate() {
-            let node = &machine.node;
-            let attached = matches!(node.standing(), Standing::Member | Standing::Root);
-            if machine.lives() && machine.willing && !attached {
-                let _ = write!(text, "\n    {}", self.waits_for(ix));
-            }
-        }
-        let _ = write!(text, "\n  the tree:");
-        for machine in self.machines.iter().filter(|machine| machine.lives()) {
-            let node = &machine.node;
-            let children: Vec<_> = node.children().map(|child| self.name(child.node)).collect();
-            let _ = write!(
-                text,
-                "\n    {}: {:?} below {}, {} of {} places taken, children [{}]",
-                machine.number,
-                node.standing(),
-                node.parent()
-                    .map_or_else(|| "nobody".to_owned(), |p| self.name(p.node)),
-                node.places_taken(),
-                node.config().max_degree,
-                children.join(", ")
-            );
-        }
-        let machine = &self.machines[ix];
-        format!(
-            "machine {} is {:?}; who waits for whom:{text}",
-            machine.number,
-            machine.node.standing()
-        )
-    }
-
-    /// What one machine waits for.
-    fn waits_for(&self, ix: Ix) -> String {
-        let machine = &self.machines[ix];
-        let node = &machine.node;
-        let until = node.next_deadline().map(|due| machine.global(due));
-        let mut text = format!(
-            "{} is {:?} and next acts at {until:?}",
-            machine.number,
-            node.standing()
-        );
-        match machine.session {
-            None => text += "; it is not connected to the server",
-            Some(session) if session.broken => text += "; its connection to the server is dead",
-            Some(_) => {}
-        }
-        for (link, end) in &machine.links {
-            let Some(join) = node.join_of(*link).filter(|join| join.origin == node.id()) else {
-                continue;
-            };
-            let stage = self.ends.get(*end).map(|end| end.stage);
-            let _ = write!(text, "; its attempt {} is {stage:?}", join.attempt);
-            let seen = self.chronicle.as_ref().and_then(|c| c.traces.get(&join));
-            if let Some(seen) = seen {
-                let _ = write!(text, ", of which {seen}");
-            }
-        }
-        text
-    }
-
-    fn name(&self, id: NodeId) -> String {
-        match self.ix_of(id) {
-            Some(ix) if self.machines[ix].lives() => self.machines[ix].number.to_string(),
-            Some(ix) => format!("{} (dead)", self.machines[ix].number),
-            None => "a forgery".to_owned(),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The swarm in small: enough seeds for a test, each of them twice.
 
-use overlay_sim::{Schedule, run, schedule, sweep};
+use overlay_sim::{Claim, Schedule, replay, run, schedule, sweep};
 
 /// How many seeds a test has time for.
 const SEEDS: u64 = 200;
@@ -28,4 +28,27 @@ fn what_is_drawn_survives_its_own_text() {
         let read: Schedule = drawn.to_string().parse().unwrap();
         assert_eq!(read, drawn, "seed {seed}");
     }
+}
+
+#[test]
+fn a_failure_says_who_waits_for_whom() {
+    // On this network no handshake can be done in time.
+    let text = "overlay-sim schedule 1
+        seed 3
+        profile wan
+        request-timeout 0.3
+        0.0 root 0
+        0.5 join 1";
+    let failure = replay(&text.parse().unwrap(), 0)
+        .unwrap()
+        .0
+        .failure
+        .unwrap();
+    assert_eq!(failure.breach.claim, Claim::EverybodyIsAttached);
+    let told = failure.to_string();
+    assert!(told.contains("1 waits for its next attempt"), "{told}");
+    assert!(
+        told.contains("0: Root below nobody, 0 of 10 places taken"),
+        "{told}"
+    );
 }
