@@ -90,7 +90,7 @@ impl Server {
         self.down_until <= now
     }
 
-    /// How long a client may be silent before it is forgotten, twice over.
+    /// A client that is silent for twice as long is forgotten.
     pub(crate) const fn keepalive(&self) -> core::time::Duration {
         self.config.keepalive
     }

@@ -34,7 +34,8 @@ impl Trace {
         self.number(u64::from_le_bytes(last));
     }
 
-    /// A machine is told something. What a message says was folded in when it was sent.
+    /// A machine is told something. What a message says was folded in when a node sent it; what a forger says
+    /// shows in what comes of it.
     pub(crate) fn event(&mut self, now: Instant, machine: usize, event: &EventKind) {
         self.number(now.as_micros());
         self.number((machine as u64) << 8 | event_tag(event));

@@ -58,7 +58,7 @@ pub struct World {
     agenda: Agenda<What>,
     /// Who was last told to be the root.
     crowned: Option<Ix>,
-    /// Since when nothing has gone wrong but handshakes and slow apps, if something has.
+    /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
     /// When a link between neighbours was last closed.
     last_parting: Option<Instant>,
