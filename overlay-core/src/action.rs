@@ -102,6 +102,31 @@ pub enum Notification {
         /// Why.
         reason: CloseReason,
     },
+    /// A node that had lost its parent has one again. Comes after [`ParentConnected`](Self::ParentConnected).
+    Reattached {
+        /// How long it had none.
+        took: Duration,
+        /// The new parent.
+        new_parent: NodeId,
+    },
+    /// This node is the root now.
+    Promoted {
+        /// The epoch that begins.
+        epoch: Epoch,
+    },
+    /// This node is the root no more: while the server could not reach it, another one has taken over. It joins
+    /// that one's tree, with all that stands below it.
+    Demoted {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// The tree that the node is in has another root than before.
+    RootChanged {
+        /// The new root's epoch.
+        epoch: Epoch,
+        /// The new root.
+        root: NodeId,
+    },
     /// The node has another child.
     ChildConnected {
         /// The link to it.

@@ -7,6 +7,7 @@
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
 //! | `bootstrap` | the connection to the server |
+//! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
 //! | `parking` | requests that wait for a candidate |
 //! | `routing` | passing a join's signals between joiner and acceptor |
@@ -19,6 +20,7 @@
 
 mod admission;
 mod bootstrap;
+mod crown;
 mod departure;
 mod joining;
 mod link;
@@ -71,6 +73,8 @@ pub struct Node {
     role: Role,
     /// The highest epoch seen since the node was last told to join.
     epoch: Epoch,
+    /// The epoch of the tree that the app was last told of.
+    told_epoch: Option<Epoch>,
     /// From the root to this node; empty while it has no parent and is not the root.
     path: Path,
     bootstrap: Bootstrap,
@@ -148,6 +152,7 @@ impl Node {
             due: None,
             role: Role::Detached,
             epoch: Epoch::default(),
+            told_epoch: None,
             path: Path::default(),
             bootstrap: Bootstrap::default(),
             links: Links::default(),
@@ -302,18 +307,6 @@ impl Node {
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
-    }
-
-    fn become_root(&mut self, token: Option<crate::wire::Token>, out: &mut Vec<Action>) {
-        if !matches!(self.role, Role::Detached) {
-            return;
-        }
-        self.role = Role::Root;
-        self.path = Path::root(self.id);
-        self.epoch = Epoch(self.epoch.0.saturating_add(1));
-        if let Some(token) = token {
-            self.register(crate::wire::Registration::Root { token }, out);
-        }
     }
 
     /// Lets time pass.

@@ -57,6 +57,14 @@ pub enum Planted {
     /// The children are not told where this node stands now.
     PathNotPassedOn,
 
+    // ── The root ──
+    /// A root takes joiners in although another may have been made the root meanwhile.
+    LeaseIgnored,
+    /// A new root counts its epoch from what it has seen, instead of asking the server.
+    EpochCountedAlone,
+    /// An epoch below the one that the node has seen is taken from a parent.
+    StaleEpochAccepted,
+
     // ── Links ──
     /// Children get no heartbeats.
     HeartbeatForgotten,
@@ -84,7 +92,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,
@@ -104,6 +112,9 @@ impl Planted {
         Self::ServerKept,
         Self::LoopWelcomed,
         Self::PathNotPassedOn,
+        Self::LeaseIgnored,
+        Self::EpochCountedAlone,
+        Self::StaleEpochAccepted,
         Self::HeartbeatForgotten,
         Self::StallBlamedOnOthers,
         Self::LateEventTaken,

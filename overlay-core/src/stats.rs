@@ -12,6 +12,8 @@ pub struct Stats {
     pub joins_parked: u64,
     /// Join requests that this node rejected.
     pub joins_rejected: u64,
+    /// Requests among them that a root rejected because its lease was over.
+    pub lease_over: u64,
     /// Candidates that never became children.
     pub candidates_failed: u64,
     /// Signals, rejections and cancellations of a join that this node does not (or no longer)

@@ -62,6 +62,10 @@ impl Coverage {
                 self.count("child closed");
                 self.closed(*reason);
             }
+            Notification::Reattached { .. } => self.count("reattached"),
+            Notification::Promoted { .. } => self.count("promoted"),
+            Notification::Demoted { .. } => self.count("demoted"),
+            Notification::RootChanged { .. } => self.count("root changed"),
             Notification::PathChanged { .. } => self.count("path changed"),
             Notification::SubtreeChanged(_) => self.count("subtree changed"),
             Notification::JoinRejected { reason, .. } => self.rejected(*reason),
@@ -104,6 +108,7 @@ impl Coverage {
         self.add("join delegated", stats.joins_delegated);
         self.add("join parked", stats.joins_parked);
         self.add("join rejected", stats.joins_rejected);
+        self.add("lease over", stats.lease_over);
         self.add("candidate failed", stats.candidates_failed);
         self.add("join frame dropped", stats.join_frames_dropped);
         self.add("late event", stats.late_events);
@@ -128,7 +133,6 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Version => "refused: version",
         Refusal::WrongToken => "refused: wrong token",
-        Refusal::RootExists => "refused: root exists",
         Refusal::UnknownOverlay => "refused: unknown overlay",
         Refusal::IdInUse => "refused: id in use",
         Refusal::Superseded => "refused: superseded",
@@ -144,9 +148,13 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
 /// version, a wrong token) is for the unit tests and the fuzzers.
 const STATES: &[&str] = &[
     "root lost",
+    "promoted",
+    "standby promoted",
+    "demoted",
+    "root changed",
+    "lease over",
     "registered",
     "server lost",
-    "refused: root exists",
     "refused: silent",
     "join accepted",
     "join delegated",
@@ -160,6 +168,7 @@ const STATES: &[&str] = &[
     "rejected: timeout",
     "parent connected",
     "parent closed",
+    "reattached",
     "child connected",
     "child closed",
     "path changed",

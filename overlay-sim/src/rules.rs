@@ -184,7 +184,10 @@ impl Rules {
     }
 
     fn server(&self, node: &Node) -> Result<(), Breach> {
-        let needless = matches!(node.standing(), Standing::Member | Standing::Leaving);
+        let needless = match node.standing() {
+            Standing::Member => !node.stands_by(),
+            standing => standing == Standing::Leaving,
+        };
         Claim::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
             format!("{:?} with {:?}", node.standing(), self.server)
         })
@@ -373,15 +376,12 @@ impl Rules {
 }
 
 /// More bytes never wait for one neighbour: what the node may queue on its own, the last message on top,
-/// and below a parent what that may send.
+/// and what its parent may have sent, also one that it had before it was the root.
 fn longest_queue(node: &Node) -> usize {
     let config = node.config();
     let own = config
         .send_queue
         .saturating_add(message_cost(MAX_PAYLOAD) as usize);
-    if node.standing() == Standing::Root {
-        return own;
-    }
     own.saturating_add(config.window as usize)
         .saturating_add(MIN_WINDOW as usize)
 }

@@ -101,7 +101,13 @@ impl Node {
     }
 
     /// Parts from a neighbour: it is none from here on.
-    fn part(&mut self, id: LinkId, farewell: Farewell, reason: CloseReason, out: &mut Vec<Action>) {
+    pub(super) fn part(
+        &mut self,
+        id: LinkId,
+        farewell: Farewell,
+        reason: CloseReason,
+        out: &mut Vec<Action>,
+    ) {
         let deadline = self.now + self.config.leave_timeout;
         let Some(link) = self.links.get_mut(id) else {
             return;

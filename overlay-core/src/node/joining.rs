@@ -16,9 +16,7 @@ use crate::id::{Epoch, JoinId, LinkId, NodeId};
 use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
-use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, WireError,
-};
+use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, WireError};
 
 /// A node without a parent that wants one.
 #[derive(Debug)]
@@ -26,6 +24,8 @@ pub(super) struct Joining {
     pub(super) stage: Stage,
     /// Attempts that have failed since the node last had a parent.
     failures: u32,
+    /// Since when it has no parent, if it has had one.
+    orphaned: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -49,14 +49,20 @@ pub(super) struct Welcome {
 impl Node {
     pub(super) fn join(&mut self, out: &mut Vec<Action>) {
         if matches!(self.role, Role::Detached) {
-            // A node that belongs to no tree takes any, also one that is younger than its last.
-            self.epoch = Epoch::default();
-            self.role = Role::Joining(Joining {
-                stage: Stage::Introducing,
-                failures: 0,
-            });
+            self.begin_joining();
             self.seek_introduction(out);
         }
+    }
+
+    /// A node that belongs to no tree takes any, also one that is younger than its last.
+    pub(super) fn begin_joining(&mut self) {
+        self.epoch = Epoch::default();
+        self.told_epoch = None;
+        self.role = Role::Joining(Joining {
+            stage: Stage::Introducing,
+            failures: 0,
+            orphaned: None,
+        });
     }
 
     /// The parent is gone: joins again, after a short random wait, so that siblings who lost the same
@@ -69,6 +75,7 @@ impl Node {
                 until: self.now + wait,
             },
             failures: 0,
+            orphaned: Some(self.now),
         });
     }
 
@@ -100,8 +107,12 @@ impl Node {
         }
     }
 
-    /// The server is ready to pass requests on.
-    pub(super) fn introduced(&mut self, out: &mut Vec<Action>) {
+    /// The server is ready to pass requests on, to a root of this epoch if there is one.
+    pub(super) fn introduced(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        if epoch != Epoch::default() {
+            // It may be lower than one that this node was once told of: the server knows best.
+            self.epoch = epoch;
+        }
         if let Role::Joining(joining) = &self.role
             && matches!(joining.stage, Stage::Introducing)
         {
@@ -240,12 +251,12 @@ impl Node {
             return Err(Violation::UnexpectedFrame);
         }
         let path = self.path_below(&welcome.path, welcome.id)?;
-        if welcome.epoch < self.epoch {
+        if self.is_stale(welcome.epoch) {
             return Err(Violation::StaleEpoch);
         }
-        let attempt = match &self.role {
-            Role::Joining(joining) => joining.failures.saturating_add(1),
-            _ => 1,
+        let (attempt, orphaned) = match &self.role {
+            Role::Joining(joining) => (joining.failures.saturating_add(1), joining.orphaned),
+            _ => (1, None),
         };
         self.grant(link, welcome.window)?;
         let depth = path.depth();
@@ -255,7 +266,7 @@ impl Node {
         if let Some(link) = self.links.get_mut(link) {
             link.state = LinkState::Parent(welcome.id);
         }
-        self.close_bootstrap(out);
+        self.introduction_over(out);
         let node = welcome.id;
         notify(
             Notification::ParentConnected {
@@ -266,6 +277,17 @@ impl Node {
             },
             out,
         );
+        if let Some(since) = orphaned {
+            let took = self.now.since(since);
+            notify(
+                Notification::Reattached {
+                    took,
+                    new_parent: node,
+                },
+                out,
+            );
+        }
+        self.note_reign(out);
         self.tell_children_path(out);
         self.report.changed(self.now, &self.config);
         Ok(())
@@ -288,12 +310,21 @@ impl Node {
         parent.child(self.id).map_err(|_| Violation::BadPath)
     }
 
+    /// Whether a parent that speaks of this epoch has missed the present one.
+    pub(super) fn is_stale(&self, epoch: Epoch) -> bool {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::StaleEpochAccepted) {
+            return false;
+        }
+        epoch < self.epoch
+    }
+
     fn seek_introduction(&mut self, out: &mut Vec<Action>) {
         self.set_joining_stage(Stage::Introducing);
         if self.bootstrap.is_ready() {
             self.dial(out);
         } else {
-            self.register(Registration::Joiner, out);
+            self.seek_server(out);
         }
     }
 

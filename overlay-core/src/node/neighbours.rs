@@ -257,7 +257,10 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         match frame {
-            LinkFrame::Heartbeat => Ok(()),
+            LinkFrame::Heartbeat => {
+                self.heartbeat(id, out);
+                Ok(())
+            }
             LinkFrame::Join(JoinFrame::Request(request)) => {
                 // Requests come from above only.
                 self.refuse(Hop::Link(id), request.join, RejectReason::Busy, out);
@@ -299,13 +302,14 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let path = self.path_below(path, parent)?;
-        if epoch < self.epoch {
+        if self.is_stale(epoch) {
             return Err(Violation::StaleEpoch);
         }
         self.path = path;
         self.epoch = epoch;
         let depth = self.path.depth();
         notify(Notification::PathChanged { depth, epoch }, out);
+        self.note_reign(out);
         self.tell_children_path(out);
         Ok(())
     }

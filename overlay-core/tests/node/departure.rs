@@ -69,10 +69,15 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
 fn a_former_root_finds_a_place_in_a_younger_tree() {
     let mut world = World::new();
     let root = world.root(2);
-    let other = world.add();
-    for _ in 0..3 {
-        world.event(other, EventKind::BecomeRoot(None));
-        world.event(other, EventKind::Leave);
+    let other = world.start();
+    world.settle();
+    for wish in [
+        EventKind::Leave,
+        EventKind::BecomeRoot(None),
+        EventKind::Leave,
+    ] {
+        world.event(other, wish);
+        world.run(secs(1));
     }
     assert!(world.node(other).epoch() > world.node(root).epoch());
     world.event(other, EventKind::Join);

@@ -9,6 +9,7 @@
 mod admission;
 mod bootstrap;
 mod contract;
+mod crown;
 mod departure;
 mod harness;
 mod hostile;

@@ -1,8 +1,8 @@
 //! Who is the root.
 
-use overlay_core::NodeId;
 use overlay_core::relay::{Access, Notice};
 use overlay_core::wire::{Refusal, Registration, ServerFrame};
+use overlay_core::{Epoch, NodeId};
 
 use crate::harness::*;
 
@@ -15,6 +15,7 @@ fn the_operator_hears_of_roots_that_come_and_go() {
     let registered = Notice::RootRegistered {
         overlay: overlay.clone(),
         id,
+        epoch: Epoch(1),
     };
     let lost = Notice::RootLost { overlay, id };
     assert_eq!(server.notices(), [registered, lost]);
@@ -94,32 +95,6 @@ fn of_too_many_guessing_sources_the_oldest_is_forgotten() {
         assert_eq!(server.refusal(client), Some(Refusal::WrongToken));
         server.wait(seconds(1));
     }
-}
-
-#[test]
-fn a_living_root_is_not_replaced() {
-    let mut server = Server::new();
-    let first = server.root(1);
-    let second = server.client(&hello(CONCERT, 2, as_root(TOKEN)));
-    assert_eq!(server.refusal(second), Some(Refusal::RootExists));
-    assert_eq!(server.refusal(first), None);
-}
-
-#[test]
-fn a_root_that_hung_up_is_replaced() {
-    let mut server = Server::new();
-    let first = server.root(1);
-    server.hang_up(first);
-    server.root(2);
-}
-
-#[test]
-fn a_root_that_was_silent_for_too_long_is_replaced_even_if_nobody_has_noticed() {
-    let mut server = Server::new();
-    let first = server.root(1);
-    server.oversleep(seconds(40));
-    server.root(2);
-    assert_eq!(server.refusal(first), Some(Refusal::Silent));
 }
 
 #[test]

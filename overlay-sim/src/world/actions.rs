@@ -277,6 +277,11 @@ impl World {
                 }
                 self.neighbour_closed(ix, *link, *reason)
             }
+            Notification::Promoted { epoch } => self.begins_to_reign(ix, *epoch),
+            Notification::Demoted { .. } => {
+                self.orphans.since.insert(ix, self.now);
+                Ok(())
+            }
             Notification::ChildConnected { link, .. } => {
                 if let Some(end) = self.machines[ix].end(*link)
                     && let Some(peer) = self.ends.peer(end)

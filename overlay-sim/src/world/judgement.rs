@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use overlay_core::Instant;
+use overlay_core::{Epoch, Instant};
 
 use super::World;
 use crate::breach::{Breach, Claim};
@@ -20,6 +20,32 @@ impl World {
             above = self.machines[ancestor].parent;
         }
         Ok(())
+    }
+
+    /// A machine is the root now: of an epoch that nobody else has had.
+    pub(super) fn begins_to_reign(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Breach> {
+        if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
+            self.coverage.count("standby promoted");
+        }
+        let first = *self.reigns.entry(epoch).or_insert(ix);
+        Claim::OneRootPerEpoch.holds(first == ix, || {
+            let number = self.machines[first].number;
+            format!("{epoch:?} is that of machine {number}")
+        })
+    }
+
+    /// A root has taken a joiner in: nobody else has been the root for longer than its lease. One whose clock was
+    /// set back can't know.
+    pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Breach> {
+        let machine = &self.machines[ix];
+        let Some((root, since)) = self.server.reign else {
+            return Ok(());
+        };
+        let over = since + self.server.lease() + machine.set_back;
+        let holds = root == machine.node.id() || self.now <= over;
+        Claim::OneRootTakesJoiners.holds(holds, || {
+            format!("{root:?} has been the root since {since:?}")
+        })
     }
 
     /// A neighbour is given up: what it said must lie as far back as this machine listened.
