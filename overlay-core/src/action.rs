@@ -109,6 +109,12 @@ pub enum Notification {
         /// The new parent.
         new_parent: NodeId,
     },
+    /// The server knows another root. This node joins its tree like anybody else, and is the next root if it is the
+    /// first in line when that one is gone.
+    StandingBy {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
     /// This node is the root now.
     Promoted {
         /// The epoch that begins.
@@ -161,7 +167,8 @@ pub enum Notification {
         /// [`Left`](Self::Left) tells when it has.
         retry_in: Option<Duration>,
     },
-    /// The server has this node registered, as a joiner or as the root.
+    /// The server has this node registered, as a joiner, a standby or the root;
+    /// [`Promoted`](Self::Promoted) tells if it is the root.
     BootstrapReady,
     /// There is no connection to the server, though there should be one.
     BootstrapLost {

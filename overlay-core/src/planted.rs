@@ -60,8 +60,8 @@ pub enum Planted {
     // ── The root ──
     /// A root takes joiners in although another may have been made the root meanwhile.
     LeaseIgnored,
-    /// A new root counts its epoch from what it has seen, instead of asking the server.
-    EpochCountedAlone,
+    /// A standby that is promoted goes on in the epoch of the root before it.
+    EpochKept,
     /// An epoch below the one that the node has seen is taken from a parent.
     StaleEpochAccepted,
 
@@ -113,7 +113,7 @@ impl Planted {
         Self::LoopWelcomed,
         Self::PathNotPassedOn,
         Self::LeaseIgnored,
-        Self::EpochCountedAlone,
+        Self::EpochKept,
         Self::StaleEpochAccepted,
         Self::HeartbeatForgotten,
         Self::StallBlamedOnOthers,

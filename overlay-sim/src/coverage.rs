@@ -63,6 +63,7 @@ impl Coverage {
                 self.closed(*reason);
             }
             Notification::Reattached { .. } => self.count("reattached"),
+            Notification::StandingBy { .. } => self.count("standing by"),
             Notification::Promoted { .. } => self.count("promoted"),
             Notification::Demoted { .. } => self.count("demoted"),
             Notification::RootChanged { .. } => self.count("root changed"),
@@ -148,6 +149,7 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
 /// version, a wrong token) is for the unit tests and the fuzzers.
 const STATES: &[&str] = &[
     "root lost",
+    "standing by",
     "promoted",
     "standby promoted",
     "demoted",

@@ -172,6 +172,11 @@ impl Node {
             self.reject(waiting.from, join, RejectReason::Loop, out);
             return;
         }
+        if !self.may_take_from(waiting.from) {
+            self.stats.lease_over += 1;
+            self.reject(waiting.from, join, RejectReason::Busy, out);
+            return;
+        }
         if let Some(slot) = self.free_slot() {
             self.accept(slot, waiting, out);
             return;

@@ -10,8 +10,8 @@ use crate::backoff;
 use crate::id::{BootstrapId, Epoch};
 use crate::time::Instant;
 use crate::wire::{
-    self, ClientFrame, JoinFrame, Post, Refusal, Registration, RejectReason, ServerFrame, Token,
-    VERSION, WireError,
+    self, ClientFrame, JoinFrame, Post, Refusal, Registration, ServerFrame, Token, VERSION,
+    WireError,
 };
 
 /// What this node wants of the server and how far it is.
@@ -270,7 +270,7 @@ impl Node {
             }
             Ok(ServerFrame::Pong) => self.server_answered(),
             Ok(ServerFrame::Promoted { epoch }) => self.promoted(epoch, out),
-            Ok(ServerFrame::RootReady) => self.root_ready(),
+            Ok(ServerFrame::RootReady { epoch }) => self.root_ready(epoch),
             Ok(ServerFrame::Join(frame)) => self.server_join_frame(from, frame, out),
             Err(error) => {
                 self.stats.server_garbage += 1;
@@ -378,7 +378,11 @@ impl Node {
         }
         notify(Notification::BootstrapReady, out);
         match post {
-            Post::Joiner | Post::Standby => self.stands_down(epoch, out),
+            Post::Joiner => self.stands_down(epoch, out),
+            Post::Standby => {
+                notify(Notification::StandingBy { epoch }, out);
+                self.stands_down(epoch, out);
+            }
             Post::Root => self.crowned(epoch, out),
         }
     }
@@ -424,10 +428,6 @@ impl Node {
 
     fn server_join_frame(&mut self, id: BootstrapId, frame: JoinFrame, out: &mut Vec<Action>) {
         match (&self.role, frame) {
-            (Role::Root, JoinFrame::Request(request)) if !self.has_lease() => {
-                self.stats.lease_over += 1;
-                self.refuse(Hop::Server(id), request.join, RejectReason::Busy, out);
-            }
             (Role::Root, JoinFrame::Request(request)) => {
                 self.admit(Hop::Server(id), request, out);
             }
@@ -437,13 +437,17 @@ impl Node {
         }
     }
 
-    /// Whether nobody else can have been made the root.
-    fn has_lease(&self) -> bool {
+    /// Whether a root may take in whom the server sends: until its lease is over nobody else is made the root.
+    pub(super) fn may_take_from(&self, from: Hop) -> bool {
         #[cfg(planted)]
         if self.config.has_bug(crate::Planted::LeaseIgnored) {
             return true;
         }
-        matches!(self.bootstrap.session, Session::Ready { lease, .. } if self.now < lease)
+        match (from, &self.bootstrap.session) {
+            (Hop::Link(_), _) => true,
+            (Hop::Server(_), Session::Ready { lease, .. }) => self.now < *lease,
+            (Hop::Server(_), _) => false,
+        }
     }
 
     /// The connection has failed, is refused, or is gone.

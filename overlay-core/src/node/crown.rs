@@ -89,8 +89,8 @@ impl Node {
 
     fn reign(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
         #[cfg(planted)]
-        let epoch = if self.config.has_bug(crate::Planted::EpochCountedAlone) {
-            Epoch(self.epoch.0.saturating_add(1))
+        let epoch = if self.config.has_bug(crate::Planted::EpochKept) && self.epoch > Epoch(0) {
+            self.epoch
         } else {
             epoch
         };

@@ -80,14 +80,13 @@ impl Node {
     }
 
     /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
-    pub(super) fn root_ready(&mut self) {
+    pub(super) fn root_ready(&mut self, epoch: Epoch) {
         let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.random);
-        if let Role::Joining(Joining {
-            stage: Stage::Waiting { until },
-            ..
-        }) = &mut self.role
-        {
-            *until = soon.min(*until);
+        if let Role::Joining(Joining { stage, .. }) = &mut self.role {
+            self.epoch = epoch;
+            if let Stage::Waiting { until } = stage {
+                *until = soon.min(*until);
+            }
         }
     }
 

@@ -173,6 +173,9 @@ impl Node {
         let Some(waiting) = self.parked.queue.get(&number) else {
             return;
         };
+        if !self.may_take_from(waiting.from) {
+            return self.place_again(number, out);
+        }
         let origin = waiting.request.join.origin;
         if let Some(child) = self.choose(origin, Among::Children)
             && let Some(waiting) = self.parked.take(number)

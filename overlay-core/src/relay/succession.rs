@@ -167,8 +167,12 @@ impl Relay {
 
     /// Joiners are told that there is somebody to be introduced to.
     pub(super) fn tell_joiners(&self, overlay: OverlayKey, out: &mut Vec<RelayAction>) {
+        let epoch = self.overlays.reign(overlay).map(|reign| reign.epoch);
+        let ready = ServerFrame::RootReady {
+            epoch: epoch.unwrap_or_default(),
+        };
         for joiner in self.overlays.joiners(overlay) {
-            send(out, joiner, &ServerFrame::RootReady);
+            send(out, joiner, &ready);
         }
     }
 

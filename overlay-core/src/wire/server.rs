@@ -147,7 +147,10 @@ pub enum ServerFrame {
     /// A join's traffic.
     Join(JoinFrame),
     /// To a joiner: the overlay has a root now, so there is no use in waiting any longer.
-    RootReady,
+    RootReady {
+        /// The root's epoch.
+        epoch: Epoch,
+    },
     /// To a standby: it is the root now.
     Promoted {
         /// The new root's epoch, higher than any before.

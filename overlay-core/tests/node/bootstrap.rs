@@ -309,11 +309,14 @@ fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
     };
     let join = OWN_JOIN;
     solo.server_passes(JoinFrame::Reject { join, rejection });
-    solo.server_says(&ServerFrame::RootReady);
+    solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) });
     let wait = solo.node.config().retry_min;
     assert_eq!(opened(&solo.wait(wait)).len(), 1);
     // It is news to nobody else.
-    assert_eq!(solo.server_says(&ServerFrame::RootReady), []);
+    assert_eq!(
+        solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) }),
+        []
+    );
 }
 
 #[test]

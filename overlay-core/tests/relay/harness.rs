@@ -327,6 +327,11 @@ pub(crate) fn is_welcome(frames: &[ServerFrame]) -> bool {
     matches!(frames, [ServerFrame::Welcome { .. }])
 }
 
+/// Whether these frames say that there is a root, and nothing else.
+pub(crate) fn is_root_ready(frames: &[ServerFrame]) -> bool {
+    matches!(frames, [ServerFrame::RootReady { .. }])
+}
+
 pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -76,7 +76,7 @@ fn a_root_that_is_back_in_time_reigns_on() {
     let (root, post) = returning(&mut server, 1, epoch);
     assert_eq!(post, Some((Post::Root, epoch)));
     server.wait_pinging(&[root, standby], seconds(30));
-    assert_eq!(server.received(standby), [ServerFrame::RootReady]);
+    assert!(is_root_ready(&server.received(standby)));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn who_waits_longest_comes_first() {
     server.hang_up(root);
     server.wait(seconds(8));
     assert!(promoted(&server.received(first)).is_some());
-    assert_eq!(server.received(second), [ServerFrame::RootReady]);
+    assert!(is_root_ready(&server.received(second)));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn joiners_hear_of_the_new_root() {
     let joiner = server.joiner(9);
     server.hang_up(root);
     server.wait(seconds(8));
-    assert_eq!(server.received(joiner), [ServerFrame::RootReady]);
+    assert!(is_root_ready(&server.received(joiner)));
     server.received(standby);
     server.send_join(joiner, request(9, 1));
     assert_eq!(server.joins(standby), [request(9, 1)]);

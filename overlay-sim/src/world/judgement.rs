@@ -82,7 +82,7 @@ impl World {
     /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
     /// should have been given back long ago.
     pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
-        let joiner = self.ends.believed_peer(end);
+        let joiner = self.ends.offerer(end);
         let Some(&gone) = joiner.and_then(|joiner| self.departed.get(&joiner)) else {
             return Ok(());
         };
