@@ -95,7 +95,7 @@ impl Stage {
     async fn set(args: &Up) -> Result<Self, Failure> {
         let facts = if args.json { Facts::Stdout } else { Facts::Off };
         let token = random_token().map_err(Failure::new)?;
-        let server = serve(&token, args.nodes).await?;
+        let server = serve(&token, args.nodes)?;
         let address = server.local_addr();
         let url: ServerUrl = format!("ws://{address}").parse().map_err(Failure::new)?;
         let dialer: Dialer = dialer(LinkConfig::loopback()).map_err(Failure::new)?;
@@ -220,7 +220,7 @@ impl Stage {
     }
 }
 
-async fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
+fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
     let mut relay = RelayConfig::new(Access::default().any_overlay(token.clone()));
     // All of them come from one address, and perhaps at once.
     relay.max_connections = relay.max_connections.max(nodes);
@@ -228,9 +228,7 @@ async fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
     relay.max_pending_joins = relay.max_pending_joins.max(nodes);
     let mut config = ServerConfig::new(relay);
     config.max_sockets = config.max_sockets.max(nodes + 1);
-    Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config)
-        .await
-        .map_err(Failure::new)
+    overlay_tokio::serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config).map_err(Failure::new)
 }
 
 fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event)>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use overlay_tokio::core::relay::{Access, RelayConfig};
 use overlay_tokio::{
     Builder, Config, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig,
-    ServerUrl, Status, Token, dialer, node,
+    ServerUrl, Status, Token, dialer, node, serve,
 };
 
 /// How long anything may take before a test gives up: far longer than it should.
@@ -37,7 +37,7 @@ impl World {
         configure(&mut config);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            server: Server::bind(address, config).await.unwrap(),
+            server: serve(address, config).unwrap(),
             dialer: dialer(LinkConfig::loopback()).unwrap(),
         }
     }

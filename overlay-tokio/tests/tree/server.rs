@@ -199,7 +199,7 @@ async fn a_root_outlives_the_servers_that_introduce_to_it() {
     root.until(|event| matches!(event, Event::ServerLost { .. }))
         .await;
     let config = ServerConfig::new(overlay_tokio::core::relay::RelayConfig::new(access()));
-    let _second = overlay_tokio::Server::bind(address, config).await.unwrap();
+    let _second = overlay_tokio::serve(address, config).unwrap();
     root.until(|event| matches!(event, Event::ServerReady))
         .await;
     root.node.broadcast("still here").await.unwrap();
