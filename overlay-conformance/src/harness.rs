@@ -68,15 +68,6 @@ impl World {
             .dialer(self.dialer.clone())
     }
 
-    /// A node on another driver than the server's.
-    #[must_use]
-    pub fn builder_on(&self, driver: &Driver, degree: u16) -> Builder {
-        (driver.node)()
-            .max_degree(degree)
-            .server(self.url())
-            .links(LinkConfig::loopback())
-    }
-
     fn url(&self) -> ServerUrl {
         format!("ws://{}", self.address()).parse().unwrap()
     }
@@ -98,6 +89,14 @@ impl World {
     /// A node that is on its way into the tree.
     pub async fn joiner(&self, degree: u16) -> Member {
         let joiner = Member::of(self.builder(degree));
+        joiner.node.join().await;
+        joiner
+    }
+
+    /// The same, on another driver than the server's.
+    pub async fn joiner_on(&self, driver: &Driver, degree: u16) -> Member {
+        let builder = (driver.node)().max_degree(degree).server(self.url());
+        let joiner = Member::of(builder.links(LinkConfig::loopback()));
         joiner.node.join().await;
         joiner
     }

@@ -96,6 +96,9 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         server {
             health_tells_whoever_watches,
             a_browser_that_comes_by_is_told_what_this_is,
+            what_is_not_there_is_not_found_and_nothing_can_be_changed,
+            a_full_server_turns_sockets_away_until_one_is_closed,
+            behind_a_proxy_clients_are_told_apart,
             silent_sockets_are_closed_and_keep_nobody_out,
             a_websocket_that_says_nothing_is_closed,
             garbage_is_refused_with_a_reason,

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::{WebSocketStream, client_async};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -28,9 +29,18 @@ pub(crate) struct Rogue {
 impl Rogue {
     /// Somebody with a WebSocket, who has said nothing yet.
     pub(crate) async fn connect(world: &World) -> Self {
+        Self::forwarded_for(world, "unknown").await
+    }
+
+    /// The same, through a proxy that says who it is.
+    pub(crate) async fn forwarded_for(world: &World, client: &str) -> Self {
         let stream = world.driver.connect(world.address()).await;
-        let url = format!("ws://{}", world.address());
-        let (socket, _) = client_async(url, stream).await.unwrap();
+        let mut request = format!("ws://{}", world.address())
+            .into_client_request()
+            .unwrap();
+        let client = client.parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        let (socket, _) = client_async(request, stream).await.unwrap();
         Self {
             driver: world.driver.clone(),
             id: NodeId::from_u128(0xbad),

@@ -6,7 +6,7 @@ use async_tungstenite::tungstenite::Message;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use overlay_core::relay::RelayConfig;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, Token, VERSION,
+    self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
 use overlay_core::{JoinId, NodeId, Standing};
 use overlay_driver::{Event, ServerConfig, ServerLost};
@@ -217,4 +217,58 @@ pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {
         "{cause}"
     );
     assert!(retry_in.is_some());
+}
+
+pub(crate) async fn what_is_not_there_is_not_found_and_nothing_can_be_changed(driver: Driver) {
+    let world = World::new(driver);
+    for (request, status) in [
+        ("GET /else HTTP/1.1\r\n\r\n", "404"),
+        ("POST /health HTTP/1.1\r\n\r\n", "405"),
+        ("nonsense\r\n\r\n", "400"),
+    ] {
+        let response = http(&world, request).await;
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
+        );
+    }
+    let head = http(&world, "HEAD /health HTTP/1.0\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+}
+
+pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver: Driver) {
+    let world = World::with(driver, |config| config.max_sockets = 1);
+    let root = world.root(2).await;
+    let mut turned_away = world.joiner(2).await;
+    turned_away
+        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .await;
+    drop(root);
+    turned_away
+        .until(|event| matches!(event, Event::ServerReady))
+        .await;
+}
+
+pub(crate) async fn behind_a_proxy_clients_are_told_apart(driver: Driver) {
+    let world = World::with(driver, |config| {
+        config.behind_proxy = true;
+        config.relay.max_connections_per_source = 1;
+    });
+    let mut clients = Vec::new();
+    for (forwarded_for, welcome) in [
+        ("192.0.2.1", true),
+        ("192.0.2.2", true),
+        ("192.0.2.3, 192.0.2.2", false),
+    ] {
+        let mut client = Rogue::forwarded_for(&world, forwarded_for).await;
+        client.say(&client.hello(Registration::Joiner)).await;
+        let answer = client.hear().await;
+        assert_eq!(
+            matches!(answer, Some(ServerFrame::Welcome { .. })),
+            welcome,
+            "{answer:?}"
+        );
+        clients.push(client);
+    }
 }
