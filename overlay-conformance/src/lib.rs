@@ -129,3 +129,8 @@ fn claim<T: Future<Output = ()>>(
         Ok(())
     })
 }
+
+/// The page for those who write a driver; its code is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/write-your-own-driver.md")]
+struct WriteYourOwnDriver;
