@@ -12,7 +12,6 @@
 #[expect(dead_code, reason = "this loop always waits")]
 mod member;
 #[path = "udp/post.rs"]
-#[expect(dead_code, reason = "this loop always waits")]
 mod post;
 #[path = "udp/server.rs"]
 mod server;
