@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use overlay_tokio::{IceServer, LinkConfig, OverlayName, Policy, ServerUrl};
 
 /// A self-organising tree of WebRTC nodes
@@ -47,6 +48,10 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
+    /// Which async runtime carries the server, the root and the nodes
+    #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
+    pub(crate) runtime: Runtime,
+
     /// Stop when every node has joined, instead of running until Ctrl-C
     #[arg(long)]
     pub(crate) exit_when_joined: bool,
@@ -58,6 +63,22 @@ pub(crate) struct Up {
     /// Print one line of JSON per fact
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// An async runtime.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Runtime {
+    Tokio,
+    Smol,
+}
+
+impl Runtime {
+    pub(crate) fn handle(self) -> Arc<dyn overlay_driver::Runtime> {
+        match self {
+            Self::Tokio => Arc::new(overlay_tokio::Tokio),
+            Self::Smol => Arc::new(overlay_smol::Smol),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -46,8 +46,8 @@ async fn main() -> ExitCode {
 fn log(verbose: u8) {
     let default = match verbose {
         0 => "off",
-        1 => "overlay_driver=info,overlay_tokio=info",
-        2 => "overlay_driver=debug,overlay_tokio=debug",
+        1 => "overlay_driver=info",
+        2 => "overlay_driver=debug",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

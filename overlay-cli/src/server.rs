@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use overlay_tokio::core::relay::RelayConfig;
-use overlay_tokio::{Server, ServerConfig, ServerError};
+use overlay_tokio::{ServerConfig, ServerError, serve};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: args::Server) -> Result<ExitCode, Failure> {
     let access = token::of_server(&args.token)?;
     let mut config = ServerConfig::new(RelayConfig::new(access));
     config.behind_proxy = args.behind_proxy;
-    let server = Server::bind(args.listen, config).await.map_err(failure)?;
+    let server = serve(args.listen, config).map_err(failure)?;
     let address = server.local_addr();
     facts.tell(&Fact::Listening { address });
     facts.say(&format!(

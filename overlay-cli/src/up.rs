@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
+use overlay_driver::Runtime;
 use overlay_tokio::core::relay::{Access, RelayConfig};
 use overlay_tokio::{
     Builder, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig, ServerUrl,
-    Token, dialer, node, random_token,
+    Token, random_token,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -95,11 +97,12 @@ impl Stage {
     async fn set(args: &Up) -> Result<Self, Failure> {
         let facts = if args.json { Facts::Stdout } else { Facts::Off };
         let token = random_token().map_err(Failure::new)?;
-        let server = serve(&token, args.nodes).await?;
+        let runtime = args.runtime.handle();
+        let server = serve(&runtime, &token, args.nodes)?;
         let address = server.local_addr();
         let url: ServerUrl = format!("ws://{address}").parse().map_err(Failure::new)?;
-        let dialer: Dialer = dialer(LinkConfig::loopback()).map_err(Failure::new)?;
-        let builder = node()
+        let dialer = Dialer::new(&*runtime, LinkConfig::loopback()).map_err(Failure::new)?;
+        let builder = Builder::new(runtime)
             .server(url)
             .dialer(dialer)
             .max_degree(args.degree)
@@ -223,7 +226,7 @@ impl Stage {
     }
 }
 
-async fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
+fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> Result<Server, Failure> {
     let mut relay = RelayConfig::new(Access::default().any_overlay(token.clone()));
     // All of them come from one address, and perhaps at once.
     relay.max_connections = relay.max_connections.max(nodes);
@@ -231,9 +234,8 @@ async fn serve(token: &Token, nodes: usize) -> Result<Server, Failure> {
     relay.max_pending_joins = relay.max_pending_joins.max(nodes);
     let mut config = ServerConfig::new(relay);
     config.max_sockets = config.max_sockets.max(nodes + 1);
-    Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config)
-        .await
-        .map_err(Failure::new)
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Server::start(Arc::clone(runtime), address, config).map_err(Failure::new)
 }
 
 fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event)>) {

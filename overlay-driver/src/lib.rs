@@ -1,13 +1,14 @@
 //! Runs the overlay's state machines on real connections, on any async runtime.
 //!
-//! Apps use it through the crate of their runtime, `overlay-tokio` for one. A runtime's crate has to
+//! Apps use it through the crate of their runtime, `overlay-tokio` or `overlay-smol`. A runtime's crate has to
 //! provide a [`Runtime`]; all else lives here, once:
 //!
 //! - [`Builder`], [`Node`] and [`Events`]: what an app sees;
 //! - the engine: one task a node, which turns what happens into the core's events and does what the core
 //!   answers;
 //! - [`link`]: WebRTC connections;
-//! - the WebSocket connection to a bootstrap server, and [`Hub`], the server's other end of it.
+//! - the WebSocket connection to a bootstrap server;
+//! - [`Server`], the bootstrap server itself, and [`Hub`], its brain with connections.
 #![forbid(unsafe_code)]
 
 mod bootstrap;
@@ -19,6 +20,7 @@ mod handle;
 mod hub;
 pub mod link;
 mod runtime;
+mod server;
 mod server_url;
 mod tls;
 
@@ -27,6 +29,7 @@ pub use builder::{BuildError, Builder, random_token};
 pub use event::{Event, Events, Message, ServerLost};
 pub use handle::{Node, SendError, Status};
 pub use hub::{Hub, HubError};
-pub use runtime::{ByteStream, Runtime};
+pub use runtime::{Accepted, ByteStream, Runtime};
+pub use server::{Server, ServerConfig, ServerError};
 pub use server_url::{ParseServerUrlError, ServerUrl};
 pub use tls::Tls;

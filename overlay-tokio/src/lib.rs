@@ -19,14 +19,12 @@
 //! # }
 //! ```
 //!
-//! A [`Server`] introduces newcomers to the root.
+//! A bootstrap server, which [`serve`] starts, introduces newcomers to the root.
 //!
 //! What is not tokio's own is in `overlay-driver`, and the protocol in `overlay-core`.
 #![forbid(unsafe_code)]
 
 mod runtime;
-#[cfg(feature = "server")]
-mod server;
 
 pub use overlay_core as core;
 pub use overlay_core::wire::{OverlayName, Token};
@@ -34,12 +32,11 @@ pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Scope, Stand
 pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
 pub use overlay_driver::{
     BootstrapError, BuildError, Builder, Event, Events, Message, Node, ParseServerUrlError,
-    SendError, ServerLost, ServerUrl, Status, Tls, random_token,
+    SendError, Server, ServerConfig, ServerError, ServerLost, ServerUrl, Status, Tls, random_token,
 };
 pub use runtime::Tokio;
-#[cfg(feature = "server")]
-pub use server::{Server, ServerConfig, ServerError};
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Puts a node together that runs on tokio.
@@ -49,6 +46,11 @@ pub fn node() -> Builder {
 }
 
 /// Makes links for several nodes of one process, which then share its limits.
-pub fn dialer(config: LinkConfig) -> Result<Dialer, overlay_driver::link::ConfigError> {
+pub fn dialer(config: LinkConfig) -> Result<Dialer, link::ConfigError> {
     Dialer::new(&Tokio, config)
+}
+
+/// Starts a bootstrap server, which introduces newcomers to the root. Call it within the runtime.
+pub fn serve(address: SocketAddr, config: ServerConfig) -> Result<Server, ServerError> {
+    Server::start(Arc::new(Tokio), address, config)
 }

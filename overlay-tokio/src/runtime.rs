@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use overlay_driver::{ByteStream, Runtime};
-use tokio::net::TcpStream;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use overlay_driver::{Accepted, ByteStream, Runtime};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 /// The tokio runtime that the caller is in.
@@ -24,10 +24,29 @@ impl Runtime for Tokio {
         port: u16,
     ) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
         async move {
-            let stream = TcpStream::connect((host, port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream.compat()) as Box<dyn ByteStream>)
+            let connected = TcpStream::connect((host, port)).await;
+            connected.map(prompt)
         }
         .boxed()
     }
+
+    fn listen(
+        &self,
+        socket: std::net::TcpListener,
+    ) -> io::Result<BoxStream<'static, io::Result<Accepted>>> {
+        let listener = TcpListener::from_std(socket)?;
+        let accepting = stream::unfold(listener, |listener| async {
+            let accepted = listener.accept().await;
+            let accepted = accepted.map(|(stream, peer)| (prompt(stream), peer));
+            Some((accepted, listener))
+        });
+        Ok(accepting.boxed())
+    }
+}
+
+/// A stream that sends small writes at once.
+fn prompt(stream: TcpStream) -> Box<dyn ByteStream> {
+    // One that can't be told to hurry works all the same.
+    let _ = stream.set_nodelay(true);
+    Box::new(stream.compat())
 }

@@ -47,6 +47,25 @@ fn up_ends_with_the_summary_that_scripts_rely_on() {
 }
 
 #[test]
+fn up_grows_the_same_tree_on_smol() {
+    let up = overlay(&[
+        "up",
+        "--runtime",
+        "smol",
+        "--nodes",
+        "12",
+        "--degree",
+        "3",
+        "--json",
+        "--exit-when-joined",
+    ]);
+    let (status, stdout, _) = up.finish();
+    assert!(status.success());
+    let summary: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["depth"], json!([1, 3, 9]));
+}
+
+#[test]
 fn a_file_goes_through_separate_processes_byte_for_byte() {
     let server = Server::start();
     let joins: Vec<Process> = (0..6).map(|_| server.join(2)).collect();

@@ -1,45 +1,18 @@
 //! Two runtimes, and two sides of a link with the signalling between them.
 
 use std::future::Future;
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::Receiver;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, select, try_join};
+use futures_util::future::{Either, select, try_join};
 use overlay_core::{Sdp, Signal};
 use overlay_driver::link::{Dialer, Link, LinkConfig, LinkError, LinkEvent};
-use overlay_driver::{ByteStream, Runtime};
+pub(crate) use overlay_smol::Smol;
+pub(crate) use overlay_tokio::Tokio;
 
 /// Longer than anything should take on a busy machine.
 const GENEROUS: Duration = Duration::from_secs(60);
-
-#[derive(Debug)]
-pub(crate) struct Tokio;
-
-#[derive(Debug)]
-pub(crate) struct Smol;
-
-impl Runtime for Tokio {
-    fn webrtc(&self) -> Arc<dyn webrtc::runtime::Runtime> {
-        Arc::new(webrtc::runtime::TokioRuntime)
-    }
-
-    fn connect(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
-        unreachable!("links make no TCP connections")
-    }
-}
-
-impl Runtime for Smol {
-    fn webrtc(&self) -> Arc<dyn webrtc::runtime::Runtime> {
-        Arc::new(webrtc::runtime::SmolRuntime)
-    }
-
-    fn connect(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
-        unreachable!("links make no TCP connections")
-    }
-}
 
 /// Runs a test on tokio.
 pub(crate) fn on_tokio(test: impl Future<Output = ()>) {

@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use overlay_driver::{ByteStream, Runtime};
+use futures_util::stream::BoxStream;
+use overlay_driver::{Accepted, ByteStream, Runtime};
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta,
     TokioRuntime, Transmit,
@@ -61,6 +62,10 @@ impl Runtime for Rough {
 
     fn connect(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
         unreachable!("links make no TCP connections")
+    }
+
+    fn listen(&self, _: TcpListener) -> io::Result<BoxStream<'static, io::Result<Accepted>>> {
+        unreachable!("links take no TCP connections")
     }
 }
 

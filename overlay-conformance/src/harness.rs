@@ -2,43 +2,49 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
-use overlay_tokio::core::relay::{Access, RelayConfig};
-use overlay_tokio::{
-    Builder, Config, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig,
-    ServerUrl, Status, Token, dialer, node,
-};
+use overlay_core::relay::{Access, RelayConfig};
+use overlay_core::wire::Token;
+use overlay_core::{Config, NodeId};
+use overlay_driver::link::{Dialer, LinkConfig};
+use overlay_driver::{Builder, Event, Events, Node, Server, ServerConfig, ServerUrl, Status};
 
-/// How long anything may take before a test gives up: far longer than it should.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::Driver;
 
 pub(crate) const TOKEN: &str = "the token of these tests";
 
 /// A server, and what nodes need to find it.
-pub(crate) struct World {
+#[derive(Debug)]
+pub struct World {
+    pub(crate) driver: Driver,
     pub(crate) server: Server,
     dialer: Dialer,
 }
 
 /// A node and its events.
-pub(crate) struct Member {
-    pub(crate) node: Node,
-    pub(crate) events: Events,
+#[derive(Debug)]
+pub struct Member {
+    /// The node.
+    pub node: Node,
+    /// What it tells its app.
+    pub events: Events,
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        Self::with(|_| {}).await
+    /// A server on `driver`, where all else runs as well, unless it is said otherwise.
+    #[must_use]
+    pub fn new(driver: Driver) -> Self {
+        Self::with(driver, |_| {})
     }
 
-    pub(crate) async fn with(configure: impl FnOnce(&mut ServerConfig)) -> Self {
+    pub(crate) fn with(driver: Driver, configure: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut config = ServerConfig::new(RelayConfig::new(access()));
         configure(&mut config);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            server: Server::bind(address, config).await.unwrap(),
-            dialer: dialer(LinkConfig::loopback()).unwrap(),
+            server: (driver.serve)(address, config).unwrap(),
+            dialer: (driver.dialer)(LinkConfig::loopback()).unwrap(),
+            driver,
         }
     }
 
@@ -46,7 +52,9 @@ impl World {
         self.server.local_addr()
     }
 
-    pub(crate) fn builder(&self, degree: u16) -> Builder {
+    /// A node of this degree that knows the server.
+    #[must_use]
+    pub fn builder(&self, degree: u16) -> Builder {
         self.configured(Config {
             max_degree: degree,
             ..Config::default()
@@ -54,19 +62,23 @@ impl World {
     }
 
     pub(crate) fn configured(&self, config: Config) -> Builder {
-        let url: ServerUrl = format!("ws://{}", self.address()).parse().unwrap();
-        node()
+        (self.driver.node)()
             .config(config)
-            .server(url)
+            .server(self.url())
             .dialer(self.dialer.clone())
     }
 
+    fn url(&self) -> ServerUrl {
+        format!("ws://{}", self.address()).parse().unwrap()
+    }
+
     /// A root that is registered.
-    pub(crate) async fn root(&self, degree: u16) -> Member {
+    pub async fn root(&self, degree: u16) -> Member {
         self.root_of(self.builder(degree)).await
     }
 
-    pub(crate) async fn root_of(&self, builder: Builder) -> Member {
+    /// The same, of a node that is put together already.
+    pub async fn root_of(&self, builder: Builder) -> Member {
         let mut root = Member::of(builder);
         root.node.become_root(token()).await;
         root.until(|event| matches!(event, Event::ServerReady))
@@ -75,21 +87,29 @@ impl World {
     }
 
     /// A node that is on its way into the tree.
-    pub(crate) async fn joiner(&self, degree: u16) -> Member {
+    pub async fn joiner(&self, degree: u16) -> Member {
         let joiner = Member::of(self.builder(degree));
         joiner.node.join().await;
         joiner
     }
 
+    /// The same, on another driver than the server's.
+    pub async fn joiner_on(&self, driver: &Driver, degree: u16) -> Member {
+        let builder = (driver.node)().max_degree(degree).server(self.url());
+        let joiner = Member::of(builder.links(LinkConfig::loopback()));
+        joiner.node.join().await;
+        joiner
+    }
+
     /// A node in the tree.
-    pub(crate) async fn member(&self, degree: u16) -> Member {
+    pub async fn member(&self, degree: u16) -> Member {
         let mut member = self.joiner(degree).await;
         member.joined().await;
         member
     }
 
     /// Nodes that all join at once, when they have.
-    pub(crate) async fn members(&self, count: usize, degree: u16) -> Vec<Member> {
+    pub async fn members(&self, count: usize, degree: u16) -> Vec<Member> {
         let mut members = Vec::new();
         for _ in 0..count {
             members.push(self.joiner(degree).await);
@@ -102,30 +122,31 @@ impl World {
 }
 
 impl Member {
-    pub(crate) fn of(builder: Builder) -> Self {
+    /// Starts a node.
+    #[must_use]
+    pub fn of(builder: Builder) -> Self {
         let (node, events) = builder.spawn().unwrap();
         Self { node, events }
     }
 
-    pub(crate) fn id(&self) -> NodeId {
+    /// Who it is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
         self.node.id()
     }
 
     /// The next event that `wanted` accepts; those before it are skipped.
-    pub(crate) async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
-        let waiting = async {
-            loop {
-                let event = self.events.next().await.expect("the node has ended");
-                if wanted(&event) {
-                    return event;
-                }
+    pub async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
+        loop {
+            let event = self.events.next().await.expect("the node has ended");
+            if wanted(&event) {
+                return event;
             }
-        };
-        within(waiting).await
+        }
     }
 
     /// Waits for a parent; tells at which depth and attempt.
-    pub(crate) async fn joined(&mut self) -> (usize, u32) {
+    pub async fn joined(&mut self) -> (usize, u32) {
         let connected = |event: &Event| matches!(event, Event::ParentConnected { .. });
         match self.until(connected).await {
             Event::ParentConnected { depth, attempt, .. } => (depth, attempt),
@@ -134,7 +155,7 @@ impl Member {
     }
 
     /// The bytes of the next message.
-    pub(crate) async fn message(&mut self) -> Vec<u8> {
+    pub async fn message(&mut self) -> Vec<u8> {
         let message = |event: &Event| matches!(event, Event::Message(_));
         match self.until(message).await {
             Event::Message(message) => message.payload.to_vec(),
@@ -142,13 +163,14 @@ impl Member {
         }
     }
 
-    pub(crate) async fn status(&self) -> Status {
+    /// The node at this moment.
+    pub async fn status(&self) -> Status {
         self.node.status().await.expect("the node has ended")
     }
 }
 
 /// How many nodes stand at each depth, by the parents that they have.
-pub(crate) async fn depths(root: &Member, members: &[Member]) -> Vec<usize> {
+pub async fn depths(root: &Member, members: &[Member]) -> Vec<usize> {
     let mut parents = HashMap::new();
     for member in members {
         let status = member.status().await;
@@ -164,12 +186,6 @@ pub(crate) async fn depths(root: &Member, members: &[Member]) -> Vec<usize> {
         depths[depth] += 1;
     }
     depths
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("this takes too long")
 }
 
 pub(crate) fn token() -> Token {

@@ -1,12 +1,13 @@
 //! Nodes that go.
 
-use overlay_tokio::{CloseReason, Event, Standing};
+use overlay_core::{CloseReason, Standing};
+use overlay_driver::Event;
 
-use crate::harness::*;
+use crate::Driver;
+use crate::harness::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason() {
-    let world = World::new().await;
+pub(crate) async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let mut member = world.member(2).await;
     member.node.leave().await;
@@ -24,9 +25,8 @@ async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason() {
     assert_eq!(member.status().await.standing, Standing::Detached);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_dropped_leaves() {
-    let world = World::new().await;
+pub(crate) async fn a_node_that_is_dropped_leaves(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let member = world.member(2).await;
     drop(member);
@@ -42,9 +42,8 @@ async fn a_node_that_is_dropped_leaves() {
     ));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_before_leaving_arrives() {
-    let world = World::new().await;
+pub(crate) async fn what_was_sent_before_leaving_arrives(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(1).await;
     let mut member = world.member(1).await;
     for number in 0..100_u8 {
@@ -66,9 +65,8 @@ async fn what_was_sent_before_leaving_arrives() {
     ));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn leaving_right_after_joining_harms_nobody() {
-    let world = World::new().await;
+pub(crate) async fn leaving_right_after_joining_harms_nobody(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(2).await;
     for _ in 0..10 {
         let mut hasty = world.joiner(2).await;
@@ -80,9 +78,8 @@ async fn leaving_right_after_joining_harms_nobody() {
     assert_eq!(root.status().await.children, [member.id()]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_orphan_joins_again_with_its_subtree() {
-    let world = World::new().await;
+pub(crate) async fn an_orphan_joins_again_with_its_subtree(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(1).await;
     let doomed = world.member(1).await;
     let mut orphan = world.member(1).await;
@@ -97,9 +94,8 @@ async fn an_orphan_joins_again_with_its_subtree() {
     assert_eq!(orphan.status().await.children, [grandchild.id()]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_may_close_a_link_and_the_child_comes_back_by_itself() {
-    let world = World::new().await;
+pub(crate) async fn a_node_may_close_a_link_and_the_child_comes_back_by_itself(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(1).await;
     let mut member = world.member(1).await;
     root.node.close(member.id()).await;

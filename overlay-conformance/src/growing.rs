@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use overlay_tokio::{Config, Event};
+use overlay_core::Config;
+use overlay_driver::Event;
 
-use crate::harness::*;
+use crate::Driver;
+use crate::harness::{World, depths};
 use crate::rogue::Rogue;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_connects_to_the_root() {
-    let world = World::new().await;
+pub(crate) async fn a_node_connects_to_the_root(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let mut member = world.joiner(2).await;
     assert_eq!(member.joined().await, (1, 1));
@@ -19,9 +20,8 @@ async fn a_node_connects_to_the_root() {
     assert!(matches!(child, Event::ChildConnected { node } if node == member.id()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two() {
-    let world = World::new().await;
+pub(crate) async fn ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(2).await;
     let members = world.members(10, 2).await;
     assert_eq!(depths(&root, &members).await, [1, 2, 4, 4]);
@@ -30,9 +30,10 @@ async fn ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_nodes_of_degree_five_make_the_complete_tree_at_the_first_attempt() {
-    let world = World::new().await;
+pub(crate) async fn fifty_nodes_of_degree_five_make_the_complete_tree_at_the_first_attempt(
+    driver: Driver,
+) {
+    let world = World::new(driver);
     let root = world.root(5).await;
     let mut members = Vec::new();
     for _ in 0..50 {
@@ -45,9 +46,8 @@ async fn fifty_nodes_of_degree_five_make_the_complete_tree_at_the_first_attempt(
     assert_eq!(depths(&root, &members).await, [1, 5, 25, 20]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_comes_before_the_root_joins_when_there_is_one() {
-    let world = World::new().await;
+pub(crate) async fn a_node_that_comes_before_the_root_joins_when_there_is_one(driver: Driver) {
+    let world = World::new(driver);
     let mut early = world.joiner(2).await;
     early
         .until(|event| matches!(event, Event::JoinRejected { .. }))
@@ -56,9 +56,10 @@ async fn a_node_that_comes_before_the_root_joins_when_there_is_one() {
     assert_eq!(early.joined().await.0, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_it() {
-    let world = World::new().await;
+pub(crate) async fn a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_it(
+    driver: Driver,
+) {
+    let world = World::new(driver);
     let config = Config {
         max_degree: 1,
         request_timeout: Duration::from_secs(3),
@@ -72,9 +73,8 @@ async fn a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_i
     assert_eq!(root.status().await.children, [honest.id()]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_root_sees_its_whole_tree() {
-    let world = World::new().await;
+pub(crate) async fn the_root_sees_its_whole_tree(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let _members = world.members(6, 2).await;
     let complete = |event: &Event| matches!(event, Event::SubtreeChanged(census) if census.nodes() == [1, 2, 4]);

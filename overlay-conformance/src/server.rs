@@ -3,29 +3,29 @@
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
-use overlay_tokio::core::wire::{
-    self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, VERSION,
+use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use overlay_core::relay::RelayConfig;
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
-use overlay_tokio::core::{JoinId, NodeId};
-use overlay_tokio::{Event, ServerConfig, ServerLost, Standing, Token};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use overlay_core::{JoinId, NodeId, Standing};
+use overlay_driver::{Event, ServerConfig, ServerLost};
 
-use crate::harness::*;
+use crate::Driver;
+use crate::harness::{Member, World, access};
 use crate::rogue::{A_MOMENT, Rogue, forged_answer};
 
 /// What an HTTP client gets.
 async fn http(world: &World, request: &str) -> String {
-    let mut socket = TcpStream::connect(world.address()).await.unwrap();
+    let mut socket = world.driver.connect(world.address()).await;
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
-    within(socket.read_to_string(&mut response)).await.unwrap();
+    socket.read_to_string(&mut response).await.unwrap();
     response
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn health_tells_whoever_watches() {
-    let world = World::new().await;
+pub(crate) async fn health_tells_whoever_watches(driver: Driver) {
+    let world = World::new(driver);
     let _root = world.root(2).await;
     let response = http(
         &world,
@@ -39,9 +39,8 @@ async fn health_tells_whoever_watches() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_comes_by_is_told_what_this_is() {
-    let world = World::new().await;
+pub(crate) async fn a_browser_that_comes_by_is_told_what_this_is(driver: Driver) {
+    let world = World::new(driver);
     let response = http(
         &world,
         "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
@@ -50,35 +49,33 @@ async fn a_browser_that_comes_by_is_told_what_this_is() {
     assert!(response.contains("bootstrap server"), "{response}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn silent_sockets_are_closed_and_keep_nobody_out() {
-    let world = World::with(|config: &mut ServerConfig| {
+pub(crate) async fn silent_sockets_are_closed_and_keep_nobody_out(driver: Driver) {
+    let world = World::with(driver, |config: &mut ServerConfig| {
         config.header_timeout = Duration::from_secs(1);
-    })
-    .await;
+    });
     let mut silent = Vec::new();
     for _ in 0..20 {
-        silent.push(TcpStream::connect(world.address()).await.unwrap());
+        silent.push(world.driver.connect(world.address()).await);
     }
     let _root = world.root(2).await;
     world.member(2).await;
     for mut socket in silent {
         let mut rest = Vec::new();
         // Closed, with or without a word.
-        let _ = within(socket.read_to_end(&mut rest)).await;
+        let _ = socket.read_to_end(&mut rest).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_that_says_nothing_is_closed() {
-    let world = World::with(|config| config.relay.hello_timeout = Duration::from_secs(1)).await;
+pub(crate) async fn a_websocket_that_says_nothing_is_closed(driver: Driver) {
+    let world = World::with(driver, |config| {
+        config.relay.hello_timeout = Duration::from_secs(1);
+    });
     let mut silent = Rogue::connect(&world).await;
     assert_eq!(silent.refusal().await, Some(Refusal::Silent));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn garbage_is_refused_with_a_reason() {
-    let world = World::new().await;
+pub(crate) async fn garbage_is_refused_with_a_reason(driver: Driver) {
+    let world = World::new(driver);
     let garbage = [
         Message::binary(vec![]),
         Message::binary(vec![0xff; 1_000]),
@@ -93,9 +90,8 @@ async fn garbage_is_refused_with_a_reason() {
     world.member(2).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_truncated_greeting_is_refused_with_a_reason() {
-    let world = World::new().await;
+pub(crate) async fn a_truncated_greeting_is_refused_with_a_reason(driver: Driver) {
+    let world = World::new(driver);
     let mut rogue = Rogue::connect(&world).await;
     let mut hello = wire::encode(&rogue.hello(Registration::Joiner)).to_vec();
     hello.pop();
@@ -103,9 +99,8 @@ async fn a_truncated_greeting_is_refused_with_a_reason() {
     assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_oversized_message_ends_the_connection_and_nothing_else() {
-    let world = World::new().await;
+pub(crate) async fn an_oversized_message_ends_the_connection_and_nothing_else(driver: Driver) {
+    let world = World::new(driver);
     let _root = world.root(2).await;
     let mut rogue = Rogue::greet(&world).await;
     rogue.send(vec![0; 8 * MAX_FRAME]).await;
@@ -113,9 +108,8 @@ async fn an_oversized_message_ends_the_connection_and_nothing_else() {
     world.member(2).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_version_is_told_so() {
-    let world = World::new().await;
+pub(crate) async fn an_unknown_version_is_told_so(driver: Driver) {
+    let world = World::new(driver);
     let mut rogue = Rogue::connect(&world).await;
     let ClientFrame::Hello {
         overlay,
@@ -139,9 +133,8 @@ async fn an_unknown_version_is_told_so() {
     assert_eq!(rogue.refusal().await, Some(Refusal::Version));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_forged_answer_reaches_nobody() {
-    let world = World::new().await;
+pub(crate) async fn a_forged_answer_reaches_nobody(driver: Driver) {
+    let world = World::new(driver);
     let mut victim = world.joiner(2).await;
     victim
         .until(|event| matches!(event, Event::ServerReady))
@@ -158,9 +151,8 @@ async fn a_forged_answer_reaches_nobody() {
     assert_eq!(victim.status().await.parent, Some(root.id()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_in_somebody_elses_name_is_refused() {
-    let world = World::new().await;
+pub(crate) async fn a_request_in_somebody_elses_name_is_refused(driver: Driver) {
+    let world = World::new(driver);
     let mut rogue = Rogue::greet(&world).await;
     let join = JoinId {
         origin: NodeId::from_u128(7),
@@ -170,9 +162,8 @@ async fn a_request_in_somebody_elses_name_is_refused() {
     assert_eq!(rogue.refusal().await, Some(Refusal::Malformed));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_is_refused_and_the_node_gives_up() {
-    let world = World::new().await;
+pub(crate) async fn a_wrong_token_is_refused_and_the_node_gives_up(driver: Driver) {
+    let world = World::new(driver);
     let mut thief = Member::of(world.builder(2));
     thief.node.become_root(Token::new("guess").unwrap()).await;
     let lost = thief
@@ -189,17 +180,16 @@ async fn a_wrong_token_is_refused_and_the_node_gives_up() {
     world.member(2).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_root_outlives_the_servers_that_introduce_to_it() {
-    let world = World::new().await;
+pub(crate) async fn a_root_outlives_the_servers_that_introduce_to_it(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let mut member = world.member(2).await;
     let address = world.address();
     world.server.shut_down().await;
     root.until(|event| matches!(event, Event::ServerLost { .. }))
         .await;
-    let config = ServerConfig::new(overlay_tokio::core::relay::RelayConfig::new(access()));
-    let _second = overlay_tokio::Server::bind(address, config).await.unwrap();
+    let config = ServerConfig::new(RelayConfig::new(access()));
+    let _second = (world.driver.serve)(address, config).unwrap();
     root.until(|event| matches!(event, Event::ServerReady))
         .await;
     root.node.broadcast("still here").await.unwrap();
@@ -207,12 +197,11 @@ async fn a_root_outlives_the_servers_that_introduce_to_it() {
     assert_eq!(member.status().await.standing, Standing::Member);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_named() {
-    let world = World::new().await;
+pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {
+    let world = World::new(driver);
     let builder = world.builder(2);
     world.server.shut_down().await;
-    tokio::time::sleep(A_MOMENT).await;
+    world.driver.sleep(A_MOMENT).await;
     let mut lost = Member::of(builder);
     lost.node.join().await;
     let event = lost
@@ -228,4 +217,58 @@ async fn a_server_that_is_not_there_is_named() {
         "{cause}"
     );
     assert!(retry_in.is_some());
+}
+
+pub(crate) async fn what_is_not_there_is_not_found_and_nothing_can_be_changed(driver: Driver) {
+    let world = World::new(driver);
+    for (request, status) in [
+        ("GET /else HTTP/1.1\r\n\r\n", "404"),
+        ("POST /health HTTP/1.1\r\n\r\n", "405"),
+        ("nonsense\r\n\r\n", "400"),
+    ] {
+        let response = http(&world, request).await;
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
+        );
+    }
+    let head = http(&world, "HEAD /health HTTP/1.0\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+}
+
+pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver: Driver) {
+    let world = World::with(driver, |config| config.max_sockets = 1);
+    let root = world.root(2).await;
+    let mut turned_away = world.joiner(2).await;
+    turned_away
+        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .await;
+    drop(root);
+    turned_away
+        .until(|event| matches!(event, Event::ServerReady))
+        .await;
+}
+
+pub(crate) async fn behind_a_proxy_clients_are_told_apart(driver: Driver) {
+    let world = World::with(driver, |config| {
+        config.behind_proxy = true;
+        config.relay.max_connections_per_source = 1;
+    });
+    let mut clients = Vec::new();
+    for (forwarded_for, welcome) in [
+        ("192.0.2.1", true),
+        ("192.0.2.2", true),
+        ("192.0.2.3, 192.0.2.2", false),
+    ] {
+        let mut client = Rogue::forwarded_for(&world, forwarded_for).await;
+        client.say(&client.hello(Registration::Joiner)).await;
+        let answer = client.hear().await;
+        assert_eq!(
+            matches!(answer, Some(ServerFrame::Welcome { .. })),
+            welcome,
+            "{answer:?}"
+        );
+        clients.push(client);
+    }
 }

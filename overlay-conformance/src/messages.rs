@@ -1,12 +1,15 @@
 //! App messages through the tree.
 
-use overlay_tokio::{Event, Scope, SendError};
+use std::time::Duration;
 
-use crate::harness::*;
+use overlay_core::Scope;
+use overlay_driver::{Event, SendError};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn parent_and_child_play_ping_pong() {
-    let world = World::new().await;
+use crate::Driver;
+use crate::harness::World;
+
+pub(crate) async fn parent_and_child_play_ping_pong(driver: Driver) {
+    let world = World::new(driver);
     let mut root = world.root(2).await;
     let mut member = world.member(2).await;
     member.node.send(root.id(), "ping").await.unwrap();
@@ -15,13 +18,12 @@ async fn parent_and_child_play_ping_pong() {
     assert_eq!(member.message().await, b"pong");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broadcast_reaches_every_node_once_and_in_order() {
-    let world = World::new().await;
+pub(crate) async fn a_broadcast_reaches_every_node_once_and_in_order(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(2).await;
     let members = world.members(6, 2).await;
     let listening = members.into_iter().map(|mut member| {
-        tokio::spawn(async move {
+        world.driver.spawn(async move {
             for number in 0..2_000_u32 {
                 assert_eq!(member.message().await, number.to_be_bytes());
             }
@@ -36,17 +38,18 @@ async fn a_broadcast_reaches_every_node_once_and_in_order() {
             .unwrap();
     }
     for listener in listening {
-        within(listener).await.unwrap();
+        listener.await.unwrap();
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing() {
-    let world = World::new().await;
+pub(crate) async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing(
+    driver: Driver,
+) {
+    let world = World::new(driver);
     let root = world.root(1).await;
     let mut slow = world.member(1).await;
     let sender = root.node.clone();
-    let sending = tokio::spawn(async move {
+    let mut sending = world.driver.spawn(async move {
         for number in 0..500_u32 {
             let mut payload = vec![0; 16_000];
             payload[..4].copy_from_slice(&number.to_be_bytes());
@@ -54,17 +57,16 @@ async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing() {
         }
     });
     // Eight megabytes don't fit in the windows between them, so the root can't be done.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    assert!(!sending.is_finished());
+    world.driver.sleep(Duration::from_millis(500)).await;
+    assert_eq!(sending.try_recv(), Ok(None));
     for number in 0..500_u32 {
         assert_eq!(slow.message().await[..4], number.to_be_bytes());
     }
-    within(sending).await.unwrap();
+    sending.await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_sent_says_why() {
-    let world = World::new().await;
+pub(crate) async fn what_cannot_be_sent_says_why(driver: Driver) {
+    let world = World::new(driver);
     let root = world.root(2).await;
     let member = world.member(2).await;
     let nobody = "00000000000000000000000000000001".parse().unwrap();
@@ -79,15 +81,16 @@ async fn what_cannot_be_sent_says_why() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_others() {
-    let world = World::new().await;
+pub(crate) async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_others(
+    driver: Driver,
+) {
+    let world = World::new(driver);
     let root = world.root(1).await;
     let relay = world.member(1).await;
     let mut leaf = world.member(1).await;
     drop(relay.events);
     let sender = root.node.clone();
-    tokio::spawn(async move {
+    let _sending = world.driver.spawn(async move {
         for number in 0..100_u8 {
             sender.broadcast(vec![number; 16_000]).await.unwrap();
         }

@@ -1,10 +1,11 @@
 //! Nodes that misbehave on their links: theirs is closed, and everybody else goes on.
 
-use overlay_tokio::core::wire::{LinkFrame, VERSION, WireError};
-use overlay_tokio::core::{JoinId, NodeId, Violation};
-use overlay_tokio::{CloseReason, Event};
+use overlay_core::wire::{LinkFrame, VERSION, WireError};
+use overlay_core::{CloseReason, JoinId, NodeId, Violation};
+use overlay_driver::Event;
 
-use crate::harness::*;
+use crate::Driver;
+use crate::harness::{Member, World};
 use crate::rogue::{Rogue, RogueLink};
 
 /// A tree with an honest child, and a link to its root that a rogue holds.
@@ -18,8 +19,8 @@ struct Scene {
 
 impl Scene {
     /// The rogue's channel is open, and it has not greeted.
-    async fn open() -> Self {
-        let world = World::new().await;
+    async fn open(driver: Driver) -> Self {
+        let world = World::new(driver);
         let root = world.root(3).await;
         let honest = world.member(3).await;
         let mut rogue = Rogue::greet(&world).await;
@@ -34,8 +35,8 @@ impl Scene {
     }
 
     /// The rogue is a child.
-    async fn welcomed() -> Self {
-        let mut scene = Self::open().await;
+    async fn welcomed(driver: Driver) -> Self {
+        let mut scene = Self::open(driver).await;
         scene.link.hello(scene.rogue.join());
         scene.link.welcomed().await;
         scene
@@ -68,29 +69,26 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn garbage_from_a_child_closes_its_link() {
-    let scene = Scene::welcomed().await;
+pub(crate) async fn garbage_from_a_child_closes_its_link(driver: Driver) {
+    let scene = Scene::welcomed(driver).await;
     scene.link.link.send(vec![0xff; 100].into());
     scene
         .ends_for(CloseReason::Malformed(WireError::Malformed))
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_truncated_frame_closes_the_link() {
-    let scene = Scene::welcomed().await;
+pub(crate) async fn a_truncated_frame_closes_the_link(driver: Driver) {
+    let scene = Scene::welcomed(driver).await;
     let frame = LinkFrame::Direct { payload: b"whole" };
-    let bytes = overlay_tokio::core::wire::encode(&frame);
+    let bytes = overlay_core::wire::encode(&frame);
     scene.link.link.send(bytes.slice(..bytes.len() - 1));
     scene
         .ends_for(CloseReason::Malformed(WireError::Malformed))
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_version_is_turned_away() {
-    let scene = Scene::open().await;
+pub(crate) async fn an_unknown_version_is_turned_away(driver: Driver) {
+    let scene = Scene::open(driver).await;
     scene.link.say(&LinkFrame::Hello {
         version: VERSION + 1,
         join: scene.rogue.join(),
@@ -99,9 +97,8 @@ async fn an_unknown_version_is_turned_away() {
     scene.others_go_on().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn garbage_instead_of_a_greeting_is_turned_away() {
-    let scene = Scene::open().await;
+pub(crate) async fn garbage_instead_of_a_greeting_is_turned_away(driver: Driver) {
+    let scene = Scene::open(driver).await;
     scene
         .link
         .link
@@ -109,9 +106,8 @@ async fn garbage_instead_of_a_greeting_is_turned_away() {
     scene.others_go_on().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_takes_the_place_of_a_child_by_naming_it() {
-    let scene = Scene::open().await;
+pub(crate) async fn nobody_takes_the_place_of_a_child_by_naming_it(driver: Driver) {
+    let scene = Scene::open(driver).await;
     scene.link.hello(JoinId {
         origin: scene.honest.id(),
         attempt: 1,
@@ -119,18 +115,16 @@ async fn nobody_takes_the_place_of_a_child_by_naming_it() {
     scene.others_go_on().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_child_that_speaks_for_the_root_is_cut_off() {
-    let scene = Scene::welcomed().await;
+pub(crate) async fn a_child_that_speaks_for_the_root_is_cut_off(driver: Driver) {
+    let scene = Scene::welcomed(driver).await;
     scene.link.say(&LinkFrame::Broadcast { payload: b"lies" });
     scene
         .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_child_that_sends_more_than_it_was_granted_is_cut_off() {
-    let mut scene = Scene::welcomed().await;
+pub(crate) async fn a_child_that_sends_more_than_it_was_granted_is_cut_off(driver: Driver) {
+    let mut scene = Scene::welcomed(driver).await;
     // The root's app takes nothing meanwhile, so its window of 256 KiB stays full.
     for _ in 0..20 {
         scene.link.say(&LinkFrame::Direct {
@@ -143,9 +137,8 @@ async fn a_child_that_sends_more_than_it_was_granted_is_cut_off() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_forged_answer_from_a_child_harms_nobody() {
-    let scene = Scene::welcomed().await;
+pub(crate) async fn a_forged_answer_from_a_child_harms_nobody(driver: Driver) {
+    let scene = Scene::welcomed(driver).await;
     let join = JoinId {
         origin: NodeId::from_u128(7),
         attempt: 1,

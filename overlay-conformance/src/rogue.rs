@@ -1,34 +1,48 @@
 //! Somebody who speaks the protocol by hand, to misuse it.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use async_tungstenite::WebSocketStream;
-use async_tungstenite::tokio::{TokioAdapter, connect_async};
 use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::client::IntoClientRequest;
+use async_tungstenite::{WebSocketStream, client_async};
 use futures_util::StreamExt;
-use overlay_tokio::core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Refusal, Registration, ResumeSecret,
-    ServerFrame, VERSION,
+use futures_util::future::{Either, select};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, OverlayName, Refusal, Registration,
+    ResumeSecret, ServerFrame, VERSION,
 };
-use overlay_tokio::core::{Census, JoinId, NodeId, Sdp, Signal};
-use overlay_tokio::link::{Link, LinkError, LinkEvent};
-use overlay_tokio::{LinkConfig, OverlayName, dialer};
-use tokio::net::TcpStream;
+use overlay_core::{Census, JoinId, NodeId, Sdp, Signal};
+use overlay_driver::ByteStream;
+use overlay_driver::link::{Link, LinkConfig, LinkError, LinkEvent};
 
-use crate::harness::{World, within};
+use crate::Driver;
+use crate::harness::World;
 
 pub(crate) struct Rogue {
+    driver: Driver,
     id: NodeId,
     attempt: u32,
-    socket: WebSocketStream<TokioAdapter<TcpStream>>,
+    socket: WebSocketStream<Box<dyn ByteStream>>,
 }
 
 impl Rogue {
     /// Somebody with a WebSocket, who has said nothing yet.
     pub(crate) async fn connect(world: &World) -> Self {
-        let url = format!("ws://{}", world.address());
-        let (socket, _) = within(connect_async(url)).await.unwrap();
+        Self::forwarded_for(world, "unknown").await
+    }
+
+    /// The same, through a proxy that says who it is.
+    pub(crate) async fn forwarded_for(world: &World, client: &str) -> Self {
+        let stream = world.driver.connect(world.address()).await;
+        let mut request = format!("ws://{}", world.address())
+            .into_client_request()
+            .unwrap();
+        let client = client.parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        let (socket, _) = client_async(request, stream).await.unwrap();
         Self {
+            driver: world.driver.clone(),
             id: NodeId::from_u128(0xbad),
             attempt: 0,
             socket,
@@ -72,7 +86,7 @@ impl Rogue {
     /// The next frame; `None` when the server has hung up.
     pub(crate) async fn hear(&mut self) -> Option<ServerFrame> {
         loop {
-            match within(self.socket.next()).await {
+            match self.socket.next().await {
                 Some(Ok(Message::Binary(bytes))) => return wire::decode(&bytes).ok(),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
@@ -97,7 +111,7 @@ impl Rogue {
 
     /// Asks to join with an honest offer, and never follows up.
     pub(crate) async fn request_and_never_connect(&mut self) {
-        let (_link, offer) = dial().await;
+        let (_link, offer) = dial(&self.driver).await;
         self.request(offer).await;
         loop {
             if let Some(ServerFrame::Join(JoinFrame::Signal { .. })) = self.hear().await {
@@ -108,18 +122,19 @@ impl Rogue {
 
     /// Joins by hand, up to the open channel, and says nothing on it.
     pub(crate) async fn open_link(&mut self) -> RogueLink {
-        let (link, offer) = dial().await;
+        let (link, offer) = dial(&self.driver).await;
         self.request(offer).await;
         loop {
-            tokio::select! {
-                frame = self.hear() => match frame {
-                    Some(ServerFrame::Join(JoinFrame::Signal { signal, .. })) => {
+            let frame = pin!(self.hear());
+            let event = pin!(link.events.recv());
+            match select(frame, event).await {
+                Either::Left((frame, _)) => {
+                    let frame = frame.expect("the server hung up");
+                    if let ServerFrame::Join(JoinFrame::Signal { signal, .. }) = frame {
                         link.link.signal(signal);
                     }
-                    Some(_) => {}
-                    None => panic!("the server hung up"),
-                },
-                event = link.events.recv() => match event.unwrap().1 {
+                }
+                Either::Right((event, _)) => match event.unwrap().1 {
                     LinkEvent::Opened => return link,
                     LinkEvent::Closed(error) => panic!("the link failed: {error}"),
                     _ => {}
@@ -171,7 +186,7 @@ impl RogueLink {
     /// Waits until the other side welcomes us.
     pub(crate) async fn welcomed(&mut self) {
         loop {
-            let ((), event) = within(self.events.recv()).await.unwrap();
+            let ((), event) = self.events.recv().await.unwrap();
             match event {
                 LinkEvent::Message(bytes) => {
                     if let Ok(LinkFrame::Welcome { .. }) = wire::decode(&bytes) {
@@ -187,7 +202,7 @@ impl RogueLink {
     /// Waits until the other side closes.
     pub(crate) async fn closed(&mut self) -> LinkError {
         loop {
-            let ((), event) = within(self.events.recv()).await.unwrap();
+            let ((), event) = self.events.recv().await.unwrap();
             if let LinkEvent::Closed(error) = event {
                 return error;
             }
@@ -196,11 +211,13 @@ impl RogueLink {
 }
 
 /// A link that offers, and its offer.
-async fn dial() -> (RogueLink, Sdp) {
+async fn dial(driver: &Driver) -> (RogueLink, Sdp) {
     let (sender, events) = async_channel::bounded(64);
-    let link = dialer(LinkConfig::loopback()).unwrap().offer((), sender);
+    let link = (driver.dialer)(LinkConfig::loopback())
+        .unwrap()
+        .offer((), sender);
     let offer = loop {
-        if let LinkEvent::Offer(offer) = within(events.recv()).await.unwrap().1 {
+        if let LinkEvent::Offer(offer) = events.recv().await.unwrap().1 {
             break offer;
         }
     };

@@ -1,0 +1,136 @@
+//! What every driver must do: trees of real WebRTC links over loopback, with a real server.
+//!
+//! The suite is written once. A driver's crate runs it as a test without the standard harness:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::sync::Arc;
+//!
+//! use overlay_conformance::Driver;
+//!
+//! fn main() -> ExitCode {
+//!     overlay_conformance::run(&Driver {
+//!         runtime: Arc::new(overlay_smol::Smol),
+//!         node: overlay_smol::node,
+//!         dialer: overlay_smol::dialer,
+//!         serve: overlay_smol::serve,
+//!     })
+//! }
+//! ```
+//!
+//! To a new claim belongs a line in the list below; the compiler warns of one that is in no list.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
+
+mod driver;
+mod growing;
+mod harness;
+mod hostile_nodes;
+mod leaving;
+mod messages;
+mod rogue;
+mod server;
+mod tls;
+
+pub use driver::Driver;
+pub use harness::{Member, World, depths};
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Runs the suite, as the command line says.
+#[must_use]
+pub fn run(driver: &Driver) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), claims(driver)).exit_code()
+}
+
+/// The tests of these functions.
+macro_rules! claims {
+    ($driver:expr, $($module:ident { $($claim:ident,)+ })+) => {
+        vec![$($(claim($driver, concat!(stringify!($module), "::", stringify!($claim)), $module::$claim)),+),+]
+    };
+}
+
+fn claims(driver: &Driver) -> Vec<Trial> {
+    claims![driver,
+        growing {
+            a_node_connects_to_the_root,
+            ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two,
+            fifty_nodes_of_degree_five_make_the_complete_tree_at_the_first_attempt,
+            a_node_that_comes_before_the_root_joins_when_there_is_one,
+            a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_it,
+            the_root_sees_its_whole_tree,
+        }
+        leaving {
+            a_node_that_leaves_is_noticed_at_once_and_with_the_reason,
+            a_node_that_is_dropped_leaves,
+            what_was_sent_before_leaving_arrives,
+            leaving_right_after_joining_harms_nobody,
+            an_orphan_joins_again_with_its_subtree,
+            a_node_may_close_a_link_and_the_child_comes_back_by_itself,
+        }
+        messages {
+            parent_and_child_play_ping_pong,
+            a_broadcast_reaches_every_node_once_and_in_order,
+            a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing,
+            what_cannot_be_sent_says_why,
+            an_app_that_dropped_its_events_does_not_stop_the_stream_for_others,
+        }
+        hostile_nodes {
+            garbage_from_a_child_closes_its_link,
+            a_truncated_frame_closes_the_link,
+            an_unknown_version_is_turned_away,
+            garbage_instead_of_a_greeting_is_turned_away,
+            nobody_takes_the_place_of_a_child_by_naming_it,
+            a_child_that_speaks_for_the_root_is_cut_off,
+            a_child_that_sends_more_than_it_was_granted_is_cut_off,
+            a_forged_answer_from_a_child_harms_nobody,
+        }
+        server {
+            health_tells_whoever_watches,
+            a_browser_that_comes_by_is_told_what_this_is,
+            what_is_not_there_is_not_found_and_nothing_can_be_changed,
+            a_full_server_turns_sockets_away_until_one_is_closed,
+            behind_a_proxy_clients_are_told_apart,
+            silent_sockets_are_closed_and_keep_nobody_out,
+            a_websocket_that_says_nothing_is_closed,
+            garbage_is_refused_with_a_reason,
+            a_truncated_greeting_is_refused_with_a_reason,
+            an_oversized_message_ends_the_connection_and_nothing_else,
+            an_unknown_version_is_told_so,
+            a_forged_answer_reaches_nobody,
+            a_request_in_somebody_elses_name_is_refused,
+            a_wrong_token_is_refused_and_the_node_gives_up,
+            a_root_outlives_the_servers_that_introduce_to_it,
+            a_server_that_is_not_there_is_named,
+        }
+        tls {
+            a_node_joins_through_an_encrypted_connection_to_a_server_it_trusts,
+            a_server_that_nobody_vouches_for_is_not_trusted,
+        }
+    ]
+}
+
+fn claim<T: Future<Output = ()>>(
+    driver: &Driver,
+    name: &str,
+    test: impl FnOnce(Driver) -> T + Send + 'static,
+) -> Trial {
+    let driver = driver.clone();
+    Trial::test(name, move || {
+        driver.block_on(test(driver.clone()));
+        Ok(())
+    })
+}
+
+/// The page for those who write a driver; its code is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/write-your-own-driver.md")]
+struct WriteYourOwnDriver;

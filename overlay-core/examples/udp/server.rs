@@ -1,0 +1,110 @@
+//! A bootstrap server on a UDP socket: the same brain as that of the real one, in a loop of its own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::UNIX_EPOCH;
+
+use overlay_core::relay::{
+    Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
+};
+use overlay_core::wire::Token;
+use overlay_core::{ConnectionId, Instant};
+
+use crate::post::{Datagram, End, Kind, Post};
+
+struct Server {
+    relay: Relay,
+    post: Post,
+    clients: BTreeMap<ConnectionId, SocketAddr>,
+}
+
+/// Starts a server on a thread of its own; it ends with the process. Returns its address.
+pub(crate) fn start(token: Token) -> Result<SocketAddr, Box<dyn Error>> {
+    let config = RelayConfig::new(Access::default().any_overlay(token));
+    let since_1970 = UNIX_EPOCH.elapsed()?;
+    let mut server = Server {
+        relay: Relay::new(config, [0; 32], since_1970)?,
+        post: Post::new()?,
+        clients: BTreeMap::new(),
+    };
+    let address = server.post.address()?;
+    thread::spawn(move || -> io::Result<()> {
+        loop {
+            server.step()?;
+        }
+    });
+    Ok(address)
+}
+
+impl Server {
+    fn step(&mut self) -> io::Result<()> {
+        let received = self.post.wait(self.relay.next_deadline())?;
+        let now = self.post.now();
+        let kind = match received {
+            Some(datagram) => match self.receive(now, datagram)? {
+                Some(kind) => kind,
+                None => return Ok(()),
+            },
+            None => RelayEventKind::Timeout,
+        };
+        for action in self.relay.handle_input(RelayEvent { now, kind }) {
+            match action {
+                RelayAction::Send { connection, bytes } => {
+                    if let Some(client) = self.clients.get(&connection) {
+                        self.post.send(end(*client), Kind::Data, &bytes)?;
+                    }
+                }
+                RelayAction::Close { connection, .. } => {
+                    if let Some(client) = self.clients.remove(&connection) {
+                        self.post.send(end(client), Kind::Close, &[])?;
+                    }
+                }
+                RelayAction::Notify(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, now: Instant, datagram: Datagram) -> io::Result<Option<RelayEventKind>> {
+        let Datagram {
+            from,
+            kind,
+            payload,
+            ..
+        } = datagram;
+        let known = self.clients.iter().find(|(_, client)| **client == from);
+        let known = known.map(|(connection, _)| *connection);
+        Ok(match (kind, known) {
+            (Kind::Open, None) => {
+                match self.relay.accept(now, Source::from(from.ip())) {
+                    Ok(connection) => {
+                        self.clients.insert(connection, from);
+                        self.post.send(end(from), Kind::Open, &[])?;
+                    }
+                    Err(refused) => {
+                        self.post.send(end(from), Kind::Data, &refused.farewell)?;
+                        self.post.send(end(from), Kind::Close, &[])?;
+                    }
+                }
+                None
+            }
+            (Kind::Data, Some(connection)) => Some(RelayEventKind::Message {
+                connection,
+                bytes: payload,
+            }),
+            (Kind::Close, Some(connection)) => {
+                self.clients.remove(&connection);
+                Some(RelayEventKind::Closed { connection })
+            }
+            // Not from an honest node, or too late.
+            (Kind::Open, Some(_)) | (_, None) => None,
+        })
+    }
+}
+
+const fn end(socket: SocketAddr) -> End {
+    End { socket, port: 0 }
+}

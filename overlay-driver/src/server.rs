@@ -1,0 +1,346 @@
+//! The bootstrap server: introduces newcomers to the root of their overlay over WebSockets.
+//!
+//! - `GET /` with an upgrade: the protocol. Without one: a line that says what this is.
+//! - `GET /health`: 200 and what the server has done, as JSON, for whoever watches over it.
+//!
+//! A socket carries one request. TLS is the business of a proxy in front; see
+//! [`ServerConfig::behind_proxy`].
+
+mod http;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::handshake::server::create_response;
+use async_tungstenite::tungstenite::http::{HeaderMap, Method, StatusCode};
+use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use async_tungstenite::tungstenite::{self, Message};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{
+    AsyncWriteExt, FutureExt, Sink, SinkExt, Stream, StreamExt, future, select_biased,
+};
+use overlay_core::relay::{RelayConfig, RelayStats, Source};
+use overlay_core::wire::MAX_FRAME;
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{debug, info, warn};
+use webrtc::runtime::timeout;
+
+use crate::hub::{Hub, HubError};
+use crate::runtime::{Accepted, ByteStream, Runtime};
+use http::{Request, Response};
+
+/// How the server behaves beyond what its [`RelayConfig`] says.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Overlays, tokens, and the limits on clients.
+    pub relay: RelayConfig,
+
+    /// How long a client may take to send its request's head. Default 10 s; a socket that connects
+    /// and says nothing is closed then.
+    pub header_timeout: Duration,
+
+    /// Most open sockets, whatever they are up to. Default 11,000: the clients that the relay takes
+    /// by default, and a thousand that have not said what they want.
+    pub max_sockets: usize,
+
+    /// Whether a proxy stands in front and says in `X-Forwarded-For` who the client is. Default: no;
+    /// without a proxy anybody could write there what they like.
+    pub behind_proxy: bool,
+}
+
+impl ServerConfig {
+    /// The default limits for this relay.
+    #[must_use]
+    pub const fn new(relay: RelayConfig) -> Self {
+        Self {
+            relay,
+            header_timeout: Duration::from_secs(10),
+            max_sockets: 11_000,
+            behind_proxy: false,
+        }
+    }
+}
+
+/// The server can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The relay can't be started.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+/// A running bootstrap server. When this is dropped, it accepts no more clients, and serves those who
+/// are connected until they go; [`shut_down`](Self::shut_down) sends them away.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    runtime: Arc<dyn Runtime>,
+    hub: Hub,
+    /// Dropped: no more clients are accepted.
+    open: Sender<Infallible>,
+    /// Ends with the last socket.
+    sockets: Receiver<Infallible>,
+}
+
+/// How long a shutdown waits for clients to hear their farewell.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait when the system has no sockets left to accept with.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that the system completes before they are accepted. Nodes may all come at once, and
+/// who finds no place here tries again only after a second.
+const BACKLOG: i32 = 1024;
+
+impl Server {
+    /// Listens on `address` and serves in the background. Call it within the runtime.
+    pub fn start(
+        runtime: Arc<dyn Runtime>,
+        address: SocketAddr,
+        config: ServerConfig,
+    ) -> Result<Self, ServerError> {
+        let listen = |cause| ServerError::Listen { address, cause };
+        let socket = bind(address).map_err(listen)?;
+        let address = socket.local_addr().map_err(listen)?;
+        let clients = runtime.listen(socket).map_err(listen)?;
+        let hub = Hub::start(Arc::clone(&runtime), config.relay)?;
+        let (open, closing) = async_channel::bounded(1);
+        let (place, sockets) = async_channel::bounded(1);
+        let door = Door {
+            desk: Desk {
+                runtime: Arc::clone(&runtime),
+                hub: hub.clone(),
+                header_timeout: config.header_timeout,
+                behind_proxy: config.behind_proxy,
+            },
+            place,
+            max_sockets: config.max_sockets,
+        };
+        let task = door.run(clients, closing);
+        runtime.webrtc().spawn(Box::pin(task)).detach();
+        info!(%address, "bootstrap server listens");
+        Ok(Self {
+            address,
+            runtime,
+            hub,
+            open,
+            sockets,
+        })
+    }
+
+    /// Where it listens: the port is the real one, also if 0 was asked for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the server has done so far.
+    pub async fn stats(&self) -> Option<RelayStats> {
+        self.hub.stats().await
+    }
+
+    /// Accepts no more clients, tells those who are connected when to come back, and waits until they
+    /// have heard it, for a few seconds at most.
+    pub async fn shut_down(self) {
+        drop(self.open);
+        self.hub.shut_down().await;
+        let webrtc = self.runtime.webrtc();
+        let all_closed = timeout(&*webrtc, SHUTDOWN_TIMEOUT, self.sockets.recv());
+        if all_closed.await.is_err() {
+            debug!("some clients did not close in time");
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A server that starts again takes its old port over at once. Elsewhere the option means more.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Accepts sockets.
+struct Door {
+    desk: Desk,
+    /// Each open socket holds a clone.
+    place: Sender<Infallible>,
+    max_sockets: usize,
+}
+
+impl Door {
+    async fn run(
+        self,
+        mut clients: BoxStream<'static, io::Result<Accepted>>,
+        closing: Receiver<Infallible>,
+    ) {
+        loop {
+            let accepted = select_biased! {
+                _ = closing.recv().fuse() => return,
+                accepted = clients.next().fuse() => accepted,
+            };
+            match accepted {
+                Some(Ok((stream, peer))) => self.admit(stream, peer),
+                Some(Err(error)) => {
+                    // Most often there are no file descriptors left: trying at once would only burn time.
+                    warn!(%error, "cannot accept");
+                    self.desk.runtime.webrtc().sleep(ACCEPT_PAUSE).await;
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn admit(&self, stream: Box<dyn ByteStream>, peer: SocketAddr) {
+        // One of them is the door's own.
+        if self.place.sender_count() > self.max_sockets {
+            debug!(%peer, "too many sockets");
+            return;
+        }
+        let place = self.place.clone();
+        let desk = self.desk.clone();
+        let serving = async move {
+            if let Err(error) = desk.receive(stream, peer).await {
+                debug!(%peer, %error, "request failed");
+            }
+            drop(place);
+        };
+        let webrtc = self.desk.runtime.webrtc();
+        webrtc.spawn(Box::pin(serving)).detach();
+    }
+}
+
+/// What the sockets share.
+#[derive(Clone)]
+struct Desk {
+    runtime: Arc<dyn Runtime>,
+    hub: Hub,
+    header_timeout: Duration,
+    behind_proxy: bool,
+}
+
+impl Desk {
+    /// Serves a socket until its end.
+    async fn receive(&self, mut stream: Box<dyn ByteStream>, peer: SocketAddr) -> io::Result<()> {
+        let (request, rest) = match self.in_time(http::read(&mut stream)).await? {
+            Ok(read) => read,
+            Err(status) => return self.respond(stream, &Response::empty(status)).await,
+        };
+        let accepted = match request.uri().path() {
+            "/" => create_response(&request).ok(),
+            _ => None,
+        };
+        let Some(accepted) = accepted else {
+            let mut response = self.answer(&request).await;
+            if request.method() == Method::HEAD {
+                response.leave_body_out();
+            }
+            return self.respond(stream, &response).await;
+        };
+        let head = http::upgrade(&accepted)?;
+        self.in_time(stream.write_all(&head)).await?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_FRAME))
+            .max_frame_size(Some(MAX_FRAME));
+        let websocket =
+            WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
+        let address = if self.behind_proxy {
+            forwarded_for(request.headers()).unwrap_or(peer.ip())
+        } else {
+            peer.ip()
+        };
+        self.hub
+            .serve(Source::from(address), messages(websocket))
+            .await;
+        Ok(())
+    }
+
+    /// What a request that is no upgrade gets.
+    async fn answer(&self, request: &Request) -> Response {
+        let path = request.uri().path();
+        if !matches!(path, "/" | "/health") {
+            return Response::empty(StatusCode::NOT_FOUND);
+        }
+        if !matches!(request.method(), &Method::GET | &Method::HEAD) {
+            return Response::empty(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if path == "/" {
+            return Response::text(
+                "This is a bootstrap server of a WebRTC tree overlay. Join it with\n\
+                 `overlay join --bootstrap ws://<this address>`.\n",
+            );
+        }
+        let Some(stats) = self.hub.stats().await else {
+            return Response::empty(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        Response::json(format!(
+            r#"{{"status":"ok","connections":{},"overlays":{}}}"#,
+            stats.connections, stats.overlays
+        ))
+    }
+
+    async fn respond(
+        &self,
+        mut stream: Box<dyn ByteStream>,
+        response: &Response,
+    ) -> io::Result<()> {
+        let writing = async {
+            stream.write_all(&response.encode()).await?;
+            stream.close().await
+        };
+        self.in_time(writing).await
+    }
+
+    /// A step of HTTP takes only so long.
+    async fn in_time<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let webrtc = self.runtime.webrtc();
+        timeout(&*webrtc, self.header_timeout, step)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// A WebSocket as the hub wants it: only messages with content, only bytes.
+fn messages(
+    websocket: WebSocketStream<Box<dyn ByteStream>>,
+) -> impl Stream<Item = Result<Bytes, tungstenite::Error>> + Sink<Bytes, Error = tungstenite::Error> + Send
+{
+    websocket
+        .with(|frame| future::ready(Ok(Message::Binary(frame))))
+        .filter_map(|message| {
+            future::ready(match message {
+                Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
+                // No text is a frame of the protocol; the relay says so.
+                Ok(Message::Text(text)) => Some(Ok(text.into())),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            })
+        })
+}
+
+/// The client that the nearest proxy saw. What stands before it in the list the client may have made up.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let list = headers.get_all("x-forwarded-for").iter().next_back()?;
+    list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
