@@ -118,6 +118,7 @@ impl JoinWord {
                 census: Census::of_node(u32::from(places % 4)),
                 hops: 0,
                 waited_ms: 0,
+            way: overlay_core::wire::Way::Server,
             }),
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),

@@ -112,6 +112,7 @@ fn adopt(node: &mut Node, number: u128) {
         census: Census::of_node(10),
         hops: 5,
         waited_ms: 0,
+        way: overlay_core::wire::Way::Server,
     };
     let frame = LinkFrame::Join(JoinFrame::Request(request));
     let link = opened(&link_says(node, parent, &frame));

@@ -71,8 +71,10 @@ impl Census {
     }
 
     /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
-    pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: &Self) {
-        add_below(&mut self.places, 1, &expected.places);
+    pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: Option<&Self>) {
+        if let Some(expected) = expected {
+            add_below(&mut self.places, 1, &expected.places);
+        }
         if let Some(connected) = connected {
             add_below(&mut self.nodes, 1, &connected.nodes);
         }
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn a_candidate_lends_its_places_but_is_not_counted() {
         let mut tree = Census::of_node(0);
-        tree.graft(None, &Census::of_node(3));
+        tree.graft(None, Some(&Census::of_node(3)));
         assert_eq!((tree.size(), tree.shallowest_place()), (1, Some(2)));
     }
 
@@ -135,8 +137,8 @@ mod tests {
         let mut deep = Census::of_node(u32::MAX);
         for _ in 0..=MAX_DEPTH {
             let mut above = Census::of_node(0);
-            above.graft(Some(&deep), &deep);
-            above.graft(Some(&deep), &deep);
+            above.graft(Some(&deep), Some(&deep));
+            above.graft(Some(&deep), Some(&deep));
             deep = above;
         }
         assert_eq!(deep.nodes().len(), MAX_DEPTH + 1);

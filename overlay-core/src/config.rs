@@ -79,8 +79,9 @@ pub struct Config {
     /// refused. Default 256 KiB, as much as the window.
     pub send_queue: usize,
 
-    /// How long a leaving node waits for a neighbour that takes nothing any more. Default 5 s; more
-    /// than the neighbour's `link_timeout` is of no use, because there is no heartbeat meanwhile.
+    /// How long a leaving node waits for its children to find other parents, and then for a neighbour that
+    /// takes nothing any more. Default 10 s: most handshakes take less than two; more than the neighbour's
+    /// `link_timeout` is of no use, because there is no heartbeat while nothing is taken.
     pub leave_timeout: Duration,
 
     /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
@@ -115,7 +116,7 @@ impl Default for Config {
             retry_after: Duration::from_secs(1),
             window: 256 * 1024,
             send_queue: 256 * 1024,
-            leave_timeout: Duration::from_secs(5),
+            leave_timeout: Duration::from_secs(10),
             bootstrap_timeout: Duration::from_secs(10),
             #[cfg(planted)]
             planted: None,

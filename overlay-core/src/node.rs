@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
+//! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
 //! | `parking` | requests that wait for a candidate |
@@ -25,6 +26,7 @@ mod link;
 mod liveness;
 mod load;
 mod messages;
+mod moving;
 mod neighbours;
 mod parking;
 mod progress;
@@ -48,7 +50,7 @@ use crate::wire::ResumeSecret;
 
 use bootstrap::Bootstrap;
 use joining::Joining;
-use link::{Child, LinkState, Links};
+use link::{Door, LinkState, Links};
 use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
@@ -79,6 +81,8 @@ pub struct Node {
     slots: Vec<Option<LinkId>>,
     routes: Routes,
     parked: Parked,
+    /// The attempt of a member that moves.
+    moving: Option<LinkId>,
     /// How many attempts to join this node has made in its life.
     attempts: u32,
     report: Report,
@@ -95,6 +99,8 @@ enum Role {
     Joining(Joining),
     /// Below a parent.
     Member { parent: LinkId },
+    /// On its way out, as soon as its children have other parents.
+    Rehoming { parent: LinkId, until: Instant },
     /// On top.
     Root,
     /// On its way out.
@@ -153,6 +159,7 @@ impl Node {
             links: Links::default(),
             routes: Routes::default(),
             parked: Parked::default(),
+            moving: None,
             attempts: 0,
             report: Report::default(),
             broadcasts: Broadcasts::default(),
@@ -224,16 +231,14 @@ impl Node {
             Role::Joining(_) => Standing::Joining,
             Role::Member { .. } => Standing::Member,
             Role::Root => Standing::Root,
-            Role::Leaving => Standing::Leaving,
+            Role::Rehoming { .. } | Role::Leaving => Standing::Leaving,
         }
     }
 
     /// The parent, while the node has one.
     #[must_use]
     pub fn parent(&self) -> Option<Neighbour> {
-        let Role::Member { parent } = self.role else {
-            return None;
-        };
+        let parent = self.parent_link()?;
         let node = self.links.get(parent)?.state.neighbour()?;
         Some(Neighbour { link: parent, node })
     }
@@ -286,11 +291,12 @@ impl Node {
         let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
         for link in self.slots.iter().flatten() {
             match self.links.get(*link).map(|link| &link.state) {
-                Some(LinkState::Child(Child { subtree, .. })) => {
-                    census.graft(Some(&subtree.known), &subtree.predicted);
+                Some(LinkState::Child(child)) if child.door == Door::Open => {
+                    census.graft(Some(&child.subtree.known), Some(&child.subtree.predicted));
                 }
+                Some(LinkState::Child(child)) => census.graft(Some(&child.subtree.known), None),
                 Some(LinkState::Candidate(candidate)) => {
-                    census.graft(None, &candidate.subtree.predicted);
+                    census.graft(None, Some(&candidate.subtree.predicted));
                 }
                 _ => {}
             }
@@ -316,6 +322,13 @@ impl Node {
         }
     }
 
+    const fn parent_link(&self) -> Option<LinkId> {
+        match self.role {
+            Role::Member { parent } | Role::Rehoming { parent, .. } => Some(parent),
+            _ => None,
+        }
+    }
+
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
         self.now = now.max(self.now);
@@ -327,6 +340,7 @@ impl Node {
     fn earliest_deadline(&self) -> Option<Instant> {
         [
             self.joining_deadline(),
+            self.rehoming_deadline(),
             self.bootstrap.deadline(),
             self.parked.deadline(&self.config),
             self.routes.deadline(),
@@ -341,6 +355,7 @@ impl Node {
     /// Does what is due.
     fn expire(&mut self, out: &mut Vec<Action>) {
         self.expire_joining(out);
+        self.expire_rehoming(out);
         self.expire_bootstrap(out);
         self.expire_links(out);
         self.expire_parked(out);

@@ -164,9 +164,9 @@ impl Rules {
     /// Every table and queue of the node is within its limit.
     fn queues(&self, node: &Node) -> Result<(), Breach> {
         let (config, load) = (node.config(), node.load());
-        // Each takes a place, but for the parent or a dial. Former parents that the embedder closed come
-        // on top, one for each time it did.
-        let most_links = usize::from(config.max_degree) + 1;
+        // Each takes a place, but for the parent and a dial. Former parents that the node has parted from
+        // come on top.
+        let most_links = usize::from(config.max_degree) + 2;
         let former = |live: &&Live| matches!(live.told, Told::FormerParent);
         let former = || self.live.iter().filter(former).count();
         let within = load.links == self.live.len()

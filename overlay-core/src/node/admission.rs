@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::joining::{failure, rejection};
-use super::link::{Candidate, Forecast, LinkState};
+use super::link::{Candidate, Door, Forecast, LinkState};
 use super::parking::Waiting;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
@@ -27,18 +27,22 @@ use crate::census::Census;
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
-use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION};
+use crate::wire::{ANYWHERE, JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way};
 
 impl Node {
-    /// A request has come from the side where the root is.
-    pub(super) fn admit(&mut self, from: Hop, request: JoinRequest, out: &mut Vec<Action>) {
+    /// A request has come that this node finds a place for: from the side where the root is, or from a node
+    /// below that moves.
+    pub(super) fn admit(&mut self, from: Hop, mut request: JoinRequest, out: &mut Vec<Action>) {
         let join = request.join;
+        if matches!(from, Hop::Server(_)) {
+            request.way = Way::Server;
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
         } else if usize::from(request.hops) >= MAX_DEPTH || self.path.depth() >= MAX_DEPTH {
             self.reject(from, join, RejectReason::Full, out);
-        } else if !self.room_for_route() {
+        } else if self.role.is_rehoming() || !self.room_for_route() {
             self.reject(from, join, RejectReason::Busy, out);
         } else {
             let waited = Duration::from_millis(u64::from(request.waited_ms));
@@ -74,6 +78,10 @@ impl Node {
         match self.state_mut(link) {
             Some(LinkState::Candidate(candidate)) if candidate.open && candidate.join == join => {}
             _ => return Err(Violation::WrongJoin),
+        }
+        if self.may_not_greet(link, node) {
+            self.shut(link, CloseReason::Rejected(RejectReason::Loop), out);
+            return Ok(());
         }
         if self.path.ids().is_empty() {
             // The parent was lost meanwhile. Below an orphan there is no tree to be in.
@@ -172,13 +180,16 @@ impl Node {
             self.reject(waiting.from, join, RejectReason::Loop, out);
             return;
         }
-        if let Some(slot) = self.free_slot() {
+        let (way, twin) = (waiting.request.way, self.has_child(join.origin));
+        let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
+        if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             self.accept(slot, waiting, out);
             return;
         }
-        let Some(link) = self.choose(join.origin, Among::All) else {
-            let parting = self.slots.len() > self.places_held();
-            let reason = if parting {
+        let Some(link) = self.choose(&waiting, Among::All) else {
+            // Some place here will be free soon, or open again.
+            let soon = way.within() == ANYWHERE && self.slots.len() > self.places_open();
+            let reason = if soon {
                 RejectReason::Busy
             } else {
                 RejectReason::Full
@@ -221,6 +232,7 @@ impl Node {
                 predicted: request.census.clone(),
                 known: request.census,
             }),
+            moves: request.way.is_move(),
             open: false,
             deadline: self.now + timeout,
         };
@@ -249,6 +261,7 @@ impl Node {
         } = waiting;
         let join = request.join;
         request.hops += 1;
+        request.way = request.way.below();
         let waited = u32::try_from(self.now.since(since).as_millis()).unwrap_or(u32::MAX);
         request.waited_ms = request.waited_ms.saturating_add(waited);
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
@@ -285,11 +298,21 @@ impl Node {
         };
     }
 
-    /// The child or candidate that takes a newcomer for whom there is no place here.
-    /// Never a link to the newcomer itself: it would not ask if that one were alive.
-    pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
+    /// The child or candidate that takes a joiner for whom there is no place here.
+    /// Never a link to the joiner itself: it would not ask if that one were alive. Nor the one that the
+    /// request has come from, or a child that takes no joins.
+    pub(super) fn choose(&self, waiting: &Waiting, among: Among) -> Option<LinkId> {
+        let (origin, from) = (waiting.request.join.origin, waiting.from);
+        let within = usize::from(waiting.request.way.within());
+        let open = |door: Door| door == Door::Open;
+        #[cfg(planted)]
+        let open =
+            |door: Door| open(door) || self.config.has_bug(crate::Planted::ClosedChildChosen);
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) if child.node != origin => Some(&child.subtree.predicted),
+            _ if from == Hop::Link(link) => None,
+            LinkState::Child(child) if child.node != origin && open(child.door) => {
+                Some(&child.subtree.predicted)
+            }
             #[cfg(planted)]
             LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
                 Some(&child.subtree.predicted)
@@ -315,7 +338,9 @@ impl Node {
                         size: census.map_or(0, Census::size),
                     }
                 });
-                self.slots[policy::balanced(seen)?]
+                let link = self.slots[policy::balanced(seen)?]?;
+                let depth = 1 + subtree(link)?.shallowest_place()?;
+                (depth <= within || within == usize::from(ANYWHERE)).then_some(link)
             }
         }
     }
@@ -324,17 +349,36 @@ impl Node {
         self.slots.iter().position(Option::is_none)
     }
 
-    /// How many places are held by children and candidates, not counting those who are leaving.
-    fn places_held(&self) -> usize {
-        let held = |link: &LinkId| {
-            let state = self.links.get(*link).map(|link| &link.state);
-            matches!(state, Some(LinkState::Child(_) | LinkState::Candidate(_)))
+    /// How many places are held by children and candidates that stay and take joins.
+    fn places_open(&self) -> usize {
+        let held = |link: &LinkId| match self.links.get(*link).map(|link| &link.state) {
+            Some(LinkState::Child(child)) => child.door == Door::Open,
+            Some(LinkState::Candidate(_)) => true,
+            _ => false,
         };
         self.slots
             .iter()
             .flatten()
             .filter(|link| held(link))
             .count()
+    }
+
+    fn has_child(&self, node: NodeId) -> bool {
+        self.children().any(|child| child.node == node)
+    }
+
+    /// Whether a candidate must not become a child: it has come to stand above this node since it was
+    /// accepted, or it moves and is a child here already. Only who comes by way of the server replaces a
+    /// link: nobody below can ask for that in another's name.
+    fn may_not_greet(&self, link: LinkId, node: NodeId) -> bool {
+        let state = self.links.get(link).map(|link| &link.state);
+        let moves = matches!(state, Some(LinkState::Candidate(candidate)) if candidate.moves);
+        #[cfg(planted)]
+        let moves = moves && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
+        let above = self.path.contains(node);
+        #[cfg(planted)]
+        let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);
+        above || moves && self.has_child(node)
     }
 
     /// Makes a candidate a child.

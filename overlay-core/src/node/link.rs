@@ -9,9 +9,9 @@ use crate::census::Census;
 use crate::flow::{Inbox, Outbox};
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::time::Instant;
-use crate::wire::Farewell;
+use crate::wire::{Farewell, Way};
 
-/// All links of a node. At most one dial, one parent, and a child or candidate in each place.
+/// All links of a node. At most one dial, one parent, former parents, and a child or candidate in each place.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     slab: Slab<Link>,
@@ -50,6 +50,10 @@ pub(super) enum LinkState {
 #[derive(Debug)]
 pub(super) struct Dialing {
     pub(super) join: JoinId,
+    /// By which way the request sets out, and its signals after it.
+    pub(super) way: Way,
+    /// What the parent to be was told of this node's subtree.
+    pub(super) census: Box<Census>,
     pub(super) stage: DialStage,
     /// When the present stage has taken too long.
     pub(super) deadline: Instant,
@@ -74,6 +78,8 @@ pub(super) struct Candidate {
     pub(super) slot: usize,
     /// The subtree that it brings, and the same once all the joins that wait for it are in.
     pub(super) subtree: Box<Forecast>,
+    /// It has a parent already.
+    pub(super) moves: bool,
     pub(super) open: bool,
     pub(super) deadline: Instant,
 }
@@ -86,6 +92,21 @@ pub(super) struct Child {
     pub(super) subtree: Box<Forecast>,
     /// How many joins were sent there.
     pub(super) requests: u32,
+    pub(super) door: Door,
+    /// How many requests to move may still come from nodes below it.
+    pub(super) climbers: u16,
+}
+
+/// Whether joins are sent to a child. A subtree moves only out of a place that takes no joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    /// Shut: the child is invited to go elsewhere.
+    Invited,
+    /// Shut: it has asked for a place elsewhere.
+    Asking,
+    /// Shut for good: it leaves the tree.
+    Leaving,
 }
 
 /// What is known of a subtree, and what will become of it. Aside, because every node has a table of links, and
@@ -144,6 +165,8 @@ impl Candidate {
             slot: self.slot,
             subtree: self.subtree,
             requests: 0,
+            door: Door::Open,
+            climbers: 0,
         }
     }
 }

@@ -173,8 +173,7 @@ impl Node {
         let Some(waiting) = self.parked.queue.get(&number) else {
             return;
         };
-        let origin = waiting.request.join.origin;
-        if let Some(child) = self.choose(origin, Among::Children)
+        if let Some(child) = self.choose(waiting, Among::Children)
             && let Some(waiting) = self.parked.take(number)
         {
             self.predict(child, &waiting.request);

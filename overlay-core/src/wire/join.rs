@@ -59,6 +59,53 @@ pub struct JoinRequest {
     pub hops: u8,
     /// How long it has waited for candidates at those nodes, in milliseconds.
     pub waited_ms: u32,
+    /// From where it set out.
+    pub way: Way,
+}
+
+/// From where a request sets out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// Outside the tree, by way of the server: a newcomer, or a node that has lost its parent.
+    Server,
+    /// Inside the tree: a node that has a parent and was invited to go elsewhere.
+    Move {
+        /// How many levels it still has to climb from its sender; the node there places the joiner. 0 on
+        /// its way down.
+        climb: u8,
+        /// How many levels below its receiver the joiner comes to stand at most; [`ANYWHERE`] is no limit.
+        within: u8,
+    },
+}
+
+/// The `within` of a move that may end at any depth.
+pub const ANYWHERE: u8 = u8::MAX;
+
+impl Way {
+    /// How many levels below the receiver the joiner comes to stand at most.
+    pub(crate) const fn within(self) -> u8 {
+        match self {
+            Self::Server => ANYWHERE,
+            Self::Move { within, .. } => within,
+        }
+    }
+
+    /// The same for a request that is sent one level down.
+    pub(crate) const fn below(self) -> Self {
+        match self {
+            Self::Move { within, .. } if within != ANYWHERE => Self::Move {
+                climb: 0,
+                within: within.saturating_sub(1),
+            },
+            Self::Move { within, .. } => Self::Move { climb: 0, within },
+            Self::Server => Self::Server,
+        }
+    }
+
+    /// Whether the joiner has a parent already.
+    pub(crate) const fn is_move(self) -> bool {
+        matches!(self, Self::Move { .. })
+    }
 }
 
 /// Why an attempt has failed.

@@ -16,6 +16,7 @@ mod introspection;
 mod joining;
 mod liveness;
 mod messages;
+mod moving;
 #[cfg(planted)]
 mod planted;
 mod properties;

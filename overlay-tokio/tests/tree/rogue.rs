@@ -144,6 +144,7 @@ impl Rogue {
             census: Census::of_node(0),
             hops: 0,
             waited_ms: 0,
+            way: overlay_core::wire::Way::Server,
         };
         self.send_join(JoinFrame::Request(request)).await;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, ServerFrame, Token, VERSION,
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, ServerFrame, Token, VERSION, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
@@ -206,6 +206,7 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         census: Census::of_node(places),
         hops: 0,
         waited_ms: 0,
+        way: Way::Server,
     }
 }
 
