@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
+//! | `balance` | who is to move so that the tree stays shallow |
 //! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
@@ -19,6 +20,7 @@
 //! | `progress`, `load` | what an embedder may know of all this |
 
 mod admission;
+mod balance;
 mod bootstrap;
 mod departure;
 mod joining;
@@ -48,6 +50,7 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::ResumeSecret;
 
+use balance::Balance;
 use bootstrap::Bootstrap;
 use joining::Joining;
 use link::{Door, LinkState, Links};
@@ -86,6 +89,7 @@ pub struct Node {
     /// How many attempts to join this node has made in its life.
     attempts: u32,
     report: Report,
+    balance: Balance,
     broadcasts: Broadcasts,
     stats: Stats,
 }
@@ -162,6 +166,7 @@ impl Node {
             moving: None,
             attempts: 0,
             report: Report::default(),
+            balance: Balance::default(),
             broadcasts: Broadcasts::default(),
             stats: Stats::default(),
         })
@@ -345,6 +350,7 @@ impl Node {
             self.parked.deadline(&self.config),
             self.routes.deadline(),
             self.report.deadline(),
+            self.balance.deadline(),
             self.links_deadline(),
         ]
         .into_iter()
@@ -361,6 +367,7 @@ impl Node {
         self.expire_parked(out);
         self.routes.expire(self.now);
         self.expire_report(out);
+        self.expire_balance(out);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Stats {
     pub moves_given_up: u64,
     /// Children that went to another parent because this node left.
     pub children_rehomed: u64,
+    /// Children that were asked to make room for a joiner with a higher subtree.
+    pub children_displaced: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

@@ -112,6 +112,7 @@ impl Coverage {
         self.add("moved", stats.moves_done);
         self.add("stayed", stats.moves_given_up);
         self.add("re-homed", stats.children_rehomed);
+        self.add("displaced", stats.children_displaced);
         self.add("message delivered", stats.messages_delivered);
         self.add("message forwarded", stats.messages_forwarded);
     }
@@ -189,6 +190,7 @@ const STATES: &[&str] = &[
     "moved",
     "stayed",
     "re-homed",
+    "displaced",
     "message delivered",
     "message forwarded",
     "unsent: no neighbour",

@@ -11,6 +11,9 @@
 //!    connected child, the first that has a place, and after `park_timeout`, counted over all the nodes
 //!    that it waits at, it is rejected.
 //!
+//! A joiner that brings a higher subtree than some child of a full node does not go further down: the child
+//! does. It is asked to move, and the request waits for its place as it would for a candidate.
+//!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
 use alloc::boxed::Box;
@@ -27,7 +30,9 @@ use crate::census::Census;
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
-use crate::wire::{ANYWHERE, JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way};
+use crate::wire::{
+    ANYWHERE, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way,
+};
 
 impl Node {
     /// A request has come that this node finds a place for: from the side where the root is, or from a node
@@ -54,6 +59,7 @@ impl Node {
                 until: self.now + left,
                 early: Vec::new(),
                 behind: None,
+                displaces: false,
             };
             self.place(None, waiting, out);
         }
@@ -184,6 +190,25 @@ impl Node {
         let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
         if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             self.accept(slot, waiting, out);
+            return;
+        }
+        if let Some(child) = self.who_makes_room(&waiting) {
+            let displaces = true;
+            self.stats.children_displaced += 1;
+            let invitation = Invitation {
+                down: 0,
+                climb: 1,
+                within: ANYWHERE,
+            };
+            self.park(
+                number,
+                child,
+                Waiting {
+                    displaces,
+                    ..waiting
+                },
+            );
+            self.invite(child, invitation, out);
             return;
         }
         let Some(link) = self.choose(&waiting, Among::All) else {
@@ -343,6 +368,14 @@ impl Node {
                 (depth <= within || within == usize::from(ANYWHERE)).then_some(link)
             }
         }
+    }
+
+    /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
+    /// wait for that.
+    fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
+        let can_wait = self.parked.len() < self.config.max_parked && waiting.until > self.now;
+        let asks = can_wait && !waiting.displaces;
+        asks.then(|| self.shorter_child(&waiting.request)).flatten()
     }
 
     pub(super) fn free_slot(&self) -> Option<usize> {

@@ -54,6 +54,12 @@ use crate::wire::{
 impl Node {
     /// Asks a child to go elsewhere, and sends it no joins until that has come to an end.
     pub(super) fn invite(&mut self, child: LinkId, invitation: Invitation, out: &mut Vec<Action>) {
+        let open = self.takes_joins(child);
+        #[cfg(planted)]
+        let open = open || self.config.has_bug(crate::Planted::InvitedTwice);
+        if !open {
+            return;
+        }
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             if invitation.down == 0 {
                 child.door = Door::Invited;
@@ -70,8 +76,14 @@ impl Node {
         if !matches!(self.role, Role::Member { .. }) {
             return;
         }
-        let Invitation { climb, within, .. } = invitation;
-        if self.moving.is_none() && invitation.down == 0 {
+        let Invitation {
+            down,
+            climb,
+            within,
+        } = invitation;
+        if down > 0 {
+            self.invite_deeper(invitation, out);
+        } else if self.moving.is_none() {
             self.stats.moves_begun += 1;
             self.moving = Some(self.open_dial(Way::Move { climb, within }, out));
         }
@@ -114,9 +126,7 @@ impl Node {
                 climb: 2,
                 within: ANYWHERE,
             };
-            if self.takes_joins(child) {
-                self.invite(child, invitation, out);
-            }
+            self.invite(child, invitation, out);
         }
     }
 
@@ -142,6 +152,7 @@ impl Node {
         {
             child.door = Door::Open;
             self.report.changed(self.now, &self.config);
+            self.place_all_behind(link, out);
             self.settle_impatient(out);
             self.go_if_rehomed(out);
         }

@@ -169,6 +169,7 @@ impl Node {
                 );
                 self.reject_routes(Towards::Child(id), out);
                 self.forget_parked_from(Hop::Link(id));
+                self.place_all_behind(id, out);
             }
             LinkState::Parting(_) => self.finish_leaving(out),
         }

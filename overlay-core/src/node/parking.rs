@@ -37,8 +37,10 @@ pub(super) struct Waiting {
     pub(super) until: Instant,
     /// The joiner's candidates so far.
     pub(super) early: Vec<Signal>,
-    /// The candidate that it waits for.
+    /// The candidate that it waits for, or the child that makes room.
     pub(super) behind: Option<LinkId>,
+    /// A child has been asked to make room for it. That happens once.
+    pub(super) displaces: bool,
 }
 
 impl Parked {
@@ -75,7 +77,7 @@ impl Parked {
         Some(settles.map_or(ends, |settles| settles.min(ends)))
     }
 
-    /// The requests that wait for this candidate, oldest first.
+    /// The requests that wait behind this link, oldest first.
     pub(super) fn behind(&self, candidate: LinkId) -> Vec<u64> {
         self.queue
             .iter()
@@ -88,11 +90,14 @@ impl Parked {
 impl Node {
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        // One who waited for a failed candidate may have taken it already.
+        // One who waited for a failed candidate may have taken it already; and one who moves may wait on,
+        // because it is a child here.
+        let mut after = 0;
         while self.free_slot().is_some()
-            && let Some((number, _)) = self.parked.queue.first_key_value()
+            && let Some((&number, _)) = self.parked.queue.range(after..).next()
         {
-            self.place_again(*number, out);
+            after = number + 1;
+            self.place_again(number, out);
             self.predict_candidates();
         }
     }
@@ -178,6 +183,13 @@ impl Node {
         {
             self.predict(child, &waiting.request);
             self.forward(child, waiting, out);
+        }
+    }
+
+    /// Places those anew who wait behind a link.
+    pub(super) fn place_all_behind(&mut self, link: LinkId, out: &mut Vec<Action>) {
+        for number in self.parked.behind(link) {
+            self.place_again(number, out);
         }
     }
 

@@ -59,6 +59,7 @@ impl Node {
             return;
         }
         self.report.due = None;
+        self.look_at_balance();
         let census = self.census();
         if let Some(parent) = self.parent_link() {
             let report = &mut self.report;
