@@ -119,6 +119,7 @@ impl JoinWord {
                 hops: 0,
                 waited_ms: 0,
             way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
             }),
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),

@@ -113,6 +113,7 @@ fn adopt(node: &mut Node, number: u128) {
         hops: 5,
         waited_ms: 0,
         way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     };
     let frame = LinkFrame::Join(JoinFrame::Request(request));
     let link = opened(&link_says(node, parent, &frame));

@@ -58,6 +58,18 @@ impl Census {
         self.places.iter().position(|&free| free > 0).map(|d| d + 1)
     }
 
+    /// The depth at which a subtree of so many levels comes to stand: at a free place, or where whoever stands
+    /// there is surely shorter and makes room, because a free place is further down.
+    pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
+        let place = self.shallowest_place()?;
+        let makes_room = (self.nodes.len() + 1).saturating_sub(levels).max(1);
+        Some(if levels > 1 {
+            place.min(makes_room)
+        } else {
+            place
+        })
+    }
+
     /// Predicts the subtree after it has taken `joiner` in, at its shallowest free place. False, and
     /// nothing changed, if there is none.
     pub fn admit(&mut self, joiner: &Self) -> bool {

@@ -82,6 +82,8 @@ pub struct Node {
     links: Links,
     /// Who holds each of the `max_degree` places for children.
     slots: Vec<Option<LinkId>>,
+    /// A child that leaves and has given its place back, for one of its own children to have it.
+    leaver: Option<LinkId>,
     routes: Routes,
     parked: Parked,
     /// The attempt of a member that moves.
@@ -151,6 +153,7 @@ impl Node {
         Ok(Self {
             id,
             slots: vec![None; usize::from(config.max_degree)],
+            leaver: None,
             config,
             random,
             secret: ResumeSecret::from_bytes(secret),
@@ -248,9 +251,10 @@ impl Node {
         Some(Neighbour { link: parent, node })
     }
 
-    /// The children, in the order of their places.
+    /// The children, in the order of their places; behind them one that leaves.
     pub fn children(&self) -> impl Iterator<Item = Neighbour> {
-        self.slots.iter().flatten().filter_map(|&link| {
+        let links = self.slots.iter().flatten().chain(&self.leaver);
+        links.filter_map(|&link| {
             let LinkState::Child(child) = &self.links.get(link)?.state else {
                 return None;
             };
@@ -294,7 +298,7 @@ impl Node {
     pub fn census(&self) -> Census {
         let free = self.slots.len() - self.places_taken();
         let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
-        for link in self.slots.iter().flatten() {
+        for link in self.slots.iter().flatten().chain(&self.leaver) {
             match self.links.get(*link).map(|link| &link.state) {
                 Some(LinkState::Child(child)) if child.door == Door::Open => {
                     census.graft(Some(&child.subtree.known), Some(&child.subtree.predicted));

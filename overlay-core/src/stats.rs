@@ -37,6 +37,8 @@ pub struct Stats {
     pub children_rehomed: u64,
     /// Children that were asked to make room for a joiner with a higher subtree.
     pub children_displaced: u64,
+    /// Orphans that were led to where their lost parent stood.
+    pub hints_followed: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use join::{ANYWHERE, JoinFrame, JoinRequest, RejectReason, Rejection, Way};
+pub use join::{ANYWHERE, JoinFrame, JoinRequest, RejectReason, Rejection, TO_THE_TOP, Way};
 pub use link::{Farewell, Invitation, LinkFrame, MAX_PAYLOAD};
 pub use server::{
     ClientFrame, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal, Registration, ResumeSecret,

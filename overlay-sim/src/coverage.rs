@@ -113,6 +113,7 @@ impl Coverage {
         self.add("stayed", stats.moves_given_up);
         self.add("re-homed", stats.children_rehomed);
         self.add("displaced", stats.children_displaced);
+        self.add("hint followed", stats.hints_followed);
         self.add("message delivered", stats.messages_delivered);
         self.add("message forwarded", stats.messages_forwarded);
     }
@@ -191,6 +192,7 @@ const STATES: &[&str] = &[
     "stayed",
     "re-homed",
     "displaced",
+    "hint followed",
     "message delivered",
     "message forwarded",
     "unsent: no neighbour",

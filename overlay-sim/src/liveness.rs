@@ -54,7 +54,9 @@ impl World {
         let config = &self.setup.config;
         let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
         let held = config.request_timeout + config.park_timeout;
-        held + config.status_interval * (levels + 2) + config.rebalance_interval * 2 + self.journey() * 8
+        held + config.status_interval * (levels + 2)
+            + config.rebalance_interval * 2
+            + self.journey() * 8
     }
 
     /// However it went before, this is enough to be in the tree again: the server notices that the old root

@@ -20,6 +20,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::balance::Lead;
 use super::joining::{failure, rejection};
 use super::link::{Candidate, Door, Forecast, LinkState};
 use super::parking::Waiting;
@@ -31,7 +32,7 @@ use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
 use crate::wire::{
-    ANYWHERE, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way,
+    ANYWHERE, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP, VERSION, Way,
 };
 
 impl Node {
@@ -60,6 +61,7 @@ impl Node {
                 early: Vec::new(),
                 behind: None,
                 displaces: false,
+                holds_out: false,
             };
             self.place(None, waiting, out);
         }
@@ -192,12 +194,29 @@ impl Node {
             self.accept(slot, waiting, out);
             return;
         }
+        match self.lead(&waiting) {
+            Some(Lead::Down(child)) => {
+                self.stats.hints_followed += 1;
+                self.predict(child, &waiting.request);
+                return self.forward(child, waiting, out);
+            }
+            Some(Lead::Behind(child)) if self.can_wait(&waiting) => {
+                self.stats.hints_followed += 1;
+                let holds_out = true;
+                let waiting = Waiting {
+                    holds_out,
+                    ..waiting
+                };
+                return self.park(number, child, waiting);
+            }
+            _ => {}
+        }
         if let Some(child) = self.who_makes_room(&waiting) {
             let displaces = true;
             self.stats.children_displaced += 1;
             let invitation = Invitation {
                 down: 0,
-                climb: 1,
+                climb: TO_THE_TOP,
                 within: ANYWHERE,
             };
             self.park(
@@ -356,10 +375,11 @@ impl Node {
                 subtree(link).map(|_| link)
             }
             Policy::Balanced => {
+                let height = self.height_to_place(&waiting.request);
                 let seen = self.slots.iter().map(|slot| {
                     let census = slot.and_then(subtree);
                     Subtree {
-                        shallowest_place: census.and_then(Census::shallowest_place),
+                        shallowest_place: census.and_then(|census| census.shallowest_for(height)),
                         size: census.map_or(0, Census::size),
                     }
                 });
@@ -373,9 +393,24 @@ impl Node {
     /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
     /// wait for that.
     fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        let can_wait = self.parked.len() < self.config.max_parked && waiting.until > self.now;
-        let asks = can_wait && !waiting.displaces;
+        let asks = self.can_wait(waiting) && !waiting.displaces;
         asks.then(|| self.shorter_child(&waiting.request)).flatten()
+    }
+
+    fn can_wait(&self, waiting: &Waiting) -> bool {
+        self.parked.len() < self.config.max_parked && waiting.until > self.now
+    }
+
+    /// How far below this node a joiner comes to stand, as far as is known.
+    pub(super) fn best_depth(&self, waiting: &Waiting) -> Option<usize> {
+        let height = self.height_to_place(&waiting.request);
+        let link = self.choose(waiting, Among::All)?;
+        let subtree = match &self.links.get(link)?.state {
+            LinkState::Child(child) => &child.subtree,
+            LinkState::Candidate(candidate) => &candidate.subtree,
+            _ => return None,
+        };
+        Some(subtree.predicted.shallowest_for(height)? + 1)
     }
 
     pub(super) fn free_slot(&self) -> Option<usize> {

@@ -16,18 +16,27 @@
 use alloc::vec::Vec;
 
 use super::link::{Child, Door, LinkState};
+use super::parking::Waiting;
 use super::{Node, Role};
 use crate::action::Action;
 use crate::id::LinkId;
 use crate::policy::Policy;
 use crate::time::Instant;
-use crate::wire::{ANYWHERE, Invitation, JoinRequest, Way};
+use crate::wire::{ANYWHERE, Invitation, JoinRequest};
 
 /// Whether there is something to balance, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Balance {
     /// When somebody is invited, if there still is.
     due: Option<Instant>,
+}
+
+/// Where the path of a lost parent leads an orphan.
+pub(super) enum Lead {
+    /// To the child from where it goes on.
+    Down(LinkId),
+    /// To the place of the lost parent itself, which is silent and not given up yet.
+    Behind(LinkId),
 }
 
 /// A child and what is below it, as far as depth is concerned.
@@ -86,17 +95,52 @@ impl Node {
         }
     }
 
-    /// The child that makes room for a joiner who brings a higher subtree: the shortest, and of these the
-    /// smallest. Not for a joiner that may only go so deep, nor for the sake of a single node.
+    /// The child that makes room for a joiner who brings a higher and larger subtree: the shortest, and of
+    /// these the smallest. Not for a joiner that may only go so deep, nor for the sake of a single node.
     pub(super) fn shorter_child(&self, request: &JoinRequest) -> Option<LinkId> {
-        let height = request.census.nodes().len();
-        let anywhere = matches!(request.way, Way::Server) || request.way.within() == ANYWHERE;
-        if self.config.policy != Policy::Balanced || height < 2 || !anywhere {
+        let height = self.height_to_place(request);
+        if self.config.policy != Policy::Balanced || height < 2 {
             return None;
         }
         let others = self.links_of_others(request);
         let shortest = others.min_by_key(Branch::by_depth)?;
-        (shortest.depth < height).then_some(shortest.link)
+        let smaller = shortest.depth < height && shortest.size < request.census.size();
+        smaller.then_some(shortest.link)
+    }
+
+    /// Where an orphan's lost parent stood: there is, or will be, a hole, and below the first of its orphans who
+    /// takes it the others find their places. Not for a single node, whom any place suits, nor when
+    /// one as good is known elsewhere.
+    pub(super) fn lead(&self, waiting: &Waiting) -> Option<Lead> {
+        let ids = waiting.request.lost.ids();
+        let at = ids.iter().position(|id| *id == self.id)?;
+        let next = *ids.get(at + 1)?;
+        if self.height_to_place(&waiting.request) < 2 {
+            return None;
+        }
+        let child = self.children().find(|child| child.node == next)?.link;
+        let hole = ids.len() - 1 - at;
+        if hole == 1 {
+            // Two heartbeats are due, and somebody else has not heard them either.
+            let heard = self.links.get(child)?.heard;
+            let silent = self.now.since(heard) > self.config.heartbeat_interval * 3 / 2;
+            return silent.then_some(Lead::Behind(child));
+        }
+        let best = self.best_depth(waiting);
+        let worth_it = self.takes_joins(child) && best.is_none_or(|best| hole < best);
+        worth_it.then_some(Lead::Down(child))
+    }
+
+    /// How many levels a joiner brings, if others make room for it. They do so at its first attempt only, lest it
+    /// asks for that again and again, and not for one that may only go so deep.
+    pub(super) fn height_to_place(&self, request: &JoinRequest) -> usize {
+        let first = request.way.is_move() || !request.lost.ids().is_empty();
+        let anywhere = request.way.within() == ANYWHERE && first;
+        if anywhere && self.config.policy == Policy::Balanced {
+            request.census.nodes().len()
+        } else {
+            1
+        }
     }
 
     /// In whose subtree somebody is to be invited to which depth.
@@ -114,22 +158,26 @@ impl Node {
         let deepest = self.branches().max_by_key(Branch::by_depth)?;
         let others = self.branches().filter(|other| other.link != deepest.link);
         let next = others.max_by_key(Branch::by_depth);
-        [Some(deepest), next].into_iter().flatten().find_map(|branch| {
-            let place = place_beside(&branch)?;
-            (branch.depth > place).then_some((branch.link, place))
-        })
+        [Some(deepest), next]
+            .into_iter()
+            .flatten()
+            .find_map(|branch| {
+                let place = place_beside(&branch)?;
+                (branch.depth > place).then_some((branch.link, place))
+            })
     }
 
     /// The children that take joins.
     fn branches(&self) -> impl Iterator<Item = Branch> {
-        self.slots.iter().flatten().filter_map(|&link| {
-            match &self.links.get(link)?.state {
+        self.slots
+            .iter()
+            .flatten()
+            .filter_map(|&link| match &self.links.get(link)?.state {
                 LinkState::Child(child) if child.door == Door::Open => {
                     Some(Branch::of(link, child))
                 }
                 _ => None,
-            }
-        })
+            })
     }
 
     /// Those of them that are not the joiner itself.

@@ -166,13 +166,13 @@ impl Node {
         let Some(node) = link.state.neighbour() else {
             return;
         };
+        let was_child = matches!(link.state, LinkState::Child(_));
         let parting = Parting {
             slot: link.state.slot(),
             farewell,
             said: false,
             deadline,
         };
-        let was_child = parting.slot.is_some();
         link.state = LinkState::Parting(parting);
         let link = id;
         if was_child {

@@ -29,6 +29,8 @@ pub(super) struct Joining {
     pub(super) stage: Stage,
     /// Attempts that have failed since the node last had a parent.
     failures: u32,
+    /// The path of the parent that it has lost, if it is an orphan.
+    lost: Path,
 }
 
 #[derive(Debug)]
@@ -57,6 +59,7 @@ impl Node {
             self.role = Role::Joining(Joining {
                 stage: Stage::Introducing,
                 failures: 0,
+                lost: Path::default(),
             });
             self.seek_introduction(out);
         }
@@ -71,8 +74,12 @@ impl Node {
     }
 
     pub(super) fn be_orphan(&mut self, stage: Stage) {
-        self.path = Path::default();
-        self.role = Role::Joining(Joining { stage, failures: 0 });
+        let lost = core::mem::take(&mut self.path).above();
+        self.role = Role::Joining(Joining {
+            stage,
+            failures: 0,
+            lost,
+        });
     }
 
     /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
@@ -147,6 +154,10 @@ impl Node {
             hops: 0,
             waited_ms: 0,
             way,
+            lost: match &self.role {
+                Role::Joining(joining) if joining.failures == 0 => joining.lost.clone(),
+                _ => Path::default(),
+            },
         };
         self.ask(way, JoinFrame::Request(request), out);
     }

@@ -87,14 +87,13 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) node: NodeId,
-    pub(super) slot: usize,
+    /// The place that it takes; none if it leaves and has given it back.
+    pub(super) slot: Option<usize>,
     /// Its subtree as it last reported it, and the same once all the joins sent there are in.
     pub(super) subtree: Box<Forecast>,
     /// How many joins were sent there.
     pub(super) requests: u32,
     pub(super) door: Door,
-    /// How many requests to move may still come from nodes below it.
-    pub(super) climbers: u16,
 }
 
 /// Whether joins are sent to a child. A subtree moves only out of a place that takes no joins.
@@ -140,7 +139,7 @@ impl LinkState {
     pub(super) const fn slot(&self) -> Option<usize> {
         match self {
             Self::Candidate(candidate) => Some(candidate.slot),
-            Self::Child(child) => Some(child.slot),
+            Self::Child(child) => child.slot,
             Self::Parting(parting) => parting.slot,
             Self::Dialing(_) | Self::Parent(_) => None,
         }
@@ -162,11 +161,10 @@ impl Candidate {
     pub(super) fn into_child(self) -> Child {
         Child {
             node: self.join.origin,
-            slot: self.slot,
+            slot: Some(self.slot),
             subtree: self.subtree,
             requests: 0,
             door: Door::Open,
-            climbers: 0,
         }
     }
 }

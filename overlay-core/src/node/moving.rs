@@ -44,12 +44,15 @@ use super::link::{DialStage, Door, LinkState};
 use super::routing::{Hop, Towards};
 use super::{Node, Role};
 use crate::action::{Action, CloseReason};
-use crate::config::MAX_DEGREE;
 use crate::id::{JoinId, LinkId};
 use crate::path::MAX_DEPTH;
 use crate::wire::{
-    ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Way,
+    ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP,
+    Way,
 };
+
+/// Requests that climb out of one child's subtree take one in so many of all routes at the most.
+const SHARE: usize = 4;
 
 impl Node {
     /// Asks a child to go elsewhere, and sends it no joins until that has come to an end.
@@ -63,8 +66,6 @@ impl Node {
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             if invitation.down == 0 {
                 child.door = Door::Invited;
-            } else {
-                child.climbers = child.climbers.saturating_add(1);
             }
         }
         self.report.changed(self.now, &self.config);
@@ -105,16 +106,26 @@ impl Node {
         };
         if self.routes.get(join).is_some() {
             self.stats.join_frames_dropped += 1;
-        } else if !self.let_climb(from, join) {
-            self.refuse(back, join, RejectReason::Busy, out);
-        } else if climb <= 1 && self.rehoming_deadline().is_none() {
-            self.admit(back, request, out);
-        } else {
-            // A node that leaves places nobody, but its parent may.
-            let climb = climb.saturating_sub(1).max(1);
-            let way = Way::Move { climb, within };
-            self.pass_up(back, JoinRequest { way, ..request }, out);
+            return;
         }
+        if !self.let_climb(from, join) {
+            self.refuse(back, join, RejectReason::Busy, out);
+            return;
+        }
+        let here = match climb {
+            TO_THE_TOP => matches!(self.role, Role::Root),
+            // A node that leaves places nobody, but its parent may.
+            climb => climb <= 1 && !self.role.is_rehoming(),
+        };
+        if here {
+            return self.admit(back, request, out);
+        }
+        let climb = match climb {
+            TO_THE_TOP => TO_THE_TOP,
+            climb => climb.saturating_sub(1).max(1),
+        };
+        let way = Way::Move { climb, within };
+        self.pass_up(back, JoinRequest { way, ..request }, out);
     }
 
     /// This node leaves: each child asks the next one above for a place.
@@ -130,12 +141,21 @@ impl Node {
         }
     }
 
-    /// A child leaves: its children will ask for other places.
-    pub(super) fn child_leaves(&mut self, link: LinkId) {
-        if let Some(LinkState::Child(child)) = self.state_mut(link) {
-            child.door = Door::Leaving;
-            child.climbers = child.climbers.max(MAX_DEGREE);
-            self.report.changed(self.now, &self.config);
+    /// A child leaves: its children will ask for other places. So that one of them can have its own, and the
+    /// others go below that one, it gives it back at once; one child at a time, which bounds the links.
+    pub(super) fn child_leaves(&mut self, link: LinkId, out: &mut Vec<Action>) {
+        let alone = self.leaver.is_none();
+        let Some(LinkState::Child(child)) = self.state_mut(link) else {
+            return;
+        };
+        child.door = Door::Leaving;
+        let slot = child.slot.take_if(|_| alone);
+        self.report.changed(self.now, &self.config);
+        if let Some(slot) = slot {
+            self.slots[slot] = None;
+            self.leaver = Some(link);
+            self.place_all_behind(link, out);
+            self.serve_parked(out);
         }
     }
 
@@ -199,22 +219,21 @@ impl Node {
         self.reject_routes(Towards::Parent(parent), out);
     }
 
-    /// Whether the joiner may ask by way of this child: the child itself once after it was invited, and a node
-    /// below it for each invitation that went down there.
+    /// Whether the joiner may ask by way of this child: the child itself once after it was invited. Who invites
+    /// nodes further down is not known here; they may take no more than their share of the routes.
     fn let_climb(&mut self, from: LinkId, join: JoinId) -> bool {
+        let share = (self.config.max_routes / SHARE).max(1);
         let Some(LinkState::Child(child)) = self.state_mut(from) else {
             return false;
         };
-        if child.node == join.origin {
-            let invited = child.door == Door::Invited;
-            if invited {
-                child.door = Door::Asking;
-            }
-            return invited;
+        if child.node != join.origin {
+            return self.routes.back_to(Hop::Link(from)) < share;
         }
-        let left = child.climbers.checked_sub(1);
-        child.climbers = left.unwrap_or(0);
-        left.is_some()
+        let invited = child.door == Door::Invited;
+        if invited {
+            child.door = Door::Asking;
+        }
+        invited
     }
 
     fn pass_up(&mut self, back: Hop, mut request: JoinRequest, out: &mut Vec<Action>) {

@@ -130,6 +130,9 @@ impl Node {
             return;
         };
         let slot = link.state.slot();
+        if self.leaver.take_if(|leaver| *leaver == id).is_some() {
+            self.report.changed(self.now, &self.config);
+        }
         if let Some(slot) = slot {
             self.slots[slot] = None;
             #[cfg(planted)]
@@ -175,8 +178,8 @@ impl Node {
         }
         if slot.is_some() {
             self.serve_parked(out);
-            self.go_if_rehomed(out);
         }
+        self.go_if_rehomed(out);
     }
 
     fn malformed(&mut self, id: LinkId, error: WireError, out: &mut Vec<Action>) {
@@ -260,7 +263,7 @@ impl Node {
                 Ok(())
             }
             LinkFrame::Leaving => {
-                self.child_leaves(id);
+                self.child_leaves(id, out);
                 Ok(())
             }
             LinkFrame::Stay => {

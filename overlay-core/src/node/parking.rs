@@ -41,6 +41,8 @@ pub(super) struct Waiting {
     pub(super) behind: Option<LinkId>,
     /// A child has been asked to make room for it. That happens once.
     pub(super) displaces: bool,
+    /// It waits until a silent child is given up, and settles for no other before.
+    pub(super) holds_out: bool,
 }
 
 impl Parked {
@@ -178,7 +180,8 @@ impl Node {
         let Some(waiting) = self.parked.queue.get(&number) else {
             return;
         };
-        if let Some(child) = self.choose(waiting, Among::Children)
+        if !waiting.holds_out
+            && let Some(child) = self.choose(waiting, Among::Children)
             && let Some(waiting) = self.parked.take(number)
         {
             self.predict(child, &waiting.request);
@@ -194,7 +197,8 @@ impl Node {
     }
 
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(waiting) = self.parked.take(number) {
+        if let Some(mut waiting) = self.parked.take(number) {
+            waiting.holds_out = false;
             self.place(Some(number), waiting, out);
         }
     }

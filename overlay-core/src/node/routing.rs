@@ -135,6 +135,12 @@ impl Routes {
         first.into_iter().flatten().min().copied()
     }
 
+    /// How many joins have come from there.
+    pub(super) fn back_to(&self, back: Hop) -> usize {
+        let entries = self.entries.values();
+        entries.filter(|entry| entry.route.back == back).count()
+    }
+
     fn towards(&self, towards: Towards) -> Vec<JoinId> {
         self.entries
             .iter()

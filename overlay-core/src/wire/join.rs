@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::census::Census;
 use crate::id::JoinId;
+use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 
 /// A frame on its way along a join's route.
@@ -61,6 +62,8 @@ pub struct JoinRequest {
     pub waited_ms: u32,
     /// From where it set out.
     pub way: Way,
+    /// At an orphan's first attempt: the path of the parent that it has lost. Empty otherwise.
+    pub lost: Path,
 }
 
 /// From where a request sets out.
@@ -70,13 +73,16 @@ pub enum Way {
     Server,
     /// Inside the tree: a node that has a parent and was invited to go elsewhere.
     Move {
-        /// How many levels it still has to climb from its sender; the node there places the joiner. 0 on
-        /// its way down.
+        /// How many levels it still has to climb from its sender; the node there places the joiner.
+        /// [`TO_THE_TOP`] is up to the root. 0 on its way down.
         climb: u8,
         /// How many levels below its receiver the joiner comes to stand at most; [`ANYWHERE`] is no limit.
         within: u8,
     },
 }
+
+/// The `climb` of a move for which the root finds the place.
+pub const TO_THE_TOP: u8 = u8::MAX;
 
 /// The `within` of a move that may end at any depth.
 pub const ANYWHERE: u8 = u8::MAX;

@@ -87,7 +87,8 @@ pub struct Invitation {
     /// How many levels below the receiver the node stands that is meant; the way there leads to the deepest
     /// leaf.
     pub down: u8,
-    /// How many levels above the receiver the node stands that places it.
+    /// How many levels above the receiver the node stands that places it;
+    /// [`TO_THE_TOP`](super::TO_THE_TOP) is the root.
     pub climb: u8,
     /// How many levels below that one it comes to stand at most; [`ANYWHERE`](super::ANYWHERE) is no limit.
     pub within: u8,

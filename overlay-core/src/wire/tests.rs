@@ -37,9 +37,10 @@ fn request(sdp: usize) -> JoinFrame {
         hops: u8::MAX,
         waited_ms: u32::MAX,
         way: Way::Move {
-            climb: u8::MAX,
+            climb: TO_THE_TOP,
             within: ANYWHERE,
         },
+        lost: deepest(),
     })
 }
 

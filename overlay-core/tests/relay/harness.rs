@@ -263,6 +263,7 @@ pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
         hops,
         waited_ms: 0,
         way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     })
 }
 

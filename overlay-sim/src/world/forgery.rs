@@ -48,6 +48,7 @@ impl World {
                 hops: 0,
                 waited_ms: 0,
                 way: way(window),
+                lost: path.clone(),
             })),
             3 => LinkFrame::Join(JoinFrame::Signal {
                 join,

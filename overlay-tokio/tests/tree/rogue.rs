@@ -145,6 +145,7 @@ impl Rogue {
             hops: 0,
             waited_ms: 0,
             way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
         };
         self.send_join(JoinFrame::Request(request)).await;
     }

@@ -207,6 +207,7 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         hops: 0,
         waited_ms: 0,
         way: Way::Server,
+        lost: Path::default(),
     }
 }
 

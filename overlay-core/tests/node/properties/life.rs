@@ -46,6 +46,7 @@ fn join_frame(step: &JoinStep) -> JoinFrame {
             hops: 0,
             waited_ms: 0,
             way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
         }),
         JoinStep::Answer(who, attempt) => JoinFrame::Signal {
             join: joiner(who, attempt),
