@@ -254,6 +254,8 @@ impl Watched {
     /// Nobody says anything any more and the node shall leave: in the end it has left, unless it may take until the
     /// end of time over it.
     pub fn leaves_in_silence(mut self) {
+        // Told twice, it waits for no child.
+        self.event(EventKind::Leave);
         self.event(EventKind::Leave);
         for _ in 0..MOST_TIMEOUTS {
             if self.wait_until_due().is_none() {

@@ -115,6 +115,8 @@ fn adopt(node: &mut Node, number: u128) {
         census: Census::of_node(10),
         hops: 5,
         waited_ms: 0,
+        way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     };
     let frame = LinkFrame::Join(JoinFrame::Request(request));
     let link = opened(&link_says(node, parent, &frame));

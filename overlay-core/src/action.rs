@@ -230,6 +230,9 @@ pub enum CloseReason {
     /// This node leaves the tree.
     #[error("this node left")]
     Left,
+    /// The child has another parent now.
+    #[error("the child moved to another parent")]
+    Moved,
     /// The embedder closed it.
     #[error("closed by this side")]
     Closed,

@@ -37,7 +37,8 @@ pub enum EventKind {
     /// stands by. Without one it is the root at once, and the embedder introduces newcomers by other means
     /// or has none. No effect unless the node is detached.
     BecomeRoot(Option<Token>),
-    /// Leave the tree: finish sending, say goodbye, close every link.
+    /// Leave the tree: let the children find other parents, finish sending, say goodbye, close every link. A
+    /// node that is told twice does not wait for its children.
     Leave,
     /// Send an app message to a neighbour: the parent or a child.
     Send {

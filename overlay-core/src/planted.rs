@@ -31,6 +31,16 @@ pub enum Planted {
     /// A place promised to a request that waits no more stays promised.
     PromiseKept,
 
+    // ── Moves ──
+    /// Joins are sent to a child that is invited to go elsewhere.
+    ClosedChildChosen,
+    /// A node that moves replaces the link to a child of the same name.
+    MoveReplacesTwin,
+    /// A node that has moved does not tell its children where it stands now.
+    PathKeptAfterMove,
+    /// A child is invited that is invited already.
+    InvitedTwice,
+
     // ── The routes of joins ──
     /// The route of a failed candidate is still remembered: signals go to a link that is closed.
     RouteNotRemoved,
@@ -92,7 +102,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,
@@ -102,6 +112,10 @@ impl Planted {
         Self::ParkedWithoutLimit,
         Self::EarlyCandidatesLost,
         Self::PromiseKept,
+        Self::ClosedChildChosen,
+        Self::MoveReplacesTwin,
+        Self::PathKeptAfterMove,
+        Self::InvitedTwice,
         Self::RouteNotRemoved,
         Self::RouteKeptTooLong,
         Self::CancelIgnored,

@@ -29,6 +29,18 @@ pub struct Stats {
     pub messages_delivered: u64,
     /// App messages passed on to children, one for each child.
     pub messages_forwarded: u64,
+    /// Invitations to move that this node has followed up.
+    pub moves_begun: u64,
+    /// Those of them that ended below another parent.
+    pub moves_done: u64,
+    /// Those that came to nothing, with the old parent still there.
+    pub moves_given_up: u64,
+    /// Children that went to another parent because this node left.
+    pub children_rehomed: u64,
+    /// Children that were asked to make room for a joiner with a higher subtree.
+    pub children_displaced: u64,
+    /// Orphans that were led to where their lost parent stood.
+    pub hints_followed: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

@@ -95,6 +95,12 @@ pub enum Claim {
     /// Where nobody ever leaves and nothing fails, the tree is the complete one.
     #[error("without churn the tree is complete")]
     TreeIsComplete,
+    /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
+    #[error("without churn nobody moves")]
+    NobodyMovesInVain,
+    /// Once everybody is attached, nodes move until the tree is the complete one again.
+    #[error("the tree becomes complete again")]
+    TreeIsBalanced,
 
     // ── App messages ──
     /// What arrives on a link is what was sent on it, in that order.

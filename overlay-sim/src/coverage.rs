@@ -93,6 +93,7 @@ impl Coverage {
             CloseReason::PeerLeft => "closed: peer left",
             CloseReason::PeerClosed => "closed: peer closed",
             CloseReason::Left => "closed: left",
+            CloseReason::Moved => "closed: moved",
             CloseReason::Closed => "closed: by the embedder",
             CloseReason::Slow => "closed: too slow",
             CloseReason::Rejected(_) => "closed: join rejected",
@@ -113,6 +114,12 @@ impl Coverage {
         self.add("candidate failed", stats.candidates_failed);
         self.add("join frame dropped", stats.join_frames_dropped);
         self.add("late event", stats.late_events);
+        self.add("invited", stats.moves_begun);
+        self.add("moved", stats.moves_done);
+        self.add("stayed", stats.moves_given_up);
+        self.add("re-homed", stats.children_rehomed);
+        self.add("displaced", stats.children_displaced);
+        self.add("hint followed", stats.hints_followed);
         self.add("message delivered", stats.messages_delivered);
         self.add("message forwarded", stats.messages_forwarded);
     }
@@ -182,6 +189,7 @@ const STATES: &[&str] = &[
     "closed: peer left",
     "closed: peer closed",
     "closed: left",
+    "closed: moved",
     "closed: by the embedder",
     "closed: too slow",
     "closed: join rejected",
@@ -190,6 +198,12 @@ const STATES: &[&str] = &[
     "closed: garbage",
     "closed: violation",
     "late event",
+    "invited",
+    "moved",
+    "stayed",
+    "re-homed",
+    "displaced",
+    "hint followed",
     "message delivered",
     "message forwarded",
     "unsent: no neighbour",

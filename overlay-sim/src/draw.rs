@@ -116,6 +116,9 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         config.link_timeout = config.heartbeat_interval * 3;
         config.status_interval = millis(dice, 10, 2_000);
     }
+    if dice.chance(60) {
+        config.rebalance_interval = millis(dice, 100, 3_000);
+    }
     if dice.chance(40) {
         config.retry_min = millis(dice, 50, 1_000);
         config.retry_max = config.retry_min * 16;

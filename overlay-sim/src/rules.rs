@@ -164,9 +164,9 @@ impl Rules {
     /// Every table and queue of the node is within its limit.
     fn queues(&self, node: &Node) -> Result<(), Breach> {
         let (config, load) = (node.config(), node.load());
-        // Each takes a place, but for the parent or a dial. Former parents that the embedder closed come
-        // on top, one for each time it did.
-        let most_links = usize::from(config.max_degree) + 1;
+        // Each takes a place, but for the parent, a dial and a child that leaves. Former parents that the node has parted from
+        // come on top.
+        let most_links = usize::from(config.max_degree) + 3;
         let former = |live: &&Live| matches!(live.told, Told::FormerParent);
         let former = || self.live.iter().filter(former).count();
         let within = load.links == self.live.len()
@@ -397,7 +397,7 @@ fn stands_once(node: &Node) -> Result<(), Breach> {
 /// candidate's end can set free, what a child's end can cut off, and what a credit can let go.
 fn most_actions(node: &Node) -> usize {
     let config = node.config();
-    let links = usize::from(config.max_degree) + 2;
+    let links = usize::from(config.max_degree) + 3;
     let early = config.max_early_candidates.saturating_add(2);
     let parked = config.max_parked.saturating_mul(early);
     let app = config.send_queue.saturating_add(config.window as usize) / 64;

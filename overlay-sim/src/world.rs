@@ -61,7 +61,7 @@ pub struct World {
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
     /// When a link between neighbours was last closed.
-    last_parting: Option<Instant>,
+    pub(crate) last_parting: Option<Instant>,
     /// When ends closed of which others may not know yet, if frames are looked at that closely.
     departed: BTreeMap<EndId, Instant>,
     /// Whether no link may close any more.

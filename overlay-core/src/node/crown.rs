@@ -14,7 +14,6 @@
 use alloc::vec::Vec;
 
 use super::bootstrap::Wanted;
-use super::routing::Hop;
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification};
 use crate::id::Epoch;
@@ -47,16 +46,13 @@ impl Node {
         match self.role {
             Role::Root if epoch == self.epoch => return,
             Role::Root => {}
-            Role::Joining(_) => {
-                if let Some((link, ..)) = self.current_dial() {
-                    self.drop_link(link, CloseReason::Cancelled, out);
-                }
-            }
+            Role::Joining(_) => self.cancel_dial(CloseReason::Cancelled, out),
             Role::Member { parent } => {
+                self.cancel_dial(CloseReason::Cancelled, out);
                 self.part(parent, Farewell::Closing, CloseReason::Closed, out);
-                self.forget_parked_from(Hop::Link(parent));
+                self.forget_ways_by(parent, out);
             }
-            Role::Detached | Role::Leaving => return,
+            Role::Detached | Role::Rehoming { .. } | Role::Leaving => return,
         }
         self.reign(epoch, out);
     }
@@ -71,7 +67,7 @@ impl Node {
             }
             Role::Joining(_) => self.introduced(epoch, out),
             Role::Member { .. } => self.introduction_over(out),
-            Role::Detached | Role::Leaving => {}
+            Role::Detached | Role::Rehoming { .. } | Role::Leaving => {}
         }
     }
 

@@ -27,7 +27,7 @@ fn request(sdp: usize) -> JoinFrame {
     let mut census = Census::of_node(u32::MAX);
     for _ in 0..MAX_DEPTH {
         let mut above = Census::of_node(u32::MAX);
-        above.graft(Some(&census), &census);
+        above.graft(Some(&census), Some(&census));
         census = above;
     }
     JoinFrame::Request(JoinRequest {
@@ -36,6 +36,11 @@ fn request(sdp: usize) -> JoinFrame {
         census,
         hops: u8::MAX,
         waited_ms: u32::MAX,
+        way: Way::Move {
+            climb: TO_THE_TOP,
+            within: ANYWHERE,
+        },
+        lost: deepest(),
     })
 }
 
@@ -92,6 +97,13 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         LinkFrame::Goodbye(Farewell::Closing),
         LinkFrame::Direct { payload: &PAYLOAD },
         LinkFrame::Broadcast { payload: &PAYLOAD },
+        LinkFrame::Invite(Invitation {
+            down: u8::MAX,
+            climb: u8::MAX,
+            within: ANYWHERE,
+        }),
+        LinkFrame::Stay,
+        LinkFrame::Leaving,
     ]
 }
 

@@ -94,7 +94,11 @@ fn a_standby_on_its_way_drops_its_attempt_when_it_is_promoted() {
     solo.event(EventKind::BootstrapOpened(solo.server()));
     solo.registered_as(Post::Standby, 0);
     let actions = promote(&mut solo, 6);
-    assert!(matches!(actions[0], Action::CloseLink(..)), "{actions:?}");
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::CloseLink(..)))
+    );
     assert_eq!(solo.node.standing(), Standing::Root);
 }
 

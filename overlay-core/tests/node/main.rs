@@ -17,6 +17,7 @@ mod introspection;
 mod joining;
 mod liveness;
 mod messages;
+mod moving;
 #[cfg(planted)]
 mod planted;
 mod properties;

@@ -290,6 +290,8 @@ pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
         census: Census::of_node(10),
         hops,
         waited_ms: 0,
+        way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     })
 }
 

@@ -264,15 +264,15 @@ impl World {
                 let parent = self.ix_of(*node);
                 if let Some(since) = self.orphans.since.remove(&ix) {
                     self.orphans.reattached.push(self.now.since(since));
-                } else if self.machines[ix].parent.is_some() {
-                    self.orphans.moves += 1;
                 }
                 self.machines[ix].parent = parent;
                 self.no_cycle(ix)
             }
             Notification::ParentClosed { link, reason, .. } => {
                 self.machines[ix].parent = None;
-                if self.machines[ix].willing {
+                if *reason == CloseReason::Moved {
+                    self.orphans.moves += 1;
+                } else if self.machines[ix].willing {
                     self.orphans.since.insert(ix, self.now);
                 }
                 self.neighbour_closed(ix, *link, *reason)

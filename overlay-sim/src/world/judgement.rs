@@ -99,7 +99,7 @@ impl World {
     }
 
     /// The longest that a frame takes from one end of the tree to the other, by way of the server.
-    fn journey(&self) -> Duration {
+    pub(crate) fn journey(&self) -> Duration {
         let hops = u32::try_from(self.machines.len() + 3).unwrap_or(u32::MAX);
         self.setup.profile.slowest() * hops
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Post, Registration, ServerFrame, Token,
-    VERSION,
+    VERSION, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
@@ -238,6 +238,8 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         census: Census::of_node(places),
         hops: 0,
         waited_ms: 0,
+        way: Way::Server,
+        lost: Path::default(),
     }
 }
 

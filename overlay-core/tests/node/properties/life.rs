@@ -45,6 +45,8 @@ fn join_frame(step: &JoinStep) -> JoinFrame {
             census: Census::of_node(places),
             hops: 0,
             waited_ms: 0,
+            way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
         }),
         JoinStep::Answer(who, attempt) => JoinFrame::Signal {
             join: joiner(who, attempt),
