@@ -110,7 +110,12 @@ enum Role {
     /// Below a parent.
     Member { parent: LinkId },
     /// On its way out, as soon as its children have other parents.
-    Rehoming { parent: LinkId, until: Instant },
+    Rehoming {
+        parent: LinkId,
+        /// When children that have not asked for other places count as dead.
+        asked_by: Instant,
+        until: Instant,
+    },
     /// On top.
     Root,
     /// On its way out.

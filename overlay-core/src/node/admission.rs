@@ -235,6 +235,9 @@ impl Node {
             self.invite(child, invitation, out);
             return;
         }
+        if let Some(child) = self.who_goes_first(&waiting) {
+            return self.park(number, child, waiting);
+        }
         let Some(link) = self.choose(&waiting, Among::All) else {
             // Some place here will be free soon, or open again.
             let soon = way.within() == ANYWHERE && self.slots.len() > self.places_open();
@@ -300,19 +303,17 @@ impl Node {
     }
 
     /// Sends a request to a child.
-    pub(super) fn forward(&mut self, child: LinkId, waiting: Waiting, out: &mut Vec<Action>) {
+    pub(super) fn forward(&mut self, child: LinkId, mut waiting: Waiting, out: &mut Vec<Action>) {
+        waiting.count(self.now);
         let Waiting {
             mut request,
             from,
-            since,
             early,
             ..
         } = waiting;
         let join = request.join;
         request.hops += 1;
         request.way = request.way.below();
-        let waited = u32::try_from(self.now.since(since).as_millis()).unwrap_or(u32::MAX);
-        request.waited_ms = request.waited_ms.saturating_add(waited);
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             child.requests = child.requests.wrapping_add(1);
         }
@@ -400,6 +401,21 @@ impl Node {
     fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
         let asks = self.can_wait(waiting) && !waiting.displaces;
         asks.then(|| self.shorter_child(&waiting.request)).flatten()
+    }
+
+    /// The child whose place another high subtree waits for, if this joiner does best below that one. Not for who
+    /// has a place while it waits: others may wait for that.
+    fn who_goes_first(&self, waiting: &Waiting) -> Option<LinkId> {
+        let height = self.height_to_place(&waiting.request);
+        if height < 2 || waiting.request.way.is_move() || !self.can_wait(waiting) {
+            return None;
+        }
+        let best = self.best_depth(waiting).unwrap_or(usize::MAX);
+        let below = |first: &&Waiting| {
+            let depth = first.request.census.shallowest_for(height);
+            depth.is_some_and(|depth| depth + 1 < best)
+        };
+        self.parked.displacing().find(below)?.behind
     }
 
     fn can_wait(&self, waiting: &Waiting) -> bool {
