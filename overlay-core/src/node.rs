@@ -7,6 +7,7 @@
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
 //! | `balance` | who is to move so that the tree stays shallow |
+//! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
@@ -23,6 +24,7 @@ mod admission;
 mod balance;
 mod bootstrap;
 mod departure;
+mod handover;
 mod joining;
 mod link;
 mod liveness;
@@ -326,6 +328,7 @@ impl Node {
         self.role = Role::Root;
         self.path = Path::root(self.id);
         self.epoch = Epoch(self.epoch.0.saturating_add(1));
+        self.broadcasts.begin_own(self.id, self.epoch);
         if let Some(token) = token {
             self.register(crate::wire::Registration::Root { token }, out);
         }

@@ -40,6 +40,12 @@ pub enum Planted {
     PathKeptAfterMove,
     /// A child is invited that is invited already.
     InvitedTwice,
+    /// The depth that a move must not exceed is ignored.
+    WithinIgnored,
+    /// A node that moves parts from its old parent before that one has brought everything.
+    OldLinkDroppedEarly,
+    /// What a new parent brings once more is taken for new.
+    NumberNotChecked,
 
     // ── The routes of joins ──
     /// The route of a failed candidate is still remembered: signals go to a link that is closed.
@@ -94,7 +100,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,
@@ -108,6 +114,9 @@ impl Planted {
         Self::MoveReplacesTwin,
         Self::PathKeptAfterMove,
         Self::InvitedTwice,
+        Self::WithinIgnored,
+        Self::OldLinkDroppedEarly,
+        Self::NumberNotChecked,
         Self::RouteNotRemoved,
         Self::RouteKeptTooLong,
         Self::CancelIgnored,

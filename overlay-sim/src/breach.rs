@@ -106,6 +106,18 @@ pub enum Claim {
     #[error("a broadcast reaches those whom a naive tree says it must")]
     BroadcastsFollowTheTree,
 
+    /// Nobody gets a broadcast twice, and who misses some is told how many, before the next. Claimed where nobody
+    /// has lied.
+    #[error("a broadcast comes once, or is said to be missed")]
+    BroadcastsAreCounted,
+    /// Who goes from one parent to another misses nothing, unless the old one takes too long. Claimed where no
+    /// fault has struck.
+    #[error("nobody misses a broadcast because it moves")]
+    MovesMissNothing,
+    /// Only who has lost its link comes back on another one in its place.
+    #[error("no link is replaced whose both sides have it")]
+    NoLivingLinkIsReplaced,
+
     // ── When the faults have stopped ──
     /// Everybody who lives and wants to is in the tree.
     #[error("everybody who lives and wants to is in the tree")]

@@ -43,6 +43,12 @@ impl Node {
         if matches!(from, Hop::Server(_)) {
             request.way = Way::Server;
         }
+        #[cfg(planted)]
+        if let Way::Move { within, .. } = &mut request.way
+            && self.config.has_bug(crate::Planted::WithinIgnored)
+        {
+            *within = ANYWHERE;
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
@@ -112,6 +118,7 @@ impl Node {
             epoch: self.epoch,
             path: self.path.clone(),
             window: self.config.window,
+            count: self.broadcasts.tell(),
         };
         self.transmit(link, &welcome, out);
         notify(Notification::ChildConnected { link, node }, out);

@@ -19,7 +19,7 @@ use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, Way,
+    Count, JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, Way,
     WireError,
 };
 
@@ -44,11 +44,14 @@ pub(super) enum Stage {
 }
 
 /// What a parent says of itself when it welcomes a child.
+#[derive(Debug)]
 pub(super) struct Welcome {
     pub(super) id: NodeId,
     pub(super) epoch: Epoch,
     pub(super) path: Path,
     pub(super) window: u32,
+    /// The next broadcast.
+    pub(super) count: Count,
 }
 
 impl Node {
@@ -56,6 +59,7 @@ impl Node {
         if matches!(self.role, Role::Detached) {
             // A node that belongs to no tree takes any, also one that is younger than its last.
             self.epoch = Epoch::default();
+            self.broadcasts.forget();
             self.role = Role::Joining(Joining {
                 stage: Stage::Introducing,
                 failures: 0,
@@ -253,22 +257,44 @@ impl Node {
     pub(super) fn welcomed(
         &mut self,
         link: LinkId,
+        welcome: Welcome,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let greeted = self
+            .dialing_mut(link)
+            .is_some_and(|dialing| dialing.stage == DialStage::Greeted);
+        if !greeted {
+            return Err(Violation::UnexpectedFrame);
+        }
+        self.path_below(&welcome.path, welcome.id)?;
+        if welcome.epoch < self.epoch {
+            return Err(Violation::StaleEpoch);
+        }
+        self.grant(link, welcome.window)?;
+        if self.moving.is_some() && self.waits_for_old_parent(&welcome) {
+            self.begin_to_hold(link, welcome);
+            return Ok(());
+        }
+        self.arrive(link, &welcome, out)
+    }
+
+    /// This node stands below a new parent from here on.
+    pub(super) fn arrive(
+        &mut self,
+        link: LinkId,
         welcome: &Welcome,
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
-        let census = match self.dialing_mut(link) {
-            Some(dialing) if dialing.stage == DialStage::Greeted => dialing.census.clone(),
-            _ => return Err(Violation::UnexpectedFrame),
-        };
         let path = self.path_below(&welcome.path, welcome.id)?;
         if welcome.epoch < self.epoch {
             return Err(Violation::StaleEpoch);
         }
+        let dialing = self.dialing_mut(link).ok_or(Violation::UnexpectedFrame)?;
+        let census = dialing.census.clone();
         let attempt = match &self.role {
             Role::Joining(joining) => joining.failures.saturating_add(1),
             _ => 1,
         };
-        self.grant(link, welcome.window)?;
         #[cfg(planted)]
         let moved = self.moving.is_some();
         if let Role::Member { parent } = self.role {
@@ -293,6 +319,7 @@ impl Node {
             },
             out,
         );
+        self.count_from(welcome.count, out);
         #[cfg(planted)]
         if moved && self.config.has_bug(crate::Planted::PathKeptAfterMove) {
             return Ok(());
@@ -364,6 +391,7 @@ impl Node {
             census: Box::default(),
             stage: DialStage::Offering,
             deadline: self.now + self.config.request_timeout,
+            held: None,
         };
         let state = LinkState::Dialing(dialing);
         let link = self.links.insert(state, self.config.window, self.now);

@@ -10,6 +10,7 @@ mod admission;
 mod bootstrap;
 mod contract;
 mod departure;
+mod handover;
 mod harness;
 mod hostile;
 mod introspection;

@@ -122,7 +122,8 @@ async fn nobody_takes_the_place_of_a_child_by_naming_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_speaks_for_the_root_is_cut_off() {
     let scene = Scene::welcomed().await;
-    scene.link.say(&LinkFrame::Broadcast { payload: b"lies" });
+    let (number, payload) = (1, b"lies");
+    scene.link.say(&LinkFrame::Broadcast { number, payload });
     scene
         .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
         .await;
