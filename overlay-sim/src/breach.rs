@@ -57,6 +57,13 @@ pub enum Claim {
     /// A joiner's request does not go to the link that the joiner has lost.
     #[error("nobody is sent to itself")]
     NobodyIsSentToItself,
+    /// Until a child that was invited to go elsewhere says that it stays, it is neither sent joiners nor invited
+    /// again; nor is one that leaves.
+    #[error("nobody is sent through a shut door")]
+    ShutDoorsStayShut,
+    /// Who is invited up to a free place comes to stand there or stays where it is.
+    #[error("who moves up comes to stand no deeper than it may")]
+    MovesRise,
     /// A neighbour is given up as silent only if it was.
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,
