@@ -7,6 +7,7 @@
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
 //! | `balance` | who is to move so that the tree stays shallow |
+//! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
@@ -25,6 +26,7 @@ mod balance;
 mod bootstrap;
 mod crown;
 mod departure;
+mod handover;
 mod joining;
 mod link;
 mod liveness;

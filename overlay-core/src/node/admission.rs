@@ -43,6 +43,12 @@ impl Node {
         if matches!(from, Hop::Server(_)) {
             request.way = Way::Server;
         }
+        #[cfg(planted)]
+        if let Way::Move { within, .. } = &mut request.way
+            && self.config.has_bug(crate::Planted::WithinIgnored)
+        {
+            *within = ANYWHERE;
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
@@ -112,6 +118,7 @@ impl Node {
             epoch: self.epoch,
             path: self.path.clone(),
             window: self.config.window,
+            count: self.broadcasts.tell(),
         };
         self.transmit(link, &welcome, out);
         notify(Notification::ChildConnected { link, node }, out);
@@ -194,6 +201,8 @@ impl Node {
             return;
         }
         let (way, twin) = (waiting.request.way, self.has_child(join.origin));
+        #[cfg(planted)]
+        let twin = twin && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
         let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
         if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             self.accept(slot, waiting, out);
@@ -399,8 +408,15 @@ impl Node {
     /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
     /// wait for that.
     fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        let asks = self.can_wait(waiting) && !waiting.displaces;
-        asks.then(|| self.shorter_child(&waiting.request)).flatten()
+        if waiting.displaces || !self.can_wait(waiting) {
+            return None;
+        }
+        let shorter = self.shorter_child(&waiting.request)?;
+        // Where the subtree fits without making this one deeper, nobody needs to go.
+        let fits = self.best_depth(waiting).is_some_and(|depth| {
+            depth + waiting.request.census.nodes().len() <= self.census().nodes().len()
+        });
+        (!fits).then_some(shorter)
     }
 
     /// The child whose place another high subtree waits for, if this joiner does best below that one. Not for who

@@ -94,6 +94,7 @@ impl Node {
         self.path = Path::root(self.id);
         self.epoch = epoch;
         self.told_epoch = Some(epoch);
+        self.broadcasts.begin_own(self.id, epoch);
         notify(Notification::Promoted { epoch }, out);
         self.tell_children_path(out);
     }
