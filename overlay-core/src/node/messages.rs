@@ -64,12 +64,6 @@ impl Broadcasts {
         self.count.as_ref().is_some_and(same)
     }
 
-    /// This node is the root, and has broadcast nothing in this epoch.
-    pub(super) fn begin_own(&mut self, root: NodeId, epoch: Epoch) {
-        let next = 1;
-        self.count = Some(Count { root, epoch, next });
-    }
-
     /// Forgets what came in another tree.
     pub(super) const fn forget(&mut self) {
         self.count = None;
@@ -187,7 +181,7 @@ impl Node {
         if backlog {
             return unsent(payload, Unsent::Backlog, out);
         }
-        let number = self.own_number(out);
+        let number = self.own_number();
         let frame = wire::encode(&LinkFrame::Broadcast {
             number,
             payload: &payload,
@@ -257,22 +251,11 @@ impl Node {
     }
 
     /// The number of this root's next broadcast.
-    fn own_number(&mut self, out: &mut Vec<Action>) -> u64 {
-        let first = Count {
-            root: self.id,
-            epoch: self.epoch,
-            next: 1,
-        };
-        let count = self.broadcasts.count.filter(|own| own.is_of(&first));
-        let Count { next, .. } = count.unwrap_or_else(|| {
-            self.pass_count_down(first, out);
-            first
-        });
-        self.broadcasts.count = Some(Count {
-            next: next.saturating_add(1),
-            ..first
-        });
-        next
+    fn own_number(&mut self) -> u64 {
+        let count = self.broadcasts.tell();
+        let next = count.next.saturating_add(1);
+        self.broadcasts.count = Some(Count { next, ..count });
+        count.next
     }
 
     /// The parent's next broadcast is this one, perhaps of another root.
