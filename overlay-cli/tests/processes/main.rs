@@ -6,14 +6,19 @@
     reason = "a test that fails panics"
 )]
 
-mod harness;
+#[path = "../common/process.rs"]
+mod process;
 
 use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::*;
+use crate::process::{Process, Server, TOKEN, command};
+
+fn overlay(args: &[&str]) -> Process {
+    Process::start(command(args))
+}
 
 #[test]
 fn up_ends_with_the_summary_that_scripts_rely_on() {
@@ -168,7 +173,7 @@ fn overlays_on_one_server_keep_to_themselves() {
     let mut coffee = server.root(2, &["--overlay", "coffee", "--wait-for", "1"]);
     tea.fact("registered");
     coffee.fact("registered");
-    let guest = server.join_overlay("tea");
+    let guest = Process::start(server.command(&["join", "--overlay", "tea"]));
     coffee.stdin().write_all(b"coffee\n").unwrap();
     tea.stdin().write_all(b"tea\n").unwrap();
     let (_, stdout, _) = guest.finish();

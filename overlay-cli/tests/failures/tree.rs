@@ -1,0 +1,175 @@
+//! A tree of processes with a stream flowing through it, and what can befall it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::member::Member;
+use crate::outcome::{Fate, Outcome};
+use crate::process::{Process, Server};
+use crate::stream::Stream;
+
+/// How many nodes there are below the root.
+const NODES: usize = 30;
+
+/// How many children a node has at the most: the tree is three levels deep.
+const DEGREE: u16 = 3;
+
+/// How long the tree may take to be whole: far longer than it should.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Only one scenario at a time: what is measured is not how busy the machine is.
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) struct Tree {
+    server: Option<Server>,
+    address: String,
+    root: Process,
+    root_id: String,
+    members: Vec<Member>,
+    stream: Stream,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Tree {
+    /// A tree that the stream has begun to flow through.
+    pub(crate) fn grow() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = Server::start();
+        let mut root = server.root(DEGREE, &["--wait-for", &NODES.to_string()]);
+        let root_id = root.fact("registered")["node"].as_str().unwrap().to_owned();
+        let mut tree = Self {
+            address: server.address().to_owned(),
+            stream: Stream::start(root.stdin()),
+            root,
+            root_id,
+            members: (0..NODES)
+                .map(|_| Member::founder(server.join(DEGREE)))
+                .collect(),
+            server: Some(server),
+            _turn: turn,
+        };
+        tree.wait_until_whole();
+        let_it_flow();
+        tree
+    }
+
+    /// Kills the child of the root that has the most children.
+    pub(crate) fn kill_an_inner_node(&mut self) -> Instant {
+        let children = |member: &Member| {
+            let is_child = |other: &&Member| other.parent() == member.id();
+            self.members.iter().filter(is_child).count()
+        };
+        let (index, victim) = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| member.parent() == Some(&self.root_id))
+            .max_by_key(|(_, member)| children(member))
+            .unwrap();
+        assert!(children(victim) > 0);
+        let victim = self.members.remove(index);
+        let now = Instant::now();
+        victim.kill();
+        now
+    }
+
+    /// Kills the server, and waits until the root knows.
+    pub(crate) fn kill_the_server(&mut self) {
+        self.server = None;
+        self.root.fact("server_lost");
+        let_it_flow();
+    }
+
+    pub(crate) fn restart_the_server(&mut self) -> Instant {
+        self.server = Some(Server::listen(&self.address));
+        Instant::now()
+    }
+
+    pub(crate) fn join_another(&mut self) {
+        let server = self.server.as_ref().unwrap();
+        self.members.push(Member::newcomer(server.join(DEGREE)));
+    }
+
+    /// Waits until every node has a way to the root. Returns when the last of them found its place.
+    pub(crate) fn wait_until_whole(&mut self) -> Instant {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.members.iter_mut().for_each(Member::listen);
+            let lost: Vec<&Member> = self
+                .members
+                .iter()
+                .filter(|member| self.above(member).is_none())
+                .collect();
+            if lost.is_empty() {
+                return self
+                    .members
+                    .iter()
+                    .filter_map(Member::joined_at)
+                    .max()
+                    .unwrap();
+            }
+            if Instant::now() > deadline {
+                let histories: Vec<String> = lost.iter().map(|member| member.history()).collect();
+                panic!(
+                    "{} nodes have no way to the root:\n{}",
+                    lost.len(),
+                    histories.join("\n")
+                );
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the stream, and lets every node say what it made of it.
+    pub(crate) fn finish(mut self, took: Duration) -> Outcome {
+        let_it_flow();
+        let last = self.stream.end();
+        self.members.iter_mut().for_each(Member::wait_for_the_end);
+        let fates: Vec<Fate> = self.members.iter().map(|it| self.fate(it)).collect();
+        let (status, _, stderr) = self.root.finish();
+        assert!(status.success(), "{stderr}");
+        let members = self.members.into_iter().zip(fates);
+        Outcome {
+            took,
+            lines: last,
+            nodes: members.map(|(it, fate)| it.verdict(fate, last)).collect(),
+        }
+    }
+
+    /// What befell a node that has heard the stream's end.
+    fn fate(&self, member: &Member) -> Fate {
+        let above = self.above(member).unwrap();
+        if member.was_moved() {
+            Fate::Moved
+        } else if member.is_newcomer() {
+            Fate::Newcomer
+        } else if above.into_iter().any(Member::was_moved) {
+            Fate::BelowOne
+        } else {
+            Fate::Untouched
+        }
+    }
+
+    /// The nodes between this one and the root; `None` if there is no way between them.
+    fn above<'a>(&'a self, mut member: &'a Member) -> Option<Vec<&'a Member>> {
+        let mut above = Vec::new();
+        while member.parent()? != self.root_id {
+            member = self
+                .members
+                .iter()
+                .find(|other| other.id() == member.parent())?;
+            above.push(member);
+            // Parents that change while they are being asked could look like a circle.
+            if above.len() > self.members.len() {
+                return None;
+            }
+        }
+        Some(above)
+    }
+}
+
+/// Every scenario has some lines before it, in its midst, and after it.
+fn let_it_flow() {
+    thread::sleep(Duration::from_secs(1));
+}
