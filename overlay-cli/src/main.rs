@@ -6,6 +6,7 @@
 mod args;
 mod failure;
 mod join;
+mod news;
 mod pipe;
 mod report;
 mod root;

@@ -47,6 +47,7 @@ async fn reign(seat: &mut Seat, wait_for: Option<usize>) -> Result<u64, Failure>
     crowned(seat).await?;
     seat.facts
         .say("Registered as the root. Waiting for nodes …");
+    seat.without_server = "The tree goes on without the server, and newcomers wait.";
     wait_for_nodes(seat, wait_for).await?;
     seat.facts.say("Sending what comes on stdin.");
     send_all(seat).await

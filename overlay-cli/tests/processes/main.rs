@@ -117,6 +117,23 @@ fn a_killed_process_is_noticed_and_its_child_joins_again() {
 }
 
 #[test]
+fn a_person_is_told_of_a_parent_lost_and_found() {
+    let server = Server::start();
+    let mut root = server.root(1, &["--wait-for", "2"]);
+    let mut doomed = server.join(1);
+    doomed.fact("joined");
+    let orphan = Process::start(server.command(&["join"]));
+    while root.fact("tree")["depth"] != json!([1, 1, 1]) {}
+    doomed.kill();
+    while root.fact("tree")["depth"] != json!([1, 1]) {}
+    drop(root.stdin());
+    let (_, _, stderr) = orphan.finish();
+    let at = |words: &str| stderr.find(words).unwrap_or_else(|| panic!("{stderr}"));
+    assert_eq!(at("Joined at depth 2"), 0);
+    assert!(at("The parent is gone") < at("Joined again at depth 1"));
+}
+
+#[test]
 fn a_wrong_token_ends_the_root_with_what_to_do() {
     let server = Server::start();
     let mut root = server.command(&["root"]);
@@ -150,6 +167,8 @@ fn a_server_that_is_not_there_ends_the_join_with_what_to_do() {
     let (status, _, stderr) = overlay(&args).finish();
     assert_eq!(status.code(), Some(1));
     assert!(stderr.contains("Connection refused"), "{stderr}");
+    // However many tries there were.
+    assert!(stderr.matches("trying again").count() <= 1, "{stderr}");
     assert!(
         stderr.contains("is `overlay server` running there?"),
         "{stderr}"
