@@ -106,7 +106,11 @@ impl Seat {
                     return Ok(Event::ServerReady);
                 }
                 Event::ServerLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
-                event => return Ok(event),
+                event => {
+                    // Whoever has a parent does not care.
+                    self.server_lost &= !matches!(event, Event::ParentConnected { .. });
+                    return Ok(event);
+                }
             }
         }
     }

@@ -20,6 +20,16 @@ fn overlay(args: &[&str]) -> Process {
     Process::start(command(args))
 }
 
+/// These words in this order.
+fn assert_said(stderr: &str, words: &[&str]) {
+    let mut rest = stderr;
+    for words in words {
+        let at = rest.find(words);
+        let at = at.unwrap_or_else(|| panic!("{words:?} is not there, or too early:\n{stderr}"));
+        rest = &rest[at + words.len()..];
+    }
+}
+
 #[test]
 fn up_ends_with_the_summary_that_scripts_rely_on() {
     let up = overlay(&[
@@ -128,9 +138,33 @@ fn a_person_is_told_of_a_parent_lost_and_found() {
     while root.fact("tree")["depth"] != json!([1, 1]) {}
     drop(root.stdin());
     let (_, _, stderr) = orphan.finish();
-    let at = |words: &str| stderr.find(words).unwrap_or_else(|| panic!("{stderr}"));
-    assert_eq!(at("Joined at depth 2"), 0);
-    assert!(at("The parent is gone") < at("Joined again at depth 1"));
+    assert_said(
+        &stderr,
+        &[
+            "Joined at depth 2",
+            "The parent is gone",
+            "Joined again at depth 1",
+        ],
+    );
+}
+
+#[test]
+fn a_person_is_told_when_the_server_goes_and_when_it_is_back() {
+    let server = Server::start();
+    let address = server.address().to_owned();
+    let mut root = server.command(&["root"]);
+    root.env("OVERLAY_TOKEN", TOKEN).stdin(Stdio::piped());
+    let mut root = Process::start(root);
+    let mut node = server.join(1);
+    node.fact("joined");
+    drop(server);
+    let server = Server::listen(&address);
+    let mut newcomer = server.join(1);
+    newcomer.fact("joined");
+    drop(root.stdin());
+    let (_, _, stderr) = root.finish();
+    assert_said(&stderr, &["newcomers wait", "server is there again"]);
+    assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
 }
 
 #[test]
