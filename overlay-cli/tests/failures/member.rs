@@ -74,6 +74,15 @@ impl Member {
         self.places().count() > 1
     }
 
+    /// How long it has been without a parent at a time, at the longest.
+    fn orphaned(&self) -> Duration {
+        let places: Vec<&(Instant, Value)> = self.places().collect();
+        let lost_one = |pair: &&[&(Instant, Value)]| pair[0].1["event"] == "parent_closed";
+        let spells = places.windows(2).filter(lost_one);
+        let longest = spells.map(|pair| pair[1].0 - pair[0].0).max();
+        longest.unwrap_or_default()
+    }
+
     /// The facts about its place in the tree.
     fn places(&self) -> impl DoubleEndedIterator<Item = &(Instant, Value)> {
         let about_place =
@@ -102,7 +111,7 @@ impl Member {
 
     /// What it made of the stream, whose end it has heard and whose last line this was.
     pub(crate) fn verdict(self, fate: Fate, last: u64) -> Node {
-        let id = self.id().unwrap().to_owned();
+        let (id, orphaned) = (self.id().unwrap().to_owned(), self.orphaned());
         let (status, stdout, stderr) = self.process.finish();
         assert!(status.success(), "{stderr}");
         let printed = numbers(&stdout);
@@ -112,7 +121,12 @@ impl Member {
             1
         };
         let tally = Tally::of(&printed, first, last);
-        Node { id, fate, tally }
+        Node {
+            id,
+            fate,
+            orphaned,
+            tally,
+        }
     }
 
     /// What it has told, for whoever must find out what went wrong.

@@ -1,12 +1,14 @@
 //! How a scenario ended: how long it took, and what each node made of the stream.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::stream::Tally;
+use crate::stream::{Lines, Tally};
 
 pub(crate) struct Outcome {
+    /// What the scenario measures: until everybody is attached again, as seen from outside.
     pub(crate) took: Duration,
     /// How many lines the stream had.
     pub(crate) lines: u64,
@@ -17,6 +19,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) fate: Fate,
+    /// How long it was without a parent.
+    pub(crate) orphaned: Duration,
     pub(crate) tally: Tally,
 }
 
@@ -44,6 +48,21 @@ impl Fate {
     }
 }
 
+impl Node {
+    /// A row of the table.
+    fn print(&self) {
+        let mut fate = self.fate.name().to_owned();
+        if self.fate == Fate::Moved {
+            let _ = write!(fate, ", {:.2} s without one", self.orphaned.as_secs_f64());
+        }
+        let (id, tally) = (&self.id[..8], &self.tally);
+        println!(
+            "  {id}  {fate:35}  missing {:15}  doubled {}",
+            tally.missing, tally.doubled
+        );
+    }
+}
+
 impl Outcome {
     /// How many nodes changed parents.
     pub(crate) fn moved(&self) -> usize {
@@ -55,39 +74,44 @@ impl Outcome {
 
     /// A table for people, and a line of JSON for `scripts/failures`.
     pub(crate) fn print(&self, scenario: &str) {
-        let seconds = self.took.as_secs_f64();
-        let (nodes, lines) = (self.nodes.len(), self.lines);
-        println!("\n{scenario}: {seconds:.1} s; {nodes} nodes, lines 1-{lines}");
+        let (seconds, nodes, lines) = (self.took.as_secs_f64(), self.nodes.len(), self.lines);
+        println!("\n{scenario}: {seconds:.2} s; {nodes} nodes, lines 1-{lines}");
         let (quiet, mut eventful): (Vec<&Node>, Vec<&Node>) = self
             .nodes
             .iter()
             .partition(|node| node.fate == Fate::Untouched && node.tally.is_clean());
         eventful.sort_by_key(|node| node.fate);
-        for Node { id, fate, tally } in eventful {
-            let (id, fate) = (&id[..8], fate.name());
-            println!(
-                "  {id}  {fate:18}  missing {:20}  doubled {}",
-                tally.missing, tally.doubled
-            );
-        }
+        eventful.into_iter().for_each(Node::print);
         println!("  {} others untouched, with every line once", quiet.len());
-        let nodes = self.nodes.iter().map(|Node { id, fate, tally }| {
+        println!("{}", self.json(scenario));
+    }
+
+    fn json(&self, scenario: &str) -> Value {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap();
+        let count = |lines: fn(&Tally) -> &Lines| -> usize {
+            self.nodes
+                .iter()
+                .map(|node| lines(&node.tally).count())
+                .sum()
+        };
+        let nodes = self.nodes.iter().map(|node| {
             json!({
-                "node": id,
-                "fate": fate.name(),
-                "missing": tally.missing.runs(),
-                "doubled": tally.doubled.runs(),
+                "node": node.id,
+                "fate": node.fate.name(),
+                "orphaned_ms": millis(node.orphaned),
+                "missing": node.tally.missing.runs(),
+                "doubled": node.tally.doubled.runs(),
             })
         });
-        let line = json!({
+        json!({
             "scenario": scenario,
-            "seconds": (seconds * 1000.0).round() / 1000.0,
-            "lines": lines,
-            "missing": self.nodes.iter().map(|node| node.tally.missing.count()).sum::<usize>(),
-            "doubled": self.nodes.iter().map(|node| node.tally.doubled.count()).sum::<usize>(),
+            "took_ms": millis(self.took),
+            "longest_orphaned_ms": self.nodes.iter().map(|node| millis(node.orphaned)).max(),
+            "lines": self.lines,
+            "missing": count(|tally| &tally.missing),
+            "doubled": count(|tally| &tally.doubled),
             "nodes": nodes.collect::<Vec<_>>(),
-        });
-        println!("{line}");
+        })
     }
 
     /// Nobody has less, or more, of the stream because somebody else is in trouble.
@@ -100,7 +124,10 @@ impl Outcome {
     }
 
     fn assert_saw_everything_once(&self, who: impl Fn(Fate) -> bool) {
-        for Node { id, fate, tally } in &self.nodes {
+        for Node {
+            id, fate, tally, ..
+        } in &self.nodes
+        {
             assert!(
                 !who(*fate) || tally.is_clean(),
                 "{id} ({}): missing {}, doubled {}",
