@@ -31,6 +31,17 @@ fn inner_node_killed() {
 }
 
 #[test]
+fn root_killed_with_a_standby() {
+    let mut tree = Tree::grow_with_a_standby();
+    let killed = tree.kill_the_root();
+    let whole_again = tree.wait_until_whole();
+    let outcome = tree.finish(whole_again - killed);
+    outcome.print("root_killed_with_a_standby");
+    // Whoever was below the old root; nobody has kept the whole way to a root.
+    assert!(outcome.moved() > 0);
+}
+
+#[test]
 fn server_killed_and_restarted() {
     let mut tree = Tree::grow();
     tree.kill_the_server();

@@ -11,36 +11,44 @@ use std::time::Duration;
 /// Fifty lines a second.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// The lines 1, 2, 3 … on their way into a root, until [`end`](Self::end).
+/// The lines 1, 2, 3 … on their way into a root, until [`end`](Self::end). While the root is dead they wait.
 pub(crate) struct Stream {
-    end: Sender<()>,
+    /// Dropped at the end.
+    roots: Option<Sender<ChildStdin>>,
     /// `None` once it has ended.
     writing: Option<JoinHandle<u64>>,
 }
 
 impl Stream {
-    pub(crate) fn start(mut input: ChildStdin) -> Self {
-        let (end, ended) = mpsc::channel();
+    pub(crate) fn start(root: ChildStdin) -> Self {
+        let (roots, next_root) = mpsc::channel();
         let writing = thread::spawn(move || {
-            let mut last = 0;
-            while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if writeln!(input, "{}", last + 1).is_err() {
-                    break;
+            let (mut root, mut last) = (root, 0);
+            loop {
+                match next_root.recv_timeout(INTERVAL) {
+                    Ok(next) => root = next,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return last,
                 }
-                last += 1;
+                if writeln!(root, "{}", last + 1).is_ok() {
+                    last += 1;
+                }
             }
-            last
         });
         Self {
-            end,
+            roots: Some(roots),
             writing: Some(writing),
         }
     }
 
+    /// Goes on into the input of another root.
+    pub(crate) fn turn_to(&mut self, root: ChildStdin) {
+        self.roots.as_ref().unwrap().send(root).unwrap();
+    }
+
     /// Ends the root's input. Returns the number of the last line.
     pub(crate) fn end(&mut self) -> u64 {
-        // It has ended already if nobody reads it any more.
-        let _ = self.end.send(());
+        self.roots = None;
         self.writing.take().unwrap().join().unwrap()
     }
 }

@@ -24,25 +24,49 @@ static TURN: Mutex<()> = Mutex::new(());
 pub(crate) struct Tree {
     server: Option<Server>,
     address: String,
-    root: Process,
-    root_id: String,
+    root: Root,
+    /// A root that stands by, and is a node of the tree until it is promoted.
+    standby: Option<Root>,
+    /// Whether the standby is the root now.
+    succeeded: bool,
     members: Vec<Member>,
     stream: Stream,
     _turn: MutexGuard<'static, ()>,
 }
 
+/// An `overlay root`.
+struct Root {
+    process: Process,
+    id: String,
+}
+
 impl Tree {
     /// A tree that the stream has begun to flow through.
     pub(crate) fn grow() -> Self {
+        Self::plant(false)
+    }
+
+    /// The same with a second root that stands by. It came before the nodes, so it has children.
+    pub(crate) fn grow_with_a_standby() -> Self {
+        Self::plant(true)
+    }
+
+    fn plant(with_standby: bool) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let server = Server::start();
-        let mut root = server.root(DEGREE, &["--wait-for", &NODES.to_string()]);
-        let root_id = root.fact("registered")["node"].as_str().unwrap().to_owned();
+        let nodes = NODES + usize::from(with_standby);
+        let mut root = Root::start(&server, &["--wait-for", &nodes.to_string()]);
+        let standby = with_standby.then(|| {
+            let mut standby = Root::start(&server, &[]);
+            standby.process.fact("standing_by");
+            standby
+        });
         let mut tree = Self {
             address: server.address().to_owned(),
-            stream: Stream::start(root.stdin()),
+            stream: Stream::start(root.process.stdin()),
             root,
-            root_id,
+            standby,
+            succeeded: false,
             members: (0..NODES)
                 .map(|_| Member::founder(server.join(DEGREE)))
                 .collect(),
@@ -64,7 +88,7 @@ impl Tree {
             .members
             .iter()
             .enumerate()
-            .filter(|(_, member)| member.parent() == Some(&self.root_id))
+            .filter(|(_, member)| member.parent() == Some(&self.root.id))
             .max_by_key(|(_, member)| children(member))
             .unwrap();
         assert!(children(victim) > 0);
@@ -74,10 +98,22 @@ impl Tree {
         now
     }
 
+    /// Kills the root, and waits until the standby has taken its place. The stream goes on there.
+    pub(crate) fn kill_the_root(&mut self) -> Instant {
+        let mut heir = self.standby.take().unwrap();
+        let now = Instant::now();
+        self.root.process.kill();
+        heir.process.fact("promoted");
+        self.stream.turn_to(heir.process.stdin());
+        self.root = heir;
+        self.succeeded = true;
+        now
+    }
+
     /// Kills the server, and waits until the root knows.
     pub(crate) fn kill_the_server(&mut self) {
         self.server = None;
-        self.root.fact("server_lost");
+        self.root.process.fact("server_lost");
         let_it_flow();
     }
 
@@ -127,7 +163,7 @@ impl Tree {
         let last = self.stream.end();
         self.members.iter_mut().for_each(Member::wait_for_the_end);
         let fates: Vec<Fate> = self.members.iter().map(|it| self.fate(it)).collect();
-        let (status, _, stderr) = self.root.finish();
+        let (status, _, stderr) = self.root.process.finish();
         assert!(status.success(), "{stderr}");
         let members = self.members.into_iter().zip(fates);
         Outcome {
@@ -144,17 +180,17 @@ impl Tree {
             Fate::Moved
         } else if member.is_newcomer() {
             Fate::Newcomer
-        } else if above.into_iter().any(Member::was_moved) {
+        } else if self.succeeded || above.into_iter().any(Member::was_moved) {
             Fate::BelowOne
         } else {
             Fate::Untouched
         }
     }
 
-    /// The nodes between this one and the root; `None` if there is no way between them.
+    /// The nodes between this one and a root; `None` if there is no way between them.
     fn above<'a>(&'a self, mut member: &'a Member) -> Option<Vec<&'a Member>> {
         let mut above = Vec::new();
-        while member.parent()? != self.root_id {
+        while !self.is_root(member.parent()?) {
             member = self
                 .members
                 .iter()
@@ -166,6 +202,21 @@ impl Tree {
             }
         }
         Some(above)
+    }
+
+    /// Whether this is the root, or one that stands by: below both there are places in the tree.
+    fn is_root(&self, id: &str) -> bool {
+        let standby = self.standby.as_ref();
+        id == self.root.id || standby.is_some_and(|standby| id == standby.id)
+    }
+}
+
+impl Root {
+    fn start(server: &Server, args: &[&str]) -> Self {
+        let mut process = server.root(DEGREE, args);
+        let registered = process.fact("registered");
+        let id = registered["node"].as_str().unwrap().to_owned();
+        Self { process, id }
     }
 }
 
