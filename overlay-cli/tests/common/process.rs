@@ -15,7 +15,7 @@ pub(crate) const TOKEN: &str = "a-token-for-these-tests";
 
 /// A running command; killed when dropped.
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     /// Lines of stdout and stderr that are facts, and when they came.
     facts: Receiver<(Instant, Value)>,
     stdout: Option<JoinHandle<String>>,

@@ -42,6 +42,17 @@ fn root_killed_with_a_standby() {
 }
 
 #[test]
+#[cfg(unix)]
+fn root_asleep_and_succeeded_by_a_standby() {
+    let mut tree = Tree::grow_with_a_standby();
+    let asleep = tree.put_the_root_to_sleep_and_wake_it();
+    let whole_again = tree.wait_until_whole();
+    let outcome = tree.finish(whole_again - asleep);
+    outcome.print("root_asleep_and_succeeded_by_a_standby");
+    assert!(outcome.moved() > 0);
+}
+
+#[test]
 fn server_killed_and_restarted() {
     let mut tree = Tree::grow();
     tree.kill_the_server();

@@ -23,13 +23,15 @@ impl Stream {
     pub(crate) fn start(root: ChildStdin) -> Self {
         let (roots, next_root) = mpsc::channel();
         let writing = thread::spawn(move || {
-            let (mut root, mut last) = (root, 0);
+            // The input of an old root stays open: it is to live on, as far as it can.
+            let (mut roots, mut last) = (vec![root], 0);
             loop {
                 match next_root.recv_timeout(INTERVAL) {
-                    Ok(next) => root = next,
+                    Ok(next) => roots.push(next),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return last,
                 }
+                let root = roots.last_mut().unwrap();
                 if writeln!(root, "{}", last + 1).is_ok() {
                     last += 1;
                 }

@@ -27,7 +27,7 @@ pub(crate) struct Tree {
     root: Root,
     /// A root that stands by, and is a node of the tree until it is promoted.
     standby: Option<Root>,
-    /// Whether the standby is the root now.
+    /// Whether the standby has taken the root's place.
     succeeded: bool,
     members: Vec<Member>,
     stream: Stream,
@@ -98,16 +98,33 @@ impl Tree {
         now
     }
 
-    /// Kills the root, and waits until the standby has taken its place. The stream goes on there.
+    /// Kills the root, and waits until the standby has taken its place.
     pub(crate) fn kill_the_root(&mut self) -> Instant {
-        let mut heir = self.standby.take().unwrap();
         let now = Instant::now();
         self.root.process.kill();
+        self.succeed();
+        now
+    }
+
+    /// Stops the root, like a machine that falls asleep, and wakes it when the standby has taken its place.
+    #[cfg(unix)]
+    pub(crate) fn put_the_root_to_sleep_and_wake_it(&mut self) -> Instant {
+        let now = Instant::now();
+        self.root.signal("-STOP");
+        let mut old = self.succeed();
+        old.signal("-CONT");
+        old.process.fact("demoted");
+        self.standby = Some(old);
+        now
+    }
+
+    /// Waits until the standby is the root, where the stream goes on. Returns the old one.
+    fn succeed(&mut self) -> Root {
+        let mut heir = self.standby.take().unwrap();
         heir.process.fact("promoted");
         self.stream.turn_to(heir.process.stdin());
-        self.root = heir;
         self.succeeded = true;
-        now
+        std::mem::replace(&mut self.root, heir)
     }
 
     /// Kills the server, and waits until the root knows.
@@ -217,6 +234,16 @@ impl Root {
         let registered = process.fact("registered");
         let id = registered["node"].as_str().unwrap().to_owned();
         Self { process, id }
+    }
+
+    /// Sends it a signal, as `kill` takes it.
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let id = self.process.child.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(kill.unwrap().success());
     }
 }
 
