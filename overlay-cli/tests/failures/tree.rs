@@ -110,11 +110,12 @@ impl Tree {
     #[cfg(unix)]
     pub(crate) fn put_the_root_to_sleep_and_wake_it(&mut self) -> Instant {
         let now = Instant::now();
-        self.root.signal("-STOP");
+        self.root.process.signal("-STOP");
         let mut old = self.succeed();
-        old.signal("-CONT");
+        old.process.signal("-CONT");
         old.process.fact("demoted");
-        self.standby = Some(old);
+        let (_, _, stderr) = old.process.finish();
+        assert!(stderr.contains("another root has taken over"), "{stderr}");
         now
     }
 
@@ -234,16 +235,6 @@ impl Root {
         let registered = process.fact("registered");
         let id = registered["node"].as_str().unwrap().to_owned();
         Self { process, id }
-    }
-
-    /// Sends it a signal, as `kill` takes it.
-    #[cfg(unix)]
-    fn signal(&self, signal: &str) {
-        let id = self.process.child.id().to_string();
-        let kill = std::process::Command::new("kill")
-            .args([signal, &id])
-            .status();
-        assert!(kill.unwrap().success());
     }
 }
 
