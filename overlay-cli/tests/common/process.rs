@@ -15,7 +15,7 @@ pub(crate) const TOKEN: &str = "a-token-for-these-tests";
 
 /// A running command; killed when dropped.
 pub(crate) struct Process {
-    pub(crate) child: Child,
+    child: Child,
     /// Lines of stdout and stderr that are facts, and when they came.
     facts: Receiver<(Instant, Value)>,
     stdout: Option<JoinHandle<String>>,
@@ -76,6 +76,14 @@ impl Process {
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
+    }
+
+    /// Sends it a signal, as `kill` takes it.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args([signal, &id]).status();
+        assert!(kill.unwrap().success());
     }
 
     /// Waits for the end: the exit status, stdout, and stderr.

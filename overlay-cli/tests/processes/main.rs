@@ -190,6 +190,36 @@ fn a_second_root_stands_by_and_takes_over_when_the_first_is_killed() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_root_that_is_told_to_stop_does_not_wait_for_its_input() {
+    let server = Server::start();
+    let mut root = server.root(1, &["--wait-for", "1"]);
+    let _input = root.stdin();
+    let _node = server.join(1);
+    while root.fact("tree")["depth"] != json!([1, 1]) {}
+    root.signal("-TERM");
+    let (status, _, _) = root.finish();
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn a_promoted_standby_sends_to_those_below_it() {
+    let server = Server::start();
+    let mut first = server.root(1, &[]);
+    first.fact("promoted");
+    let mut second = server.root(1, &[]);
+    second.fact("joined");
+    let mut node = server.join(1);
+    assert_eq!(node.fact("joined")["depth"], 2);
+    first.kill();
+    second.fact("promoted");
+    second.stdin().write_all(b"long live the root\n").unwrap();
+    let (status, stdout, _) = node.finish();
+    assert!(status.success());
+    assert_eq!(stdout, "long live the root\n");
+}
+
+#[test]
 fn a_server_that_is_not_there_ends_the_join_with_what_to_do() {
     let args = [
         "join",
