@@ -7,9 +7,10 @@ use tokio::io::{AsyncWriteExt, Stdout};
 
 use crate::args;
 use crate::failure::Failure;
+use crate::news::News;
 use crate::pipe::{self, Piece};
 use crate::report::Facts;
-use crate::seat::{Fact, Seat, millis, short};
+use crate::seat::{Fact, Seat};
 use crate::stop;
 
 pub(crate) async fn run(args: args::Join) -> Result<ExitCode, Failure> {
@@ -52,6 +53,7 @@ struct Printer {
 }
 
 async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Failure> {
+    let mut news = News::default();
     loop {
         match seat.next().await? {
             Event::Message(message) if message.scope == Scope::Broadcast => {
@@ -65,54 +67,9 @@ async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Fail
                     return Ok(Ended::NobodyReads);
                 }
             }
-            event => tell(seat, &event)?,
+            event => news.tell(seat, &event)?,
         }
     }
-}
-
-fn tell(seat: &Seat, event: &Event) -> Result<(), Failure> {
-    let facts = seat.facts;
-    match event {
-        Event::ParentConnected {
-            node: parent,
-            depth,
-            attempt,
-        } => {
-            facts.tell(&Fact::Joined {
-                node: seat.node.id().to_string(),
-                parent: parent.to_string(),
-                depth: *depth,
-                attempt: *attempt,
-            });
-            let parent = short(*parent);
-            facts.say(&format!("Joined at depth {depth}, below {parent}."));
-        }
-        Event::ParentClosed {
-            node: parent,
-            reason,
-        } => {
-            facts.tell(&Fact::ParentClosed {
-                parent: parent.to_string(),
-                reason: reason.to_string(),
-            });
-            facts.say(&format!("Lost the parent: {reason}. Joining again …"));
-        }
-        Event::JoinRejected { reason, retry_in } => {
-            facts.tell(&Fact::Rejected {
-                reason: reason.to_string(),
-                retry_ms: retry_in.map(millis),
-            });
-            let Some(wait) = retry_in else {
-                return Err(Failure::new(format!("cannot join: {reason}")));
-            };
-            let wait = wait.as_secs_f64();
-            facts.say(&format!(
-                "Not joined: {reason}; trying again in {wait:.1} s"
-            ));
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 impl Printer {

@@ -6,6 +6,7 @@
 mod args;
 mod failure;
 mod join;
+mod news;
 mod pipe;
 mod report;
 mod root;
@@ -23,11 +24,24 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
-    let outcome = match cli.command {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report::say(&format!("error: cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(cli.command));
+    // A thread that waits for stdin would hold the process up until something comes.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Up(args) => up::run(args).await,
         Command::Server(args) => server::run(args).await,
         Command::Root(args) => root::run(args).await,

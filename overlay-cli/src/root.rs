@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use overlay_tokio::{Census, Event, SendError};
+use overlay_tokio::core::Epoch;
+use overlay_tokio::{Census, Event};
 use tokio::time::Instant;
 
 use crate::args;
 use crate::failure::Failure;
+use crate::news::News;
 use crate::pipe::{self, Chunks};
 use crate::report::Facts;
 use crate::seat::{Fact, Seat};
@@ -27,13 +29,14 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
     let stopped = stop::requested();
     tokio::pin!(stopped);
     let outcome = tokio::select! {
-        bytes = reign(&mut seat, args.wait_for.map(usize::from)) => Some(bytes?),
+        reigned = reign(&mut seat, args.wait_for.map(usize::from)) => Some(reigned),
         () = &mut stopped => None,
     };
     seat.node.leave().await;
     while !matches!(seat.next().await?, Event::Left) {}
     match outcome {
-        Some(bytes) => {
+        Some(reigned) => {
+            let bytes = reigned?;
             facts.tell(&Fact::Ended { bytes });
             facts.say(&format!("Sent {bytes} bytes to the whole tree."));
             Ok(ExitCode::SUCCESS)
@@ -44,39 +47,62 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
 
 /// Waits for the crown, then for somebody to send to, and sends all of stdin. Returns how many bytes that were.
 async fn reign(seat: &mut Seat, wait_for: Option<usize>) -> Result<u64, Failure> {
-    crowned(seat).await?;
+    let census = crowned(seat).await?;
     seat.facts
         .say("Registered as the root. Waiting for nodes …");
-    wait_for_nodes(seat, wait_for).await?;
+    seat.without_server = "The tree goes on without the server, and newcomers wait.";
+    wait_for_nodes(seat, census, wait_for).await?;
     seat.facts.say("Sending what comes on stdin.");
     send_all(seat).await
 }
 
-/// Until the node is the root.
-async fn crowned(seat: &mut Seat) -> Result<(), Failure> {
+/// Until the node is the root. A standby has nodes below it by then: returns what it knows of them.
+async fn crowned(seat: &mut Seat) -> Result<Option<Census>, Failure> {
+    let mut news = News::default();
+    let mut census = None;
     loop {
         match seat.next().await? {
             Event::Promoted { epoch } => {
                 seat.facts.tell(&Fact::Promoted { epoch: epoch.0 });
-                return Ok(());
+                return Ok(census);
             }
+            Event::SubtreeChanged(now) => census = Some(now),
             Event::StandingBy { epoch } => {
                 seat.facts.tell(&Fact::StandingBy { epoch: epoch.0 });
                 seat.facts.say(
                     "There is a root already. Standing by: this one takes over when that one is gone.",
                 );
             }
-            _ => {}
+            event => news.tell(seat, &event)?,
         }
     }
 }
 
 /// Until there is somebody to send to.
-async fn wait_for_nodes(seat: &mut Seat, wanted: Option<usize>) -> Result<(), Failure> {
+async fn wait_for_nodes(
+    seat: &mut Seat,
+    mut census: Option<Census>,
+    wanted: Option<usize>,
+) -> Result<(), Failure> {
     let mut nodes = 0;
     let mut quiet_until = None;
     let mut ready_by = None;
     loop {
+        if let Some(census) = census.take() {
+            show(seat, &census);
+            let now = below(&census);
+            if let Some(wanted) = wanted {
+                if now >= wanted {
+                    return Ok(());
+                }
+            } else if now == 0 {
+                (quiet_until, ready_by) = (None, None);
+            } else if now > nodes {
+                let limit = *ready_by.get_or_insert(Instant::now() + LONGEST_WAIT);
+                quiet_until = Some(limit.min(Instant::now() + QUIET));
+            }
+            nodes = now;
+        }
         let timer = async {
             match quiet_until {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -87,22 +113,11 @@ async fn wait_for_nodes(seat: &mut Seat, wanted: Option<usize>) -> Result<(), Fa
             event = seat.next() => event?,
             () = timer => return Ok(()),
         };
-        let Event::SubtreeChanged(census) = event else {
-            continue;
-        };
-        show(seat, &census);
-        let now = below(&census);
-        if let Some(wanted) = wanted {
-            if now >= wanted {
-                return Ok(());
-            }
-        } else if now == 0 {
-            (quiet_until, ready_by) = (None, None);
-        } else if now > nodes {
-            let limit = *ready_by.get_or_insert(Instant::now() + LONGEST_WAIT);
-            quiet_until = Some(limit.min(Instant::now() + QUIET));
+        match event {
+            Event::SubtreeChanged(now) => census = Some(now),
+            Event::Demoted { epoch } => return Err(demoted(seat, epoch)),
+            _ => {}
         }
-        nodes = now;
     }
 }
 
@@ -118,31 +133,32 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
             .map_err(|error| Failure::new(format!("cannot read stdin: {error}")))?
         {
             bytes += message.len() as u64 - 1;
-            node.broadcast(message).await.map_err(no_root)?;
+            node.broadcast(message).await.map_err(Failure::new)?;
         }
-        node.broadcast(pipe::end()).await.map_err(no_root)?;
+        node.broadcast(pipe::end()).await.map_err(Failure::new)?;
         Ok(bytes)
     };
     tokio::pin!(sending);
     loop {
         tokio::select! {
-            outcome = &mut sending => return outcome,
+            // The news first: a message that is refused because another root has taken over is no news.
+            biased;
             event = seat.next() => match event? {
                 Event::SubtreeChanged(census) => show(seat, &census),
-                Event::Demoted { epoch } => seat.facts.tell(&Fact::Demoted { epoch: epoch.0 }),
+                Event::Demoted { epoch } => return Err(demoted(seat, epoch)),
                 _ => {}
-            }
+            },
+            outcome = &mut sending => return outcome,
         }
     }
 }
 
-fn no_root(error: SendError) -> Failure {
-    match error {
-        SendError::NotRoot => Failure::new("another root has taken over this tree").hint(
-            "this one could not reach the bootstrap server for too long; what it had not sent is lost",
-        ),
-        error => Failure::new(error),
-    }
+/// Another root has taken over: nobody hears what this one would send.
+fn demoted(seat: &Seat, epoch: Epoch) -> Failure {
+    seat.facts.tell(&Fact::Demoted { epoch: epoch.0 });
+    Failure::new("another root has taken over this tree").hint(
+        "this one could not reach the bootstrap server for too long; what it had not sent is lost",
+    )
 }
 
 fn show(seat: &Seat, census: &Census) {

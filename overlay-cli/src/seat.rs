@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{BootstrapError, Event, Events, Node, NodeId, ServerLost, Tls, node};
+use overlay_tokio::{BootstrapError, Event, Events, Node, ServerLost, Tls, node};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -18,7 +18,9 @@ pub(crate) struct Seat {
     pub(crate) facts: Facts,
     /// When the first server must have answered; `None` once it has, or if there is no hurry.
     contact_by: Option<Instant>,
-    /// Whether the user was told that there is no server.
+    /// What a person should know while there is no server.
+    pub(crate) without_server: &'static str,
+    /// Whether the user was told that there is none: once is enough, however many tries fail.
     server_lost: bool,
 }
 
@@ -83,6 +85,7 @@ impl Seat {
             events,
             facts,
             contact_by: hurry.then(|| Instant::now() + args.connect_timeout),
+            without_server: "",
             server_lost: false,
         })
     }
@@ -103,7 +106,11 @@ impl Seat {
                     return Ok(Event::ServerReady);
                 }
                 Event::ServerLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
-                event => return Ok(event),
+                event => {
+                    // Whoever has a parent does not care.
+                    self.server_lost &= !matches!(event, Event::ParentConnected { .. });
+                    return Ok(event);
+                }
             }
         }
     }
@@ -119,11 +126,11 @@ impl Seat {
         });
         let too_late = self.contact_by.is_some_and(|by| Instant::now() >= by);
         match retry_in {
-            Some(wait) if !too_late => {
-                self.server_lost = true;
-                let wait = wait.as_secs_f64();
-                self.facts
-                    .say(&format!("{cause}; trying again in {wait:.1} s"));
+            Some(_) if !too_late => {
+                if !std::mem::replace(&mut self.server_lost, true) {
+                    let sentence = format!("{cause}; trying again … {}", self.without_server);
+                    self.facts.say(sentence.trim_end());
+                }
                 Ok(())
             }
             _ => Err(match hint(cause) {
@@ -154,11 +161,6 @@ const fn hint(cause: &ServerLost) -> Option<&'static str> {
         }
         ServerLost::Refused(_) | ServerLost::NoServer => None,
     }
-}
-
-/// The first digits of an id: enough for a person to tell nodes apart.
-pub(crate) fn short(id: NodeId) -> String {
-    format!("{id:?}")
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
+use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, Message};
 use async_tungstenite::{WebSocketStream, client_async_with_config};
@@ -228,7 +229,10 @@ async fn closed(queue: &Receiver<Bytes>) {
 fn websocket_error(server: &ServerUrl, cause: tungstenite::Error) -> BootstrapError {
     let server = server.clone();
     match cause {
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+        // A server that is killed has no time for a closing handshake.
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             BootstrapError::Closed { server }
         }
         tungstenite::Error::Io(cause) => BootstrapError::Unreachable { server, cause },

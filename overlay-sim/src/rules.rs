@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    self, ANYWHERE, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Way,
+    self, ANYWHERE, ClientFrame, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
+    ServerFrame, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Dial, EventKind, Instant, JoinId, LinkId, Node, NodeId, Notification,
@@ -102,6 +103,9 @@ impl Rules {
             EventKind::LinkClosed(link) => self.close(*link),
             EventKind::LinkMessage(link, bytes) if self.scrutiny == Scrutiny::Frames => {
                 self.hears(*link, bytes);
+            }
+            EventKind::BootstrapMessage(_, bytes) if self.scrutiny == Scrutiny::Frames => {
+                self.hears_server(bytes);
             }
             EventKind::Consumed(_) => self.receipts = self.receipts.saturating_sub(1),
             _ => {}
@@ -299,14 +303,25 @@ impl Rules {
         match frame {
             Ok(LinkFrame::Stay) => live.shut = false,
             Ok(LinkFrame::Leaving) if is_child => live.shut = true,
-            Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
-                if let Way::Move { within, .. } = request.way
-                    && within != ANYWHERE
-                {
-                    self.within.entry(request.join).or_insert(within);
-                }
-            }
+            Ok(LinkFrame::Join(JoinFrame::Request(request))) => self.asks(&request),
             _ => {}
+        }
+    }
+
+    /// The server says something that decides what may be sent later.
+    fn hears_server(&mut self, bytes: &[u8]) {
+        if let Ok(ServerFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) {
+            self.asks(&request);
+        }
+    }
+
+    /// Of two requests by one name, the one that may end anywhere counts: the other may be a forgery.
+    fn asks(&mut self, request: &JoinRequest) {
+        match request.way {
+            Way::Move { within, .. } if within != ANYWHERE => {
+                self.within.entry(request.join).or_insert(within);
+            }
+            _ => drop(self.within.remove(&request.join)),
         }
     }
 

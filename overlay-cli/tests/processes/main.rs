@@ -6,14 +6,29 @@
     reason = "a test that fails panics"
 )]
 
-mod harness;
+#[path = "../common/process.rs"]
+mod process;
 
 use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::*;
+use crate::process::{Process, Server, TOKEN, command};
+
+fn overlay(args: &[&str]) -> Process {
+    Process::start(command(args))
+}
+
+/// These words in this order.
+fn assert_said(stderr: &str, words: &[&str]) {
+    let mut rest = stderr;
+    for words in words {
+        let at = rest.find(words);
+        let at = at.unwrap_or_else(|| panic!("{words:?} is not there, or too early:\n{stderr}"));
+        rest = &rest[at + words.len()..];
+    }
+}
 
 #[test]
 fn up_ends_with_the_summary_that_scripts_rely_on() {
@@ -112,6 +127,47 @@ fn a_killed_process_is_noticed_and_its_child_joins_again() {
 }
 
 #[test]
+fn a_person_is_told_of_a_parent_lost_and_found() {
+    let server = Server::start();
+    let mut root = server.root(1, &["--wait-for", "2"]);
+    let mut doomed = server.join(1);
+    doomed.fact("joined");
+    let orphan = Process::start(server.command(&["join"]));
+    while root.fact("tree")["depth"] != json!([1, 1, 1]) {}
+    doomed.kill();
+    while root.fact("tree")["depth"] != json!([1, 1]) {}
+    drop(root.stdin());
+    let (_, _, stderr) = orphan.finish();
+    assert_said(
+        &stderr,
+        &[
+            "Joined at depth 2",
+            "The parent is gone",
+            "Joined again at depth 1",
+        ],
+    );
+}
+
+#[test]
+fn a_person_is_told_when_the_server_goes_and_when_it_is_back() {
+    let server = Server::start();
+    let address = server.address().to_owned();
+    let mut root = server.command(&["root"]);
+    root.env("OVERLAY_TOKEN", TOKEN).stdin(Stdio::piped());
+    let mut root = Process::start(root);
+    let mut node = server.join(1);
+    node.fact("joined");
+    drop(server);
+    let server = Server::listen(&address);
+    let mut newcomer = server.join(1);
+    newcomer.fact("joined");
+    drop(root.stdin());
+    let (_, _, stderr) = root.finish();
+    assert_said(&stderr, &["newcomers wait", "server is there again"]);
+    assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
+}
+
+#[test]
 fn a_wrong_token_ends_the_root_with_what_to_do() {
     let server = Server::start();
     let mut root = server.command(&["root"]);
@@ -134,6 +190,36 @@ fn a_second_root_stands_by_and_takes_over_when_the_first_is_killed() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_root_that_is_told_to_stop_does_not_wait_for_its_input() {
+    let server = Server::start();
+    let mut root = server.root(1, &["--wait-for", "1"]);
+    let _input = root.stdin();
+    let _node = server.join(1);
+    while root.fact("tree")["depth"] != json!([1, 1]) {}
+    root.signal("-TERM");
+    let (status, _, _) = root.finish();
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn a_promoted_standby_sends_to_those_below_it() {
+    let server = Server::start();
+    let mut first = server.root(1, &[]);
+    first.fact("promoted");
+    let mut second = server.root(1, &[]);
+    second.fact("joined");
+    let mut node = server.join(1);
+    assert_eq!(node.fact("joined")["depth"], 2);
+    first.kill();
+    second.fact("promoted");
+    second.stdin().write_all(b"long live the root\n").unwrap();
+    let (status, stdout, _) = node.finish();
+    assert!(status.success());
+    assert_eq!(stdout, "long live the root\n");
+}
+
+#[test]
 fn a_server_that_is_not_there_ends_the_join_with_what_to_do() {
     let args = [
         "join",
@@ -145,6 +231,8 @@ fn a_server_that_is_not_there_ends_the_join_with_what_to_do() {
     let (status, _, stderr) = overlay(&args).finish();
     assert_eq!(status.code(), Some(1));
     assert!(stderr.contains("Connection refused"), "{stderr}");
+    // However many tries there were.
+    assert!(stderr.matches("trying again").count() <= 1, "{stderr}");
     assert!(
         stderr.contains("is `overlay server` running there?"),
         "{stderr}"
@@ -168,7 +256,7 @@ fn overlays_on_one_server_keep_to_themselves() {
     let mut coffee = server.root(2, &["--overlay", "coffee", "--wait-for", "1"]);
     tea.fact("registered");
     coffee.fact("registered");
-    let guest = server.join_overlay("tea");
+    let guest = Process::start(server.command(&["join", "--overlay", "tea"]));
     coffee.stdin().write_all(b"coffee\n").unwrap();
     tea.stdin().write_all(b"tea\n").unwrap();
     let (_, stdout, _) = guest.finish();

@@ -1,10 +1,10 @@
-//! Processes of the command, and what they say.
+//! Processes of the command, and what they say: for every test of this crate that starts some.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ pub(crate) const TOKEN: &str = "a-token-for-these-tests";
 /// A running command; killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// Lines of stdout and stderr that are facts.
-    facts: Receiver<Value>,
+    /// Lines of stdout and stderr that are facts, and when they came.
+    facts: Receiver<(Instant, Value)>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -34,10 +34,6 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
-pub(crate) fn overlay(args: &[&str]) -> Process {
-    Process::start(command(args))
-}
-
 impl Process {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
@@ -46,8 +42,8 @@ impl Process {
             .spawn()
             .unwrap();
         let (sender, facts) = mpsc::channel();
-        let stdout = listen(child.stdout.take().unwrap(), sender.clone());
-        let stderr = listen(child.stderr.take().unwrap(), sender);
+        let stdout = collect(child.stdout.take().unwrap(), sender.clone());
+        let stderr = collect(child.stderr.take().unwrap(), sender);
         Self {
             child,
             facts,
@@ -56,11 +52,16 @@ impl Process {
         }
     }
 
+    /// The next fact, and when it came; `None` if there is none for so long.
+    pub(crate) fn next_fact(&mut self, patience: Duration) -> Option<(Instant, Value)> {
+        self.facts.recv_timeout(patience).ok()
+    }
+
     /// Waits for the next fact of this name; those before it are skipped.
     pub(crate) fn fact(&mut self, event: &str) -> Value {
         loop {
-            let fact = self.facts.recv_timeout(PATIENCE);
-            let fact = fact.unwrap_or_else(|_| panic!("`{event}` did not happen"));
+            let fact = self.next_fact(PATIENCE);
+            let (_, fact) = fact.unwrap_or_else(|| panic!("`{event}` did not happen"));
             if fact["event"] == event {
                 return fact;
             }
@@ -77,17 +78,22 @@ impl Process {
         self.child.kill().unwrap();
     }
 
+    /// Sends it a signal, as `kill` takes it.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args([signal, &id]).status();
+        assert!(kill.unwrap().success());
+    }
+
     /// Waits for the end: the exit status, stdout, and stderr.
     pub(crate) fn finish(mut self) -> (ExitStatus, String, String) {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "the process does not end"
-            );
+            assert!(Instant::now() < deadline, "the process does not end");
             thread::sleep(Duration::from_millis(20));
         };
         let text = |thread: Option<JoinHandle<String>>| thread.unwrap().join().unwrap();
@@ -105,7 +111,12 @@ impl Drop for Process {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let mut command = command(&["server", "--listen", "127.0.0.1:0", "--json"]);
+        Self::listen("127.0.0.1:0")
+    }
+
+    /// A server on this address, or on a free port if that is 0.
+    pub(crate) fn listen(address: &str) -> Self {
+        let mut command = command(&["server", "--listen", address, "--json"]);
         command.env("OVERLAY_TOKEN", TOKEN);
         let mut process = Process::start(command);
         let address = process.fact("listening")["address"]
@@ -140,10 +151,6 @@ impl Server {
     pub(crate) fn join(&self, degree: u16) -> Process {
         Process::start(self.command(&["join", "--json", "--degree", &degree.to_string()]))
     }
-
-    pub(crate) fn join_overlay(&self, overlay: &str) -> Process {
-        Process::start(self.command(&["join", "--json", "--overlay", overlay]))
-    }
 }
 
 impl Drop for Server {
@@ -153,7 +160,10 @@ impl Drop for Server {
 }
 
 /// Collects a stream, and sends the facts in it as they come.
-fn listen(stream: impl Read + Send + 'static, facts: mpsc::Sender<Value>) -> JoinHandle<String> {
+fn collect(
+    stream: impl Read + Send + 'static,
+    facts: mpsc::Sender<(Instant, Value)>,
+) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut text = String::new();
         let mut lines = BufReader::new(stream);
@@ -165,7 +175,7 @@ fn listen(stream: impl Read + Send + 'static, facts: mpsc::Sender<Value>) -> Joi
             }
             if let Ok(fact @ Value::Object(_)) = serde_json::from_str(&text[start..]) {
                 // The test may have heard enough.
-                let _ = facts.send(fact);
+                let _ = facts.send((Instant::now(), fact));
             }
         }
     })

@@ -1,0 +1,244 @@
+//! A tree of processes with a stream flowing through it, and what can befall it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::member::Member;
+use crate::outcome::{Fate, Outcome};
+use crate::process::{Process, Server};
+use crate::stream::Stream;
+
+/// How many nodes there are below the root.
+const NODES: usize = 30;
+
+/// How many children a node has at the most: the tree is three levels deep.
+const DEGREE: u16 = 3;
+
+/// How long the tree may take to be whole: far longer than it should.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Only one scenario at a time: what is measured is not how busy the machine is.
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) struct Tree {
+    server: Option<Server>,
+    address: String,
+    root: Root,
+    /// A root that stands by, and is a node of the tree until it is promoted.
+    standby: Option<Root>,
+    /// Whether the standby has taken the root's place.
+    succeeded: bool,
+    members: Vec<Member>,
+    stream: Stream,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// An `overlay root`.
+struct Root {
+    process: Process,
+    id: String,
+}
+
+impl Tree {
+    /// A tree that the stream has begun to flow through.
+    pub(crate) fn grow() -> Self {
+        Self::plant(false)
+    }
+
+    /// The same with a second root that stands by. It came before the nodes, so it has children.
+    pub(crate) fn grow_with_a_standby() -> Self {
+        Self::plant(true)
+    }
+
+    fn plant(with_standby: bool) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = Server::start();
+        let nodes = NODES + usize::from(with_standby);
+        let mut root = Root::start(&server, &["--wait-for", &nodes.to_string()]);
+        let standby = with_standby.then(|| {
+            let mut standby = Root::start(&server, &[]);
+            standby.process.fact("standing_by");
+            standby
+        });
+        let mut tree = Self {
+            address: server.address().to_owned(),
+            stream: Stream::start(root.process.stdin()),
+            root,
+            standby,
+            succeeded: false,
+            members: (0..NODES)
+                .map(|_| Member::founder(server.join(DEGREE)))
+                .collect(),
+            server: Some(server),
+            _turn: turn,
+        };
+        tree.wait_until_whole();
+        let_it_flow();
+        tree
+    }
+
+    /// Kills the child of the root that has the most children.
+    pub(crate) fn kill_an_inner_node(&mut self) -> Instant {
+        let children = |member: &Member| {
+            let is_child = |other: &&Member| other.parent() == member.id();
+            self.members.iter().filter(is_child).count()
+        };
+        let (index, victim) = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| member.parent() == Some(&self.root.id))
+            .max_by_key(|(_, member)| children(member))
+            .unwrap();
+        assert!(children(victim) > 0);
+        let victim = self.members.remove(index);
+        let now = Instant::now();
+        victim.kill();
+        now
+    }
+
+    /// Kills the root, and waits until the standby has taken its place.
+    pub(crate) fn kill_the_root(&mut self) -> Instant {
+        let now = Instant::now();
+        self.root.process.kill();
+        self.succeed();
+        now
+    }
+
+    /// Stops the root, like a machine that falls asleep, and wakes it when the standby has taken its place.
+    #[cfg(unix)]
+    pub(crate) fn put_the_root_to_sleep_and_wake_it(&mut self) -> Instant {
+        let now = Instant::now();
+        self.root.process.signal("-STOP");
+        let mut old = self.succeed();
+        old.process.signal("-CONT");
+        old.process.fact("demoted");
+        let (_, _, stderr) = old.process.finish();
+        assert!(stderr.contains("another root has taken over"), "{stderr}");
+        now
+    }
+
+    /// Waits until the standby is the root, where the stream goes on. Returns the old one.
+    fn succeed(&mut self) -> Root {
+        let mut heir = self.standby.take().unwrap();
+        heir.process.fact("promoted");
+        self.stream.turn_to(heir.process.stdin());
+        self.succeeded = true;
+        std::mem::replace(&mut self.root, heir)
+    }
+
+    /// Kills the server, and waits until the root knows.
+    pub(crate) fn kill_the_server(&mut self) {
+        self.server = None;
+        self.root.process.fact("server_lost");
+        let_it_flow();
+    }
+
+    pub(crate) fn restart_the_server(&mut self) -> Instant {
+        self.server = Some(Server::listen(&self.address));
+        Instant::now()
+    }
+
+    pub(crate) fn join_another(&mut self) {
+        let server = self.server.as_ref().unwrap();
+        self.members.push(Member::newcomer(server.join(DEGREE)));
+    }
+
+    /// Waits until every node has a way to the root. Returns when the last of them found its place.
+    pub(crate) fn wait_until_whole(&mut self) -> Instant {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.members.iter_mut().for_each(Member::listen);
+            let lost: Vec<&Member> = self
+                .members
+                .iter()
+                .filter(|member| self.above(member).is_none())
+                .collect();
+            if lost.is_empty() {
+                return self
+                    .members
+                    .iter()
+                    .filter_map(Member::joined_at)
+                    .max()
+                    .unwrap();
+            }
+            if Instant::now() > deadline {
+                let histories: Vec<String> = lost.iter().map(|member| member.history()).collect();
+                panic!(
+                    "{} nodes have no way to the root:\n{}",
+                    lost.len(),
+                    histories.join("\n")
+                );
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the stream, and lets every node say what it made of it.
+    pub(crate) fn finish(mut self, took: Duration) -> Outcome {
+        let_it_flow();
+        let last = self.stream.end();
+        self.members.iter_mut().for_each(Member::wait_for_the_end);
+        let fates: Vec<Fate> = self.members.iter().map(|it| self.fate(it)).collect();
+        let (status, _, stderr) = self.root.process.finish();
+        assert!(status.success(), "{stderr}");
+        let members = self.members.into_iter().zip(fates);
+        Outcome {
+            took,
+            lines: last,
+            nodes: members.map(|(it, fate)| it.verdict(fate, last)).collect(),
+        }
+    }
+
+    /// What befell a node that has heard the stream's end.
+    fn fate(&self, member: &Member) -> Fate {
+        let above = self.above(member).unwrap();
+        if member.was_moved() {
+            Fate::Moved
+        } else if member.is_newcomer() {
+            Fate::Newcomer
+        } else if self.succeeded || above.into_iter().any(Member::was_moved) {
+            Fate::BelowOne
+        } else {
+            Fate::Untouched
+        }
+    }
+
+    /// The nodes between this one and a root; `None` if there is no way between them.
+    fn above<'a>(&'a self, mut member: &'a Member) -> Option<Vec<&'a Member>> {
+        let mut above = Vec::new();
+        while !self.is_root(member.parent()?) {
+            member = self
+                .members
+                .iter()
+                .find(|other| other.id() == member.parent())?;
+            above.push(member);
+            // Parents that change while they are being asked could look like a circle.
+            if above.len() > self.members.len() {
+                return None;
+            }
+        }
+        Some(above)
+    }
+
+    /// Whether this is the root, or one that stands by: below both there are places in the tree.
+    fn is_root(&self, id: &str) -> bool {
+        let standby = self.standby.as_ref();
+        id == self.root.id || standby.is_some_and(|standby| id == standby.id)
+    }
+}
+
+impl Root {
+    fn start(server: &Server, args: &[&str]) -> Self {
+        let mut process = server.root(DEGREE, args);
+        let registered = process.fact("registered");
+        let id = registered["node"].as_str().unwrap().to_owned();
+        Self { process, id }
+    }
+}
+
+/// Every scenario has some lines before it, in its midst, and after it.
+fn let_it_flow() {
+    thread::sleep(Duration::from_secs(1));
+}
