@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal,
+    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Post, Refusal,
     RejectReason, Rejection, ServerFrame, VERSION,
 };
 use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
@@ -55,16 +55,19 @@ vocabulary! {
 
     /// What the server says.
     pub enum ServerWord {
-        /// Who asks for a sign of life this often, in milliseconds, is registered.
-        2 => Welcome(keepalive_ms: u32),
+        /// Registered, by one who asks for a sign of life this often, in milliseconds; as a joiner, a standby or the
+        /// root by this number, in an epoch below 4.
+        3 => Welcome(keepalive_ms: u32, post: u8, epoch: u8),
         /// Not registered, for the reason of this number.
         2 => Refused(why: u8, retry_after_ms: u32),
         /// A sign of life.
         1 => Pong,
         /// About a join.
         1 => Join(word: JoinWord),
-        /// There is a root.
-        1 => RootReady,
+        /// There is a root, of an epoch below 4.
+        1 => RootReady(epoch: u8),
+        /// The root now, in an epoch below 4.
+        1 => Promoted(epoch: u8),
     }
 }
 
@@ -118,6 +121,8 @@ impl JoinWord {
                 census: Census::of_node(u32::from(places % 4)),
                 hops: 0,
                 waited_ms: 0,
+            way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
             }),
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),
@@ -179,8 +184,9 @@ impl ServerWord {
     /// The frame, as bytes.
     #[must_use]
     pub fn bytes(self) -> Bytes {
+        const POSTS: [Post; 3] = [Post::Joiner, Post::Standby, Post::Root];
         const REFUSALS: [Refusal; 6] = [
-            Refusal::RootExists,
+            Refusal::Superseded,
             Refusal::TooManyConnections,
             Refusal::ShuttingDown,
             Refusal::WrongToken,
@@ -188,9 +194,12 @@ impl ServerWord {
             Refusal::Version,
         ];
         wire::encode(&match self {
-            Self::Welcome(keepalive_ms) => ServerFrame::Welcome {
+            Self::Welcome(keepalive_ms, post, epoch) => ServerFrame::Welcome {
                 version: VERSION,
                 keepalive_ms,
+                post: POSTS[usize::from(post) % POSTS.len()],
+                epoch: Epoch(u64::from(epoch % 4)),
+                lease_ms: 8_000,
             },
             Self::Refused(why, retry_after_ms) => ServerFrame::Refused {
                 version: VERSION,
@@ -199,7 +208,12 @@ impl ServerWord {
             },
             Self::Pong => ServerFrame::Pong,
             Self::Join(word) => ServerFrame::Join(word.frame()),
-            Self::RootReady => ServerFrame::RootReady,
+            Self::RootReady(epoch) => ServerFrame::RootReady {
+                epoch: Epoch(u64::from(epoch % 4)),
+            },
+            Self::Promoted(epoch) => ServerFrame::Promoted {
+                epoch: Epoch(u64::from(epoch % 4)),
+            },
         })
     }
 }

@@ -158,6 +158,7 @@ impl Wild {
             heartbeat_interval: self.heartbeat.or(usual.heartbeat_interval),
             link_timeout: self.silence.or(usual.link_timeout),
             status_interval: self.status.or(usual.status_interval),
+            rebalance_interval: usual.rebalance_interval,
             retry_min: self.retry_min.or(usual.retry_min),
             retry_max: self.retry_max.or(usual.retry_max),
             retry_after: self.retry_after.or(usual.retry_after),

@@ -65,6 +65,8 @@ vocabulary! {
         impostor: bool,
         /// Whether it wants to be the root.
         root: bool,
+        /// The epoch that it has seen, and if this is even, was the root of; modulo 5.
+        seen: u8,
         /// Where.
         place: Place,
     }

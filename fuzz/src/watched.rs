@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, JoinFrame, LinkFrame, ServerFrame, Token, VERSION};
+use overlay_core::wire::{self, JoinFrame, LinkFrame, Post, ServerFrame, Token, VERSION};
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Dial, Event, EventKind, Instant, JoinId, LinkId,
-    Node, Signal, Standing,
+    Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
+    LinkId, Node, Signal, Standing,
 };
 use overlay_sim::Rules;
 
@@ -214,10 +214,16 @@ impl Watched {
         self.server_stage = self.server_stage.saturating_add(1);
         match self.server_stage {
             1 => self.event(EventKind::BootstrapOpened(server)),
-            2 => self.server_says(wire::encode(&ServerFrame::Welcome {
-                version: VERSION,
-                keepalive_ms: 10_000,
-            })),
+            2 => {
+                let reigns = self.node.stands_by() || self.node.standing() == Standing::Root;
+                self.server_says(wire::encode(&ServerFrame::Welcome {
+                    version: VERSION,
+                    keepalive_ms: 10_000,
+                    post: if reigns { Post::Root } else { Post::Joiner },
+                    epoch: Epoch(u64::from(reigns)),
+                    lease_ms: 8_000,
+                }))
+            }
             _ => self.server_says(wire::encode(&ServerFrame::Pong)),
         }
     }
@@ -248,6 +254,8 @@ impl Watched {
     /// Nobody says anything any more and the node shall leave: in the end it has left, unless it may take until the
     /// end of time over it.
     pub fn leaves_in_silence(mut self) {
+        // Told twice, it waits for no child.
+        self.event(EventKind::Leave);
         self.event(EventKind::Leave);
         for _ in 0..MOST_TIMEOUTS {
             if self.wait_until_due().is_none() {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use overlay_tokio::{Census, Event};
+use overlay_tokio::{Census, Event, SendError};
 use tokio::time::Instant;
 
 use crate::args;
@@ -24,19 +24,10 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
     let token = token::of_root(&args.token, &args.seat.overlay)?;
     let mut seat = Seat::take(&args.seat, facts)?;
     seat.node.become_root(token).await;
-    while !matches!(seat.next().await?, Event::ServerReady) {}
-    facts.say("Registered as the root. Waiting for nodes …");
     let stopped = stop::requested();
     tokio::pin!(stopped);
     let outcome = tokio::select! {
-        ready = wait_for_nodes(&mut seat, args.wait_for.map(usize::from)) => {
-            ready?;
-            facts.say("Sending what comes on stdin.");
-            tokio::select! {
-                bytes = send_all(&mut seat) => Some(bytes?),
-                () = &mut stopped => None,
-            }
-        }
+        bytes = reign(&mut seat, args.wait_for.map(usize::from)) => Some(bytes?),
         () = &mut stopped => None,
     };
     seat.node.leave().await;
@@ -48,6 +39,35 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         None => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Waits for the crown, then for somebody to send to, and sends all of stdin. Returns how many bytes that were.
+async fn reign(seat: &mut Seat, wait_for: Option<usize>) -> Result<u64, Failure> {
+    crowned(seat).await?;
+    seat.facts
+        .say("Registered as the root. Waiting for nodes …");
+    wait_for_nodes(seat, wait_for).await?;
+    seat.facts.say("Sending what comes on stdin.");
+    send_all(seat).await
+}
+
+/// Until the node is the root.
+async fn crowned(seat: &mut Seat) -> Result<(), Failure> {
+    loop {
+        match seat.next().await? {
+            Event::Promoted { epoch } => {
+                seat.facts.tell(&Fact::Promoted { epoch: epoch.0 });
+                return Ok(());
+            }
+            Event::StandingBy { epoch } => {
+                seat.facts.tell(&Fact::StandingBy { epoch: epoch.0 });
+                seat.facts.say(
+                    "There is a root already. Standing by: this one takes over when that one is gone.",
+                );
+            }
+            _ => {}
+        }
     }
 }
 
@@ -98,21 +118,30 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
             .map_err(|error| Failure::new(format!("cannot read stdin: {error}")))?
         {
             bytes += message.len() as u64 - 1;
-            node.broadcast(message).await.map_err(Failure::new)?;
+            node.broadcast(message).await.map_err(no_root)?;
         }
-        node.broadcast(pipe::end()).await.map_err(Failure::new)?;
+        node.broadcast(pipe::end()).await.map_err(no_root)?;
         Ok(bytes)
     };
     tokio::pin!(sending);
     loop {
         tokio::select! {
             outcome = &mut sending => return outcome,
-            event = seat.next() => {
-                if let Event::SubtreeChanged(census) = event? {
-                    show(seat, &census);
-                }
+            event = seat.next() => match event? {
+                Event::SubtreeChanged(census) => show(seat, &census),
+                Event::Demoted { epoch } => seat.facts.tell(&Fact::Demoted { epoch: epoch.0 }),
+                _ => {}
             }
         }
+    }
+}
+
+fn no_root(error: SendError) -> Failure {
+    match error {
+        SendError::NotRoot => Failure::new("another root has taken over this tree").hint(
+            "this one could not reach the bootstrap server for too long; what it had not sent is lost",
+        ),
+        error => Failure::new(error),
     }
 }
 

@@ -49,6 +49,12 @@ pub(crate) enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_ms: Option<u64>,
     },
+    /// There is another root; this one takes over when it is gone.
+    StandingBy { epoch: u64 },
+    /// The node is the root.
+    Promoted { epoch: u64 },
+    /// Another root has taken over.
+    Demoted { epoch: u64 },
     /// The nodes of the tree, as the root knows them: how many at each depth.
     Tree { depth: Vec<u32> },
     /// The stream has ended, and everybody has been told.
@@ -113,7 +119,7 @@ impl Seat {
         });
         let too_late = self.contact_by.is_some_and(|by| Instant::now() >= by);
         match retry_in {
-            Some(wait) if !too_late && !is_final(cause) => {
+            Some(wait) if !too_late => {
                 self.server_lost = true;
                 let wait = wait.as_secs_f64();
                 self.facts
@@ -126,11 +132,6 @@ impl Seat {
             }),
         }
     }
-}
-
-/// Whether a person should hear of it now: the node itself would go on trying.
-const fn is_final(cause: &ServerLost) -> bool {
-    matches!(cause, ServerLost::Refused(Refusal::RootExists))
 }
 
 const fn hint(cause: &ServerLost) -> Option<&'static str> {
@@ -150,9 +151,6 @@ const fn hint(cause: &ServerLost) -> Option<&'static str> {
         }
         ServerLost::Refused(Refusal::UnknownOverlay) => {
             Some("check the name given with --overlay: the server has a fixed list of them")
-        }
-        ServerLost::Refused(Refusal::RootExists) => {
-            Some("stop the other root first, or choose another tree with --overlay")
         }
         ServerLost::Refused(_) | ServerLost::NoServer => None,
     }

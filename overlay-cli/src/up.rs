@@ -109,12 +109,15 @@ impl Stage {
             .policy(args.policy);
         let (root, mut root_events) = builder.clone().spawn().map_err(Failure::new)?;
         root.become_root(token).await;
-        match root_events.next().await {
-            Some(Event::ServerReady) => {}
-            event => {
-                return Err(Failure::new(format!(
-                    "the root did not register: {event:?}"
-                )));
+        loop {
+            match root_events.next().await {
+                Some(Event::ServerReady) => {}
+                Some(Event::Promoted { .. }) => break,
+                event => {
+                    return Err(Failure::new(format!(
+                        "the root did not register: {event:?}"
+                    )));
+                }
             }
         }
         facts.tell(&Fact::Started {

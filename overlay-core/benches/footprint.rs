@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
-use overlay_core::wire::{self, JoinFrame, JoinRequest, LinkFrame, ServerFrame, VERSION};
+use overlay_core::wire::{self, JoinFrame, JoinRequest, LinkFrame, Post, ServerFrame, VERSION};
 use overlay_core::{
     Action, BootstrapId, Census, Config, Epoch, Event, EventKind, Instant, JoinId, LinkId, Node,
     NodeId, Path, Sdp, Signal,
@@ -74,6 +74,9 @@ fn member() -> Node {
     let welcome = ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 10_000,
+        post: Post::Joiner,
+        epoch: Epoch(1),
+        lease_ms: 8_000,
     };
     let link = opened(&server_says(&mut node, server, &welcome));
     tell(&mut node, EventKind::LinkOffer(link, sdp()));
@@ -112,6 +115,8 @@ fn adopt(node: &mut Node, number: u128) {
         census: Census::of_node(10),
         hops: 5,
         waited_ms: 0,
+        way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     };
     let frame = LinkFrame::Join(JoinFrame::Request(request));
     let link = opened(&link_says(node, parent, &frame));

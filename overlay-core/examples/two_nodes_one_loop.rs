@@ -13,9 +13,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, ServerFrame, Token, VERSION};
+use overlay_core::wire::{self, ClientFrame, Post, ServerFrame, Token, VERSION};
 use overlay_core::{
-    Action, BootstrapId, Config, Dial, Event, EventKind, Instant, LinkId, Node, NodeId,
+    Action, BootstrapId, Config, Dial, Epoch, Event, EventKind, Instant, LinkId, Node, NodeId,
     Notification, Sdp, Signal,
 };
 
@@ -127,16 +127,18 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
         }
         Action::SendBootstrap(_, bytes) => match wire::decode(&bytes)? {
             ClientFrame::Hello { .. } => {
-                let version = VERSION;
-                let keepalive_ms = 20_000;
-                tell(
-                    number,
-                    &ServerFrame::Welcome {
-                        version,
-                        keepalive_ms,
+                let welcome = ServerFrame::Welcome {
+                    version: VERSION,
+                    keepalive_ms: 20_000,
+                    post: if number == ROOT {
+                        Post::Root
+                    } else {
+                        Post::Joiner
                     },
-                    wires,
-                );
+                    epoch: Epoch(1),
+                    lease_ms: 8_000,
+                };
+                tell(number, &welcome, wires);
             }
             ClientFrame::Join(frame) => {
                 let joiner = usize::from(frame.join().origin.as_bytes()[15]);

@@ -102,6 +102,37 @@ pub enum Notification {
         /// Why.
         reason: CloseReason,
     },
+    /// A node that had lost its parent has one again. Comes after [`ParentConnected`](Self::ParentConnected).
+    Reattached {
+        /// How long it had none.
+        took: Duration,
+        /// The new parent.
+        new_parent: NodeId,
+    },
+    /// The server knows another root. This node joins its tree like anybody else, and is the next root if it is the
+    /// first in line when that one is gone.
+    StandingBy {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// This node is the root now.
+    Promoted {
+        /// The epoch that begins.
+        epoch: Epoch,
+    },
+    /// This node is the root no more: while the server could not reach it, another one has taken over. It joins
+    /// that one's tree, with all that stands below it.
+    Demoted {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// The tree that the node is in has another root than before.
+    RootChanged {
+        /// The new root's epoch.
+        epoch: Epoch,
+        /// The new root.
+        root: NodeId,
+    },
     /// The node has another child.
     ChildConnected {
         /// The link to it.
@@ -136,7 +167,8 @@ pub enum Notification {
         /// [`Left`](Self::Left) tells when it has.
         retry_in: Option<Duration>,
     },
-    /// The server has this node registered, as a joiner or as the root.
+    /// The server has this node registered, as a joiner, a standby or the root;
+    /// [`Promoted`](Self::Promoted) tells if it is the root.
     BootstrapReady,
     /// There is no connection to the server, though there should be one.
     BootstrapLost {
@@ -198,6 +230,9 @@ pub enum CloseReason {
     /// This node leaves the tree.
     #[error("this node left")]
     Left,
+    /// The child has another parent now.
+    #[error("the child moved to another parent")]
+    Moved,
     /// The embedder closed it.
     #[error("closed by this side")]
     Closed,

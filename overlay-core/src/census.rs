@@ -58,6 +58,18 @@ impl Census {
         self.places.iter().position(|&free| free > 0).map(|d| d + 1)
     }
 
+    /// The depth at which a subtree of so many levels comes to stand: at a free place, or where whoever stands
+    /// there is surely shorter and makes room, because a free place is further down.
+    pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
+        let place = self.shallowest_place()?;
+        let makes_room = (self.nodes.len() + 1).saturating_sub(levels).max(1);
+        Some(if levels > 1 {
+            place.min(makes_room)
+        } else {
+            place
+        })
+    }
+
     /// Predicts the subtree after it has taken `joiner` in, at its shallowest free place. False, and
     /// nothing changed, if there is none.
     pub fn admit(&mut self, joiner: &Self) -> bool {
@@ -71,8 +83,10 @@ impl Census {
     }
 
     /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
-    pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: &Self) {
-        add_below(&mut self.places, 1, &expected.places);
+    pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: Option<&Self>) {
+        if let Some(expected) = expected {
+            add_below(&mut self.places, 1, &expected.places);
+        }
         if let Some(connected) = connected {
             add_below(&mut self.nodes, 1, &connected.nodes);
         }
@@ -126,7 +140,7 @@ mod tests {
     #[test]
     fn a_candidate_lends_its_places_but_is_not_counted() {
         let mut tree = Census::of_node(0);
-        tree.graft(None, &Census::of_node(3));
+        tree.graft(None, Some(&Census::of_node(3)));
         assert_eq!((tree.size(), tree.shallowest_place()), (1, Some(2)));
     }
 
@@ -135,8 +149,8 @@ mod tests {
         let mut deep = Census::of_node(u32::MAX);
         for _ in 0..=MAX_DEPTH {
             let mut above = Census::of_node(0);
-            above.graft(Some(&deep), &deep);
-            above.graft(Some(&deep), &deep);
+            above.graft(Some(&deep), Some(&deep));
+            above.graft(Some(&deep), Some(&deep));
             deep = above;
         }
         assert_eq!(deep.nodes().len(), MAX_DEPTH + 1);

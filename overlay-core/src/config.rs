@@ -59,6 +59,11 @@ pub struct Config {
     /// parent five small frames a second at the most.
     pub status_interval: Duration,
 
+    /// How long a place must have been free above a deeper node before a node is invited up to it, and the
+    /// least time between two such invitations of one node. Default 2 s: a newcomer, or an orphan at its
+    /// first attempt, mostly takes the place before, and saves the move.
+    pub rebalance_interval: Duration,
+
     /// The first wait before another attempt to join or to reach the server; doubles with each
     /// failure. Default 500 ms.
     pub retry_min: Duration,
@@ -79,8 +84,9 @@ pub struct Config {
     /// refused. Default 256 KiB, as much as the window.
     pub send_queue: usize,
 
-    /// How long a leaving node waits for a neighbour that takes nothing any more. Default 5 s; more
-    /// than the neighbour's `link_timeout` is of no use, because there is no heartbeat meanwhile.
+    /// How long a leaving node waits for its children to find other parents, and then for a neighbour that
+    /// takes nothing any more. Default 10 s: most handshakes take less than two; more than the neighbour's
+    /// `link_timeout` is of no use, because there is no heartbeat while nothing is taken.
     pub leave_timeout: Duration,
 
     /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
@@ -110,12 +116,13 @@ impl Default for Config {
             heartbeat_interval: Duration::from_secs(5),
             link_timeout: Duration::from_secs(15),
             status_interval: Duration::from_millis(200),
+            rebalance_interval: Duration::from_secs(2),
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),
             retry_after: Duration::from_secs(1),
             window: 256 * 1024,
             send_queue: 256 * 1024,
-            leave_timeout: Duration::from_secs(5),
+            leave_timeout: Duration::from_secs(10),
             bootstrap_timeout: Duration::from_secs(10),
             #[cfg(planted)]
             planted: None,
@@ -155,6 +162,7 @@ impl Config {
             ("park_timeout", self.park_timeout),
             ("heartbeat_interval", self.heartbeat_interval),
             ("status_interval", self.status_interval),
+            ("rebalance_interval", self.rebalance_interval),
             ("retry_min", self.retry_min),
             ("leave_timeout", self.leave_timeout),
             ("bootstrap_timeout", self.bootstrap_timeout),

@@ -33,10 +33,12 @@ pub enum EventKind {
     /// Join the tree, and stay in it: after a failure or the loss of the parent the node tries again
     /// until it is told to leave. No effect unless the node is detached.
     Join,
-    /// Be the root. With a token, register with the server; without, the embedder introduces
-    /// newcomers by other means or has none. No effect unless the node is detached.
+    /// Be the root. With a token, ask the server for it: if there is another root, the node joins its tree and
+    /// stands by. Without one it is the root at once, and the embedder introduces newcomers by other means
+    /// or has none. No effect unless the node is detached.
     BecomeRoot(Option<Token>),
-    /// Leave the tree: finish sending, say goodbye, close every link.
+    /// Leave the tree: let the children find other parents, finish sending, say goodbye, close every link. A
+    /// node that is told twice does not wait for its children.
     Leave,
     /// Send an app message to a neighbour: the parent or a child.
     Send {

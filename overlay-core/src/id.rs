@@ -80,7 +80,9 @@ impl fmt::Debug for JoinId {
     }
 }
 
-/// How often the tree has changed its root. A node obeys the highest epoch it has seen.
+/// The reign of one root. A higher one began later, and no two roots have the same: the server gives them
+/// out, as microseconds since 1970, each higher than the one before. A node obeys the highest that it has seen,
+/// unless the server, which knows best who is the root, tells it another. 0 is before any root.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

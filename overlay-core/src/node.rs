@@ -6,7 +6,10 @@
 //! |---|---|
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
+//! | `balance` | who is to move so that the tree stays shallow |
+//! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
+//! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
 //! | `parking` | requests that wait for a candidate |
 //! | `routing` | passing a join's signals between joiner and acceptor |
@@ -18,13 +21,16 @@
 //! | `progress`, `load` | what an embedder may know of all this |
 
 mod admission;
+mod balance;
 mod bootstrap;
+mod crown;
 mod departure;
 mod joining;
 mod link;
 mod liveness;
 mod load;
 mod messages;
+mod moving;
 mod neighbours;
 mod parking;
 mod progress;
@@ -46,9 +52,10 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::ResumeSecret;
 
+use balance::Balance;
 use bootstrap::Bootstrap;
 use joining::Joining;
-use link::{Child, LinkState, Links};
+use link::{Door, LinkState, Links};
 use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
@@ -71,17 +78,24 @@ pub struct Node {
     role: Role,
     /// The highest epoch seen since the node was last told to join.
     epoch: Epoch,
+    /// The epoch of the tree that the app was last told of.
+    told_epoch: Option<Epoch>,
     /// From the root to this node; empty while it has no parent and is not the root.
     path: Path,
     bootstrap: Bootstrap,
     links: Links,
     /// Who holds each of the `max_degree` places for children.
     slots: Vec<Option<LinkId>>,
+    /// A child that leaves and has given its place back, for one of its own children to have it.
+    leaver: Option<LinkId>,
     routes: Routes,
     parked: Parked,
+    /// The attempt of a member that moves.
+    moving: Option<LinkId>,
     /// How many attempts to join this node has made in its life.
     attempts: u32,
     report: Report,
+    balance: Balance,
     broadcasts: Broadcasts,
     stats: Stats,
 }
@@ -95,6 +109,8 @@ enum Role {
     Joining(Joining),
     /// Below a parent.
     Member { parent: LinkId },
+    /// On its way out, as soon as its children have other parents.
+    Rehoming { parent: LinkId, until: Instant },
     /// On top.
     Root,
     /// On its way out.
@@ -141,6 +157,7 @@ impl Node {
         Ok(Self {
             id,
             slots: vec![None; usize::from(config.max_degree)],
+            leaver: None,
             config,
             random,
             secret: ResumeSecret::from_bytes(secret),
@@ -148,13 +165,16 @@ impl Node {
             due: None,
             role: Role::Detached,
             epoch: Epoch::default(),
+            told_epoch: None,
             path: Path::default(),
             bootstrap: Bootstrap::default(),
             links: Links::default(),
             routes: Routes::default(),
             parked: Parked::default(),
+            moving: None,
             attempts: 0,
             report: Report::default(),
+            balance: Balance::default(),
             broadcasts: Broadcasts::default(),
             stats: Stats::default(),
         })
@@ -224,23 +244,22 @@ impl Node {
             Role::Joining(_) => Standing::Joining,
             Role::Member { .. } => Standing::Member,
             Role::Root => Standing::Root,
-            Role::Leaving => Standing::Leaving,
+            Role::Rehoming { .. } | Role::Leaving => Standing::Leaving,
         }
     }
 
     /// The parent, while the node has one.
     #[must_use]
     pub fn parent(&self) -> Option<Neighbour> {
-        let Role::Member { parent } = self.role else {
-            return None;
-        };
+        let parent = self.parent_link()?;
         let node = self.links.get(parent)?.state.neighbour()?;
         Some(Neighbour { link: parent, node })
     }
 
-    /// The children, in the order of their places.
+    /// The children, in the order of their places; behind them one that leaves.
     pub fn children(&self) -> impl Iterator<Item = Neighbour> {
-        self.slots.iter().flatten().filter_map(|&link| {
+        let links = self.slots.iter().flatten().chain(&self.leaver);
+        links.filter_map(|&link| {
             let LinkState::Child(child) = &self.links.get(link)?.state else {
                 return None;
             };
@@ -284,13 +303,14 @@ impl Node {
     pub fn census(&self) -> Census {
         let free = self.slots.len() - self.places_taken();
         let mut census = Census::of_node(u32::try_from(free).unwrap_or(u32::MAX));
-        for link in self.slots.iter().flatten() {
+        for link in self.slots.iter().flatten().chain(&self.leaver) {
             match self.links.get(*link).map(|link| &link.state) {
-                Some(LinkState::Child(Child { subtree, .. })) => {
-                    census.graft(Some(&subtree.known), &subtree.predicted);
+                Some(LinkState::Child(child)) if child.door == Door::Open => {
+                    census.graft(Some(&child.subtree.known), Some(&child.subtree.predicted));
                 }
+                Some(LinkState::Child(child)) => census.graft(Some(&child.subtree.known), None),
                 Some(LinkState::Candidate(candidate)) => {
-                    census.graft(None, &candidate.subtree.predicted);
+                    census.graft(None, Some(&candidate.subtree.predicted));
                 }
                 _ => {}
             }
@@ -304,15 +324,10 @@ impl Node {
         &self.stats
     }
 
-    fn become_root(&mut self, token: Option<crate::wire::Token>, out: &mut Vec<Action>) {
-        if !matches!(self.role, Role::Detached) {
-            return;
-        }
-        self.role = Role::Root;
-        self.path = Path::root(self.id);
-        self.epoch = Epoch(self.epoch.0.saturating_add(1));
-        if let Some(token) = token {
-            self.register(crate::wire::Registration::Root { token }, out);
+    const fn parent_link(&self) -> Option<LinkId> {
+        match self.role {
+            Role::Member { parent } | Role::Rehoming { parent, .. } => Some(parent),
+            _ => None,
         }
     }
 
@@ -327,10 +342,12 @@ impl Node {
     fn earliest_deadline(&self) -> Option<Instant> {
         [
             self.joining_deadline(),
+            self.rehoming_deadline(),
             self.bootstrap.deadline(),
             self.parked.deadline(&self.config),
             self.routes.deadline(),
             self.report.deadline(),
+            self.balance.deadline(),
             self.links_deadline(),
         ]
         .into_iter()
@@ -341,11 +358,13 @@ impl Node {
     /// Does what is due.
     fn expire(&mut self, out: &mut Vec<Action>) {
         self.expire_joining(out);
+        self.expire_rehoming(out);
         self.expire_bootstrap(out);
         self.expire_links(out);
         self.expire_parked(out);
         self.routes.expire(self.now);
         self.expire_report(out);
+        self.expire_balance(out);
     }
 }
 

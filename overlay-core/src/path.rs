@@ -30,6 +30,12 @@ impl Path {
         List::new(ids).map(Self)
     }
 
+    /// The path of the node above; empty if there is none.
+    pub(crate) fn above(&self) -> Self {
+        let above = self.0.split_last().map_or(&[][..], |(_, above)| above);
+        List::new(above.to_vec()).map(Self).unwrap_or_default()
+    }
+
     /// The ids, root first.
     #[must_use]
     pub fn ids(&self) -> &[NodeId] {

@@ -31,6 +31,16 @@ pub enum Planted {
     /// A place promised to a request that waits no more stays promised.
     PromiseKept,
 
+    // ── Moves ──
+    /// Joins are sent to a child that is invited to go elsewhere.
+    ClosedChildChosen,
+    /// A node that moves replaces the link to a child of the same name.
+    MoveReplacesTwin,
+    /// A node that has moved does not tell its children where it stands now.
+    PathKeptAfterMove,
+    /// A child is invited that is invited already.
+    InvitedTwice,
+
     // ── The routes of joins ──
     /// The route of a failed candidate is still remembered: signals go to a link that is closed.
     RouteNotRemoved,
@@ -56,6 +66,14 @@ pub enum Planted {
     LoopWelcomed,
     /// The children are not told where this node stands now.
     PathNotPassedOn,
+
+    // ── The root ──
+    /// A root takes joiners in although another may have been made the root meanwhile.
+    LeaseIgnored,
+    /// A standby that is promoted goes on in the epoch of the root before it.
+    EpochKept,
+    /// An epoch below the one that the node has seen is taken from a parent.
+    StaleEpochAccepted,
 
     // ── Links ──
     /// Children get no heartbeats.
@@ -84,7 +102,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 36] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,
@@ -94,6 +112,10 @@ impl Planted {
         Self::ParkedWithoutLimit,
         Self::EarlyCandidatesLost,
         Self::PromiseKept,
+        Self::ClosedChildChosen,
+        Self::MoveReplacesTwin,
+        Self::PathKeptAfterMove,
+        Self::InvitedTwice,
         Self::RouteNotRemoved,
         Self::RouteKeptTooLong,
         Self::CancelIgnored,
@@ -104,6 +126,9 @@ impl Planted {
         Self::ServerKept,
         Self::LoopWelcomed,
         Self::PathNotPassedOn,
+        Self::LeaseIgnored,
+        Self::EpochKept,
+        Self::StaleEpochAccepted,
         Self::HeartbeatForgotten,
         Self::StallBlamedOnOthers,
         Self::LateEventTaken,

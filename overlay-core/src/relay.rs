@@ -27,7 +27,8 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let access = Access::default().overlay(OverlayName::new("concert")?, Token::new("secret")?);
-//! let mut relay = Relay::new(RelayConfig::new(access), [7; 32])?;
+//! let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+//! let mut relay = Relay::new(RelayConfig::new(access), [7; 32], since_1970)?;
 //!
 //! let connection = relay.accept(Instant::ZERO, Source(1))?;
 //! let hello = ClientFrame::Hello {
@@ -56,6 +57,7 @@ mod overlay;
 mod root;
 mod sources;
 mod stats;
+mod succession;
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -84,6 +86,10 @@ use sources::{SourceCounts, WrongTokens};
 pub struct Relay {
     config: RelayConfig,
     now: Instant,
+    /// The time since 1970 at [`Instant::ZERO`], in microseconds.
+    born: u64,
+    /// The latest moment that was made an epoch.
+    minted: u64,
     rng: ChaCha8Rng,
     shut_down: bool,
     connections: Connections,
@@ -96,11 +102,18 @@ pub struct Relay {
 
 impl Relay {
     /// A relay that nobody is connected to. The seed only spreads the moments at which clients are
-    /// told to come back.
-    pub fn new(config: RelayConfig, seed: [u8; 32]) -> Result<Self, RelayConfigError> {
+    /// told to come back. `born` is the time since 1970 at [`Instant::ZERO`]: by it a relay that is started anew
+    /// gives its roots later [epochs](crate::Epoch) than the one before.
+    pub fn new(
+        config: RelayConfig,
+        seed: [u8; 32],
+        born: Duration,
+    ) -> Result<Self, RelayConfigError> {
         config.validate()?;
         Ok(Self {
             config,
+            born: u64::try_from(born.as_micros()).unwrap_or(u64::MAX),
+            minted: 0,
             now: Instant::ZERO,
             rng: ChaCha8Rng::from_seed(seed),
             shut_down: false,
@@ -241,7 +254,7 @@ impl Relay {
         match connection.state {
             State::Greeting => {}
             State::Joiner { client, .. } => self.joiner_left(client, out),
-            State::Root(client) => self.root_left(client, out),
+            State::Root(client) => self.root_left(client, connection.heard, out),
         }
     }
 
@@ -253,6 +266,7 @@ impl Relay {
             match due {
                 Due::Refuse(refusal) => self.refuse(id, refusal, out),
                 Due::ForgetJoin(client) => self.forget_join(client),
+                Due::Promote(client) => self.promote(id, client, out),
             }
         }
         self.arm(id);
@@ -266,21 +280,31 @@ impl Relay {
         let silent = |since, limit: Duration| (since + limit, Due::Refuse(Refusal::Silent));
         match connection.state {
             State::Greeting => Some(silent(connection.accepted, config.hello_timeout)),
-            State::Root(_) => Some(silent(connection.heard, config.longest_silence())),
-            State::Joiner { client, .. } => {
+            State::Root(_) => Some(silent(connection.heard, config.root_lease)),
+            State::Joiner {
+                client, standby, ..
+            } => {
                 let silence = silent(connection.heard, config.longest_silence());
                 let session = (
                     connection.accepted + config.max_joiner_session,
                     Due::Refuse(Refusal::RateLimited),
                 );
+                let succession = self
+                    .succeeds_at(client)
+                    .map(|at| (at, Due::Promote(client)));
                 let join = self
                     .overlays
                     .join_of(client.overlay, client.id)
                     .map(|join| (join.since + config.join_timeout, Due::ForgetJoin(client)));
-                [Some(silence), Some(session), join]
-                    .into_iter()
-                    .flatten()
-                    .min_by_key(|(at, _)| *at)
+                [
+                    Some(silence),
+                    (!standby).then_some(session),
+                    join,
+                    succession,
+                ]
+                .into_iter()
+                .flatten()
+                .min_by_key(|(at, _)| *at)
             }
         }
     }
@@ -319,8 +343,8 @@ impl Relay {
     /// The configured wait and a random part of `spread` more, in milliseconds: those who are sent
     /// away together don't come back together.
     fn retry_after(&mut self, spread: Duration) -> u32 {
-        let jitter = self.rng.next_u64() % (millis(spread) + 1);
-        let wait = millis(self.config.retry_after).saturating_add(jitter);
+        let jitter = self.rng.next_u64() % (u64::from(millis(spread)) + 1);
+        let wait = u64::from(millis(self.config.retry_after)).saturating_add(jitter);
         u32::try_from(wait).unwrap_or(u32::MAX)
     }
 }
@@ -330,6 +354,7 @@ impl Relay {
 enum Due {
     Refuse(Refusal),
     ForgetJoin(Client),
+    Promote(Client),
 }
 
 fn send(out: &mut Vec<RelayAction>, connection: ConnectionId, frame: &ServerFrame) {
@@ -338,6 +363,6 @@ fn send(out: &mut Vec<RelayAction>, connection: ConnectionId, frame: &ServerFram
 }
 
 /// Whole milliseconds; more than a wait on the wire can hold count as that.
-fn millis(duration: Duration) -> u64 {
-    u64::from(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX))
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

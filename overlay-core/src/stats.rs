@@ -12,6 +12,8 @@ pub struct Stats {
     pub joins_parked: u64,
     /// Join requests that this node rejected.
     pub joins_rejected: u64,
+    /// Requests among them that a root rejected because its lease was over.
+    pub lease_over: u64,
     /// Candidates that never became children.
     pub candidates_failed: u64,
     /// Signals, rejections and cancellations of a join that this node does not (or no longer)
@@ -27,6 +29,18 @@ pub struct Stats {
     pub messages_delivered: u64,
     /// App messages passed on to children, one for each child.
     pub messages_forwarded: u64,
+    /// Invitations to move that this node has followed up.
+    pub moves_begun: u64,
+    /// Those of them that ended below another parent.
+    pub moves_done: u64,
+    /// Those that came to nothing, with the old parent still there.
+    pub moves_given_up: u64,
+    /// Children that went to another parent because this node left.
+    pub children_rehomed: u64,
+    /// Children that were asked to make room for a joiner with a higher subtree.
+    pub children_displaced: u64,
+    /// Orphans that were led to where their lost parent stood.
+    pub hints_followed: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

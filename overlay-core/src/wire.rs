@@ -18,11 +18,11 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use join::{JoinFrame, JoinRequest, RejectReason, Rejection};
-pub use link::{Farewell, LinkFrame, MAX_PAYLOAD};
+pub use join::{ANYWHERE, JoinFrame, JoinRequest, RejectReason, Rejection, TO_THE_TOP, Way};
+pub use link::{Farewell, Invitation, LinkFrame, MAX_PAYLOAD};
 pub use server::{
-    ClientFrame, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal, Registration, ResumeSecret,
-    ServerFrame, Token,
+    ClientFrame, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Post, Refusal, Registration,
+    ResumeSecret, ServerFrame, Token,
 };
 
 /// The protocol version that this crate speaks.

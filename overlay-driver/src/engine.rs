@@ -335,6 +335,23 @@ impl Engine {
                 info!(parent = ?node, %reason, "parent gone");
                 Event::ParentClosed { node, reason }
             }
+            Notification::Reattached { took, new_parent } => Event::Reattached { took, new_parent },
+            Notification::StandingBy { epoch } => {
+                info!(epoch = epoch.0, "standing by");
+                Event::StandingBy { epoch }
+            }
+            Notification::Promoted { epoch } => {
+                info!(epoch = epoch.0, "root now");
+                Event::Promoted { epoch }
+            }
+            Notification::Demoted { epoch } => {
+                info!(epoch = epoch.0, "another root has taken over");
+                Event::Demoted { epoch }
+            }
+            Notification::RootChanged { epoch, root } => {
+                info!(epoch = epoch.0, ?root, "the tree has another root");
+                Event::RootChanged { epoch, root }
+            }
             Notification::ChildConnected { node, .. } => {
                 debug!(child = ?node, "child connected");
                 Event::ChildConnected { node }
@@ -389,6 +406,7 @@ impl Engine {
             max_degree: usize::from(self.core.config().max_degree),
             path: self.core.path().ids().to_vec(),
             epoch: self.core.epoch(),
+            stands_by: self.core.stands_by(),
             census: self.core.census(),
             stats: *self.core.stats(),
         }

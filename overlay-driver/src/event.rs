@@ -38,6 +38,37 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// A node that had lost its parent has one again. Comes after [`ParentConnected`](Self::ParentConnected).
+    Reattached {
+        /// How long it had none.
+        took: Duration,
+        /// The new parent.
+        new_parent: NodeId,
+    },
+    /// There is another root. This node joins its tree like anybody else, and is the next root if it is the first
+    /// in line when that one is gone.
+    StandingBy {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// This node is the root now.
+    Promoted {
+        /// The epoch that begins.
+        epoch: Epoch,
+    },
+    /// This node is the root no more: while no server could reach it, another one has taken over. It joins that
+    /// one's tree, with all that stands below it.
+    Demoted {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// The tree that the node is in has another root than before.
+    RootChanged {
+        /// The new root's epoch.
+        epoch: Epoch,
+        /// The new root.
+        root: NodeId,
+    },
     /// The node has another child.
     ChildConnected {
         /// The child.
@@ -68,7 +99,8 @@ pub enum Event {
         /// When the node tries again; `None` if another attempt can't succeed: it is detached now.
         retry_in: Option<Duration>,
     },
-    /// A bootstrap server has this node registered, as a joiner or as the root.
+    /// A bootstrap server has this node registered, as a joiner, a standby or the root;
+    /// [`Promoted`](Self::Promoted) tells if it is the root.
     ServerReady,
     /// There is no connection to a bootstrap server, though there should be one.
     ServerLost {

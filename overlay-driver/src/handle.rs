@@ -62,6 +62,8 @@ pub struct Status {
     pub path: Vec<NodeId>,
     /// The root's epoch.
     pub epoch: Epoch,
+    /// Whether it would be the root if the present one were gone.
+    pub stands_by: bool,
     /// The subtree below it, as far as its children have told.
     pub census: Census,
     /// What it has done and what was done to it.
@@ -106,7 +108,8 @@ impl Node {
         self.command(Command::Join).await;
     }
 
-    /// Becomes the root, known to the bootstrap server by `token`.
+    /// Becomes the root, whose right `token` proves to the bootstrap server. If there is another root, the node
+    /// joins its tree and stands by. [`Event`](crate::Event)s tell which.
     pub async fn become_root(&self, token: Token) {
         self.command(Command::BecomeRoot(Some(token))).await;
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
@@ -70,7 +70,7 @@ impl Hub {
         getrandom::fill(&mut seed).map_err(HubError::Randomness)?;
         let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
         let desk = Desk {
-            relay: Relay::new(config, seed)?,
+            relay: Relay::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
             clients: BTreeMap::new(),
             actions: Vec::new(),
@@ -168,6 +168,12 @@ impl Hub {
     }
 }
 
+/// A clock that stands before 1970 has not been set: epochs then rise from 0.
+fn since_1970() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
 /// The task that owns the relay.
 struct Desk {
     relay: Relay,
@@ -250,8 +256,8 @@ impl Desk {
                     info!(?connection, %refusal, "client disconnected");
                     self.clients.remove(&connection);
                 }
-                RelayAction::Notify(Notice::RootRegistered { overlay, id }) => {
-                    info!(%overlay, root = ?id, "root registered");
+                RelayAction::Notify(Notice::RootRegistered { overlay, id, epoch }) => {
+                    info!(%overlay, root = ?id, epoch = epoch.0, "root registered");
                 }
                 RelayAction::Notify(Notice::RootLost { overlay, id }) => {
                     info!(%overlay, root = ?id, "root lost");

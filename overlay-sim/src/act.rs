@@ -77,6 +77,8 @@ verbs! {
     pub enum Trouble {
         /// It sleeps: no event reaches it, and its timers do not fire.
         Pause = "pause",
+        /// Its timers fire once a minute, as those of a tab in the background do.
+        Throttle = "throttle",
         /// Its clock jumps ahead by so much, at once.
         ClockAhead = "clock-ahead",
         /// Its clock jumps back by so much, at once.

@@ -48,7 +48,7 @@ pub enum Claim {
     /// Every table and queue is within its limit.
     #[error("every table and queue is within its limit")]
     QueuesAreBounded,
-    /// Only joiners and the root are connected to the server.
+    /// Only joiners, the root and standbys are connected to the server.
     #[error("a member needs no server")]
     MembersNeedNoServer,
     /// Who stands above a node is not accepted below it, and nobody stands above itself.
@@ -75,6 +75,13 @@ pub enum Claim {
     #[error("the graph of parents has no cycle")]
     NoCycle,
 
+    /// No two nodes are ever the root of the same epoch.
+    #[error("an epoch has one root")]
+    OneRootPerEpoch,
+    /// Who was the root before takes nobody in once its lease is over.
+    #[error("two roots do not take joiners in at once for longer than a lease")]
+    OneRootTakesJoiners,
+
     /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
     /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
     #[error("every join has an answer")]
@@ -88,6 +95,12 @@ pub enum Claim {
     /// Where nobody ever leaves and nothing fails, the tree is the complete one.
     #[error("without churn the tree is complete")]
     TreeIsComplete,
+    /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
+    #[error("without churn nobody moves")]
+    NobodyMovesInVain,
+    /// Once everybody is attached, nodes move until the tree is the complete one again.
+    #[error("the tree becomes complete again")]
+    TreeIsBalanced,
 
     // ── App messages ──
     /// What arrives on a link is what was sent on it, in that order.

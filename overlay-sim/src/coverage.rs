@@ -62,6 +62,11 @@ impl Coverage {
                 self.count("child closed");
                 self.closed(*reason);
             }
+            Notification::Reattached { .. } => self.count("reattached"),
+            Notification::StandingBy { .. } => self.count("standing by"),
+            Notification::Promoted { .. } => self.count("promoted"),
+            Notification::Demoted { .. } => self.count("demoted"),
+            Notification::RootChanged { .. } => self.count("root changed"),
             Notification::PathChanged { .. } => self.count("path changed"),
             Notification::SubtreeChanged(_) => self.count("subtree changed"),
             Notification::JoinRejected { reason, .. } => self.rejected(*reason),
@@ -88,6 +93,7 @@ impl Coverage {
             CloseReason::PeerLeft => "closed: peer left",
             CloseReason::PeerClosed => "closed: peer closed",
             CloseReason::Left => "closed: left",
+            CloseReason::Moved => "closed: moved",
             CloseReason::Closed => "closed: by the embedder",
             CloseReason::Slow => "closed: too slow",
             CloseReason::Rejected(_) => "closed: join rejected",
@@ -104,9 +110,16 @@ impl Coverage {
         self.add("join delegated", stats.joins_delegated);
         self.add("join parked", stats.joins_parked);
         self.add("join rejected", stats.joins_rejected);
+        self.add("lease over", stats.lease_over);
         self.add("candidate failed", stats.candidates_failed);
         self.add("join frame dropped", stats.join_frames_dropped);
         self.add("late event", stats.late_events);
+        self.add("invited", stats.moves_begun);
+        self.add("moved", stats.moves_done);
+        self.add("stayed", stats.moves_given_up);
+        self.add("re-homed", stats.children_rehomed);
+        self.add("displaced", stats.children_displaced);
+        self.add("hint followed", stats.hints_followed);
         self.add("message delivered", stats.messages_delivered);
         self.add("message forwarded", stats.messages_forwarded);
     }
@@ -128,7 +141,6 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Version => "refused: version",
         Refusal::WrongToken => "refused: wrong token",
-        Refusal::RootExists => "refused: root exists",
         Refusal::UnknownOverlay => "refused: unknown overlay",
         Refusal::IdInUse => "refused: id in use",
         Refusal::Superseded => "refused: superseded",
@@ -144,9 +156,14 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
 /// version, a wrong token) is for the unit tests and the fuzzers.
 const STATES: &[&str] = &[
     "root lost",
+    "standing by",
+    "promoted",
+    "standby promoted",
+    "demoted",
+    "root changed",
+    "lease over",
     "registered",
     "server lost",
-    "refused: root exists",
     "refused: silent",
     "join accepted",
     "join delegated",
@@ -160,6 +177,7 @@ const STATES: &[&str] = &[
     "rejected: timeout",
     "parent connected",
     "parent closed",
+    "reattached",
     "child connected",
     "child closed",
     "path changed",
@@ -171,6 +189,7 @@ const STATES: &[&str] = &[
     "closed: peer left",
     "closed: peer closed",
     "closed: left",
+    "closed: moved",
     "closed: by the embedder",
     "closed: too slow",
     "closed: join rejected",
@@ -179,6 +198,12 @@ const STATES: &[&str] = &[
     "closed: garbage",
     "closed: violation",
     "late event",
+    "invited",
+    "moved",
+    "stayed",
+    "re-homed",
+    "displaced",
+    "hint followed",
     "message delivered",
     "message forwarded",
     "unsent: no neighbour",

@@ -51,6 +51,8 @@ pub fn schedule(seed: u64) -> Schedule {
     match draw.dice.below(30) {
         0 => draw.farewell(),
         1 => draw.late_answer(setup.config.request_timeout),
+        // Along a chain of fifty machines so many joins take longer than anybody waits.
+        3 | 4 if setup.config.max_degree > 1 => draw.usurpation(),
         2 => {
             setup.config.window = MIN_WINDOW;
             setup.config.send_queue = 1_000;
@@ -114,6 +116,9 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         config.link_timeout = config.heartbeat_interval * 3;
         config.status_interval = millis(dice, 10, 2_000);
     }
+    if dice.chance(60) {
+        config.rebalance_interval = millis(dice, 100, 3_000);
+    }
     if dice.chance(40) {
         config.retry_min = millis(dice, 50, 1_000);
         config.retry_max = config.retry_min * 16;
@@ -124,17 +129,27 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
 }
 
 impl Draw {
-    /// The root, and those who join: at once, or over the whole time.
+    /// The root, and those who join, perhaps to stand by for it: at once, or over the whole time.
     fn people(&mut self) {
         self.at(Duration::ZERO, Act::Wish(Wish::Root, 0));
         let at_once = self.dice.chance(50);
+        let standbys = if self.dice.chance(40) {
+            *self.dice.pick(&[1, 1, 2, 3, 12]).unwrap_or(&1)
+        } else {
+            0
+        };
         for number in 1..=self.nodes {
             let time = if at_once {
                 Duration::from_micros(self.dice.below(200_000))
             } else {
                 self.moment()
             };
-            self.at(time, Act::Wish(Wish::Join, number));
+            let wish = if number <= standbys {
+                Wish::Root
+            } else {
+                Wish::Join
+            };
+            self.at(time, Act::Wish(wish, number));
         }
     }
 
@@ -227,6 +242,24 @@ impl Draw {
         if self.dice.chance(10) {
             self.loss_of_the_root();
         }
+    }
+
+    /// The root can't talk to the server for a while, and somebody stands by; newcomers come all the time.
+    fn usurpation(&mut self) {
+        let start = self.moment();
+        self.at(start, Act::Wish(Wish::Root, self.nodes + 1));
+        let start = start + BRIEF;
+        let cut = *self
+            .dice
+            .pick(&[Trouble::CutServer, Trouble::ClogServer, Trouble::Pause])
+            .unwrap_or(&Trouble::ClogServer);
+        let lasts = log_uniform(&mut self.dice, 5_000_000, 60_000_000);
+        self.at(start, Act::Trouble(cut, 0, lasts));
+        for newcomer in 2..=10 {
+            let time = Duration::from_micros(self.dice.below(60_000_000));
+            self.at(start + time, Act::Wish(Wish::Join, self.nodes + newcomer));
+        }
+        self.nodes += 10;
     }
 
     /// The root dies, and another machine takes its place.

@@ -19,7 +19,8 @@ impl World {
         let limit = self.now() + self.recovery_bound();
         // Somebody may still hang below a node that has not noticed yet that its own parent is gone: it is
         // over when it looks well for as long as that takes to notice.
-        let notice = self.setup.config.link_timeout * 2;
+        let notice = (self.setup.config.link_timeout * 2).max(self.next_move());
+        let still = limit + self.next_move() * u32::try_from(self.machines.len()).unwrap_or(1) * 2;
         let mut well_since = None;
         loop {
             let well = match self.unwell() {
@@ -32,15 +33,30 @@ impl World {
                     self.now()
                 }
             };
+            // Nodes move one after the other until the tree is balanced.
+            let well = self.last_parting.max(Some(well)).unwrap_or(well);
             if well_since.is_some() && self.now() >= well + notice {
                 break;
             }
+            let moving = Claim::CalmIsCalm.holds(self.now() < still, || "nodes still move");
+            moving.map_err(|breach| self.failure(None, breach))?;
             self.run_until(self.now() + GLANCE)?;
         }
         self.calm = true;
         self.run_until(self.now() + notice)?;
         self.everybody_is_counted()?;
         self.everybody_is_reached()
+    }
+
+    /// If nodes move at all, one has moved after this time: what held a place in vain is gone, it is known
+    /// at the root, somebody is invited, and connects.
+    fn next_move(&self) -> Duration {
+        let config = &self.setup.config;
+        let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
+        let held = config.request_timeout + config.park_timeout;
+        held + config.status_interval * (levels + 2)
+            + config.rebalance_interval * 2
+            + self.journey() * 8
     }
 
     /// However it went before, this is enough to be in the tree again: the server notices that the old root
@@ -141,6 +157,21 @@ impl World {
         let holds = Claim::TreeIsComplete.holds(depths == complete, || {
             format!("nodes stand at depths {depths:?}, complete is {complete:?}")
         });
+        holds.map_err(|breach| self.failure(None, breach))
+    }
+
+    /// The same, where it may have taken moves.
+    pub(crate) fn is_balanced(&self) -> Result<(), Failure> {
+        self.is_complete().map_err(|failure| {
+            let detail = failure.breach.detail;
+            self.failure(None, Claim::TreeIsBalanced.broken(detail))
+        })
+    }
+
+    /// Demands that nobody has ever moved.
+    pub(crate) fn has_not_moved(&self) -> Result<(), Failure> {
+        let moves = self.moves();
+        let holds = Claim::NobodyMovesInVain.holds(moves == 0, || format!("{moves} moves"));
         holds.map_err(|breach| self.failure(None, breach))
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Machine {
     pub(crate) forger: bool,
     /// What its clock shows at the world's time 0, plus its jumps.
     pub(crate) clock: i64,
+    /// By how much it was ever set back.
+    pub(crate) set_back: Duration,
     pub(crate) sleep: Option<Box<Sleep>>,
     /// How long it has slept, and how often.
     pub(crate) slept: Duration,
@@ -100,6 +102,7 @@ impl Machine {
             willing: false,
             forger: false,
             clock,
+            set_back: Duration::ZERO,
             sleep: None,
             slept: Duration::ZERO,
             naps: 0,

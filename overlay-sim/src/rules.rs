@@ -164,9 +164,9 @@ impl Rules {
     /// Every table and queue of the node is within its limit.
     fn queues(&self, node: &Node) -> Result<(), Breach> {
         let (config, load) = (node.config(), node.load());
-        // Each takes a place, but for the parent or a dial. Former parents that the embedder closed come
-        // on top, one for each time it did.
-        let most_links = usize::from(config.max_degree) + 1;
+        // Each takes a place, but for the parent, a dial and a child that leaves. Former parents that the node has parted from
+        // come on top.
+        let most_links = usize::from(config.max_degree) + 3;
         let former = |live: &&Live| matches!(live.told, Told::FormerParent);
         let former = || self.live.iter().filter(former).count();
         let within = load.links == self.live.len()
@@ -184,7 +184,10 @@ impl Rules {
     }
 
     fn server(&self, node: &Node) -> Result<(), Breach> {
-        let needless = matches!(node.standing(), Standing::Member | Standing::Leaving);
+        let needless = match node.standing() {
+            Standing::Member => !node.stands_by(),
+            standing => standing == Standing::Leaving,
+        };
         Claim::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
             format!("{:?} with {:?}", node.standing(), self.server)
         })
@@ -373,15 +376,12 @@ impl Rules {
 }
 
 /// More bytes never wait for one neighbour: what the node may queue on its own, the last message on top,
-/// and below a parent what that may send.
+/// and what its parent may have sent, also one that it had before it was the root.
 fn longest_queue(node: &Node) -> usize {
     let config = node.config();
     let own = config
         .send_queue
         .saturating_add(message_cost(MAX_PAYLOAD) as usize);
-    if node.standing() == Standing::Root {
-        return own;
-    }
     own.saturating_add(config.window as usize)
         .saturating_add(MIN_WINDOW as usize)
 }
@@ -397,7 +397,7 @@ fn stands_once(node: &Node) -> Result<(), Breach> {
 /// candidate's end can set free, what a child's end can cut off, and what a credit can let go.
 fn most_actions(node: &Node) -> usize {
     let config = node.config();
-    let links = usize::from(config.max_degree) + 2;
+    let links = usize::from(config.max_degree) + 3;
     let early = config.max_early_candidates.saturating_add(2);
     let parked = config.max_parked.saturating_mul(early);
     let app = config.send_queue.saturating_add(config.window as usize) / 64;

@@ -149,6 +149,7 @@ const SETTINGS: &[Setting] = settings![
     "heartbeat-interval" time heartbeat_interval,
     "link-timeout" time link_timeout,
     "status-interval" time status_interval,
+    "rebalance-interval" time rebalance_interval,
     "retry-min" time retry_min,
     "retry-max" time retry_max,
     "retry-after" time retry_after,

@@ -1,14 +1,15 @@
 //! The bootstrap server: the relay that ships, behind connections that are not sockets.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use overlay_core::relay::{
-    Access, Rate, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent, RelayEventKind,
-    Source, Traffic,
+    Access, Notice, Rate, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent,
+    RelayEventKind, Source, Traffic,
 };
 use overlay_core::wire::{self, OverlayName, ServerFrame, Token};
-use overlay_core::{BootstrapId, ConnectionId, Instant};
+use overlay_core::{BootstrapId, ConnectionId, Instant, NodeId};
 
 use crate::breach::{Breach, Claim};
 use crate::machine::Ix;
@@ -19,6 +20,9 @@ pub(crate) type Client = (Ix, BootstrapId);
 
 /// The token of every simulated root.
 const TOKEN: &str = "a simulated root's token";
+
+/// When the world began, since 1970.
+const BORN: Duration = Duration::from_secs(1_000_000_000);
 
 /// What the server does to a client: sends it a message, or hangs up.
 pub(crate) type Outgoing = Vec<(Client, Option<Bytes>)>;
@@ -36,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) careless_until: Instant,
     /// When the world will next wake it.
     pub(crate) wake: Option<Instant>,
+    /// Who is the root, and since when.
+    pub(crate) reign: Option<(NodeId, Instant)>,
     connections: BTreeMap<Client, ConnectionId>,
     clients: BTreeMap<ConnectionId, Client>,
     actions: Vec<RelayAction>,
@@ -73,13 +79,14 @@ impl Server {
             config.max_pending_joins = usize::MAX / 2;
         }
         Ok(Self {
-            relay: Relay::new(config.clone(), [5; 32])?,
+            relay: Relay::new(config.clone(), [5; 32], BORN)?,
             config,
             scrutiny,
             down_until: Instant::ZERO,
             dark: false,
             careless_until: Instant::ZERO,
             wake: None,
+            reign: None,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
             actions: Vec::new(),
@@ -91,8 +98,13 @@ impl Server {
     }
 
     /// A client that is silent for twice as long is forgotten.
-    pub(crate) const fn keepalive(&self) -> core::time::Duration {
+    pub(crate) const fn keepalive(&self) -> Duration {
         self.config.keepalive
+    }
+
+    /// How long a root may take joiners in after the server has answered it.
+    pub(crate) const fn lease(&self) -> Duration {
+        self.config.root_lease
     }
 
     /// Whether the server takes the connection.
@@ -145,9 +157,10 @@ impl Server {
     pub(crate) fn stop(&mut self, until: Instant) -> Vec<Client> {
         self.down_until = self.down_until.max(until);
         // The same configuration was accepted before.
-        if let Ok(relay) = Relay::new(self.config.clone(), [5; 32]) {
+        if let Ok(relay) = Relay::new(self.config.clone(), [5; 32], BORN) {
             self.relay = relay;
         }
+        self.reign = None;
         self.clients.clear();
         core::mem::take(&mut self.connections).into_keys().collect()
     }
@@ -172,7 +185,10 @@ impl Server {
                     self.connections.remove(&client);
                     outgoing.push((client, None));
                 }
-                RelayAction::Notify(_) => {}
+                RelayAction::Notify(Notice::RootRegistered { id, .. }) => {
+                    self.reign = Some((id, now));
+                }
+                RelayAction::Notify(Notice::RootLost { .. }) => {}
             }
         }
         self.actions = actions;

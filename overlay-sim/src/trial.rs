@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use overlay_core::Policy;
+
 use crate::breach::Claim;
 use crate::coverage::Coverage;
 use crate::rules::Scrutiny;
@@ -72,6 +74,9 @@ fn play(world: &mut World, schedule: &Schedule) -> Result<(), Failure> {
     world.recover()?;
     if schedule.must_be_complete() {
         world.is_complete()?;
+        world.has_not_moved()?;
+    } else if schedule.setup.config.policy == Policy::Balanced {
+        world.is_balanced()?;
     }
     Ok(())
 }

@@ -116,10 +116,10 @@ impl Ends {
         let offer = self.get(id).and_then(|end| end.peer);
         offer.map_or_else(Sdp::default, |offer| id.answer(offer))
     }
-
-    /// The one that an end believes to be its other side.
-    pub(crate) fn believed_peer(&self, id: EndId) -> Option<EndId> {
-        self.get(id)?.peer
+    /// Who made the offer that this end answers, if it does.
+    pub(crate) fn offerer(&self, id: EndId) -> Option<EndId> {
+        let older = |peer: &EndId| peer.generation < id.generation;
+        self.get(id)?.peer.filter(older)
     }
 
     /// The other side, if each of the two knows the other.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use overlay_core::relay::RelayConfigError;
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Instant, Node, NodeId, Receipt, Standing,
+    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
 };
 
 use crate::act::Number;
@@ -32,7 +32,7 @@ use crate::agenda::Agenda;
 use crate::breach::{Breach, Claim};
 use crate::chronicle::Chronicle;
 use crate::coverage::Coverage;
-use crate::machine::{self, Ix, Machine};
+use crate::machine::{self, Ix, Life, Machine};
 use crate::model::Model;
 use crate::network::Network;
 use crate::rules::Scrutiny;
@@ -56,12 +56,12 @@ pub struct World {
     pub(crate) server: Server,
     pub(crate) model: Model,
     agenda: Agenda<What>,
-    /// Who was last told to be the root.
-    crowned: Option<Ix>,
+    /// Whose each epoch is.
+    reigns: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
     /// When a link between neighbours was last closed.
-    last_parting: Option<Instant>,
+    pub(crate) last_parting: Option<Instant>,
     /// When ends closed of which others may not know yet, if frames are looked at that closely.
     departed: BTreeMap<EndId, Instant>,
     /// Whether no link may close any more.
@@ -175,7 +175,7 @@ impl World {
             network: Network::default(),
             model: Model::default(),
             agenda: Agenda::default(),
-            crowned: None,
+            reigns: BTreeMap::new(),
             disturbed_until: None,
             last_parting: None,
             departed: BTreeMap::new(),
@@ -334,12 +334,13 @@ impl World {
         (self.machines.get(ix)?.node.id() == id).then_some(ix)
     }
 
-    /// The machine that is the root and lives.
+    /// The machine that is the root and lives; of several the one whose epoch is the highest.
     pub(crate) fn root(&self) -> Option<Ix> {
-        self.crowned.filter(|ix| {
-            let machine = &self.machines[*ix];
-            machine.lives() && machine.node.standing() == Standing::Root
-        })
+        let reigns = |(epoch, ix): &(&Epoch, &Ix)| {
+            let Machine { node, life, .. } = &self.machines[**ix];
+            *life == Life::Alive && node.standing() == Standing::Root && node.epoch() == **epoch
+        };
+        self.reigns.iter().rev().find(reigns).map(|(_, ix)| *ix)
     }
 
     /// Something has gone wrong that may leave joins without an answer until later than this.

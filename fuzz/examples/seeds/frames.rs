@@ -77,7 +77,11 @@ fn clients() -> Vec<(&'static str, Bytes)> {
         ("client-hello-of-a-joiner", hello(Registration::Joiner)),
         (
             "client-hello-of-a-root",
-            hello(Registration::Root { token }),
+            hello(Registration::Root {
+                token,
+                epoch: Epoch(3),
+                reigning: true,
+            }),
         ),
         (
             "client-reserved",
@@ -96,14 +100,29 @@ fn clients() -> Vec<(&'static str, Bytes)> {
 fn servers() -> Vec<(&'static str, Bytes)> {
     let join = |word| ServerWord::Join(word);
     let words = [
-        ("server-welcome", ServerWord::Welcome(20_000)),
-        ("server-welcome-without-a-break", ServerWord::Welcome(0)),
-        ("server-welcome-without-end", ServerWord::Welcome(u32::MAX)),
-        ("server-refused-root-exists", ServerWord::Refused(0, 1_000)),
+        ("server-welcome", ServerWord::Welcome(20_000, 0, 1)),
+        (
+            "server-welcome-without-a-break",
+            ServerWord::Welcome(0, 0, 0),
+        ),
+        (
+            "server-welcome-without-end",
+            ServerWord::Welcome(u32::MAX, 0, 1),
+        ),
+        (
+            "server-welcome-of-a-standby",
+            ServerWord::Welcome(20_000, 1, 2),
+        ),
+        (
+            "server-welcome-of-a-root",
+            ServerWord::Welcome(20_000, 2, 3),
+        ),
+        ("server-promoted", ServerWord::Promoted(3)),
+        ("server-refused-superseded", ServerWord::Refused(0, 1_000)),
         ("server-refused-wrong-token", ServerWord::Refused(3, 0)),
         ("server-refused-for-ever", ServerWord::Refused(1, u32::MAX)),
         ("server-pong", ServerWord::Pong),
-        ("server-root-ready", ServerWord::RootReady),
+        ("server-root-ready", ServerWord::RootReady(2)),
         ("server-request", join(JoinWord::Request(0, 1, 2))),
         ("server-answer", join(JoinWord::Answer(SELF, 1))),
         (

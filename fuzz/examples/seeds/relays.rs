@@ -11,7 +11,20 @@ const fn arrives(who: u8, root: bool, place: Place) -> Step {
         who,
         impostor: false,
         root,
+        seen: 0,
         place,
+    };
+    Step::Arrive(who, greeting)
+}
+
+/// A root of this epoch comes back.
+const fn returns(who: u8, seen: u8) -> Step {
+    let greeting = Greeting {
+        who,
+        impostor: false,
+        root: true,
+        seen,
+        place: Place::Named,
     };
     Step::Arrive(who, greeting)
 }
@@ -31,6 +44,22 @@ pub(crate) fn seeds() -> Vec<Seed> {
     let says = |who, what| Step::Talk(who, what, 0);
     let story = |steps: &[Step]| write(&Opening { burst: 20 }, steps);
     vec![
+        (
+            "a-standby-succeeds-and-the-old-root-comes-back",
+            story(&[
+                root,
+                arrives(1, true, Place::Named),
+                joiner(2),
+                Step::HangUp(0),
+                Step::Jump(9),
+                says(2, ASK),
+                returns(0, 2),
+            ]),
+        ),
+        (
+            "two-roots-come-back-to-a-new-server",
+            story(&[returns(0, 2), returns(1, 4), joiner(2), says(2, ASK)]),
+        ),
         (
             "a-join-from-the-request-to-the-last-candidate",
             story(&[

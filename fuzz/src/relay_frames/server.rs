@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::relay::{NotAccepted, Relay, RelayAction, RelayEvent, RelayEventKind, Source};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, OverlayName, Refusal, Registration, ResumeSecret, ServerFrame,
-    Token, VERSION,
+    self, ClientFrame, JoinFrame, OverlayName, Post, Refusal, Registration, ResumeSecret,
+    ServerFrame, Token, VERSION,
 };
-use overlay_core::{ConnectionId, Instant, Signal};
+use overlay_core::{ConnectionId, Epoch, Instant, Signal};
 
 use super::client::{Client, Identity};
 use super::{
@@ -28,7 +28,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(opening: Opening) -> Self {
-        let relay = config(opening).and_then(|config| Relay::new(config, [5; 32]).ok());
+        let relay =
+            config(opening).and_then(|config| Relay::new(config, [5; 32], Duration::ZERO).ok());
         Self {
             relay: relay.unwrap_or_else(|| unreachable!("the configuration is valid")),
             now: Instant::ZERO,
@@ -131,13 +132,18 @@ impl Server {
         let identity = Identity {
             overlay,
             id: id(greeting.who % 5),
-            is_root: greeting.root,
+            is_root: false,
         };
         if let Some(client) = self.clients.get_mut(&connection) {
             client.claimed = Some(identity);
         }
         let registration = if greeting.root {
-            Registration::Root { token }
+            let seen = greeting.seen % 5;
+            Registration::Root {
+                token,
+                epoch: Epoch(u64::from(seen)),
+                reigning: seen % 2 == 0,
+            }
         } else {
             Registration::Joiner
         };
@@ -219,19 +225,37 @@ impl Server {
         let client = self.open(to);
         assert_eq!(client.told, None, "sent {frame:?} after the farewell");
         match frame {
-            ServerFrame::Welcome { .. } => self.welcomed(to),
+            ServerFrame::Welcome { post, .. } => self.welcomed(to, post),
+            ServerFrame::Promoted { .. } => {
+                if let Some(own) = &mut client.identity {
+                    assert!(!own.is_root, "promoted twice");
+                    own.is_root = true;
+                }
+                client.joins.clear();
+                self.reigns_alone(to);
+            }
             ServerFrame::Refused { refusal, .. } => client.told = Some(refusal),
             ServerFrame::Pong => assert_eq!(speaker, Some(to)),
-            ServerFrame::RootReady => assert!(client.identity.is_some_and(|own| !own.is_root)),
+            ServerFrame::RootReady { .. } => {
+                assert!(client.identity.is_some_and(|own| !own.is_root))
+            }
             ServerFrame::Join(frame) => self.join_sent(speaker, to, &frame),
         }
     }
 
-    fn welcomed(&mut self, to: ConnectionId) {
+    fn welcomed(&mut self, to: ConnectionId, post: Post) {
         let client = self.open(to);
         assert_eq!(client.identity, None, "welcomed twice");
-        client.identity = client.claimed;
-        let own = client.identity;
+        let is_root = post == Post::Root;
+        client.identity = client
+            .claimed
+            .map(|claimed| Identity { is_root, ..claimed });
+        self.reigns_alone(to);
+    }
+
+    /// Nobody else has the same id, nor the same crown.
+    fn reigns_alone(&mut self, to: ConnectionId) {
+        let own = self.open(to).identity;
         for (other, client) in &self.clients {
             let rival = client.is_open && *other != to;
             if let (true, Some(own), Some(other)) = (rival, own, client.identity) {

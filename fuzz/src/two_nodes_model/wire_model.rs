@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, ServerFrame, VERSION};
-use overlay_core::{Action, BootstrapId, Dial, EventKind, LinkId, Scope, Sdp, Signal};
+use overlay_core::wire::{self, ClientFrame, Post, Registration, ServerFrame, VERSION};
+use overlay_core::{Action, BootstrapId, Dial, Epoch, EventKind, LinkId, Scope, Sdp, Signal};
 
 use crate::vocabulary::pick;
 
@@ -98,10 +98,14 @@ impl Wires {
                 self.servers[node] = Server { id, queue };
             }
             Action::SendBootstrap(_, bytes) => match wire::decode(&bytes) {
-                Ok(ClientFrame::Hello { .. }) => {
+                Ok(ClientFrame::Hello { registration, .. }) => {
+                    let reigns = matches!(registration, Registration::Root { .. });
                     let welcome = ServerFrame::Welcome {
                         version: VERSION,
                         keepalive_ms: 10_000,
+                        post: if reigns { Post::Root } else { Post::Joiner },
+                        epoch: Epoch(1),
+                        lease_ms: 8_000,
                     };
                     self.server_says(node, &welcome);
                 }

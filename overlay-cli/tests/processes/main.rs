@@ -123,13 +123,14 @@ fn a_wrong_token_ends_the_root_with_what_to_do() {
 }
 
 #[test]
-fn a_second_root_is_told_that_there_is_one() {
+fn a_second_root_stands_by_and_takes_over_when_the_first_is_killed() {
     let server = Server::start();
     let mut first = server.root(1, &[]);
-    first.fact("registered");
-    let (status, _, stderr) = server.root(1, &[]).finish();
-    assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("has a root that is alive"), "{stderr}");
+    let epoch = first.fact("promoted")["epoch"].as_u64().unwrap();
+    let mut second = server.root(1, &[]);
+    assert_eq!(second.fact("standing_by")["epoch"], epoch);
+    first.kill();
+    assert!(second.fact("promoted")["epoch"].as_u64().unwrap() > epoch);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use overlay_core::relay::{
     Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
@@ -23,8 +24,9 @@ struct Server {
 /// Starts a server on a thread of its own; it ends with the process. Returns its address.
 pub(crate) fn start(token: Token) -> Result<SocketAddr, Box<dyn Error>> {
     let config = RelayConfig::new(Access::default().any_overlay(token));
+    let since_1970 = UNIX_EPOCH.elapsed()?;
     let mut server = Server {
-        relay: Relay::new(config, [0; 32])?,
+        relay: Relay::new(config, [0; 32], since_1970)?,
         post: Post::new()?,
         clients: BTreeMap::new(),
     };

@@ -11,14 +11,18 @@
 //!    connected child, the first that has a place, and after `park_timeout`, counted over all the nodes
 //!    that it waits at, it is rejected.
 //!
+//! A joiner that brings a higher subtree than some child of a full node does not go further down: the child
+//! does. It is asked to move, and the request waits for its place as it would for a candidate.
+//!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::balance::Lead;
 use super::joining::{failure, rejection};
-use super::link::{Candidate, Forecast, LinkState};
+use super::link::{Candidate, Door, Forecast, LinkState};
 use super::parking::Waiting;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
@@ -27,18 +31,24 @@ use crate::census::Census;
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
 use crate::policy::{self, Policy, Subtree};
-use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION};
+use crate::wire::{
+    ANYWHERE, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP, VERSION, Way,
+};
 
 impl Node {
-    /// A request has come from the side where the root is.
-    pub(super) fn admit(&mut self, from: Hop, request: JoinRequest, out: &mut Vec<Action>) {
+    /// A request has come that this node finds a place for: from the side where the root is, or from a node
+    /// below that moves.
+    pub(super) fn admit(&mut self, from: Hop, mut request: JoinRequest, out: &mut Vec<Action>) {
         let join = request.join;
+        if matches!(from, Hop::Server(_)) {
+            request.way = Way::Server;
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
         } else if usize::from(request.hops) >= MAX_DEPTH || self.path.depth() >= MAX_DEPTH {
             self.reject(from, join, RejectReason::Full, out);
-        } else if !self.room_for_route() {
+        } else if self.role.is_rehoming() || !self.room_for_route() {
             self.reject(from, join, RejectReason::Busy, out);
         } else {
             let waited = Duration::from_millis(u64::from(request.waited_ms));
@@ -50,6 +60,8 @@ impl Node {
                 until: self.now + left,
                 early: Vec::new(),
                 behind: None,
+                displaces: false,
+                holds_out: false,
             };
             self.place(None, waiting, out);
         }
@@ -74,6 +86,10 @@ impl Node {
         match self.state_mut(link) {
             Some(LinkState::Candidate(candidate)) if candidate.open && candidate.join == join => {}
             _ => return Err(Violation::WrongJoin),
+        }
+        if self.may_not_greet(link, node) {
+            self.shut(link, CloseReason::Rejected(RejectReason::Loop), out);
+            return Ok(());
         }
         if self.path.ids().is_empty() {
             // The parent was lost meanwhile. Below an orphan there is no tree to be in.
@@ -172,13 +188,57 @@ impl Node {
             self.reject(waiting.from, join, RejectReason::Loop, out);
             return;
         }
-        if let Some(slot) = self.free_slot() {
+        if !self.may_take_from(waiting.from) {
+            self.stats.lease_over += 1;
+            self.reject(waiting.from, join, RejectReason::Busy, out);
+            return;
+        }
+        let (way, twin) = (waiting.request.way, self.has_child(join.origin));
+        let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
+        if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             self.accept(slot, waiting, out);
             return;
         }
-        let Some(link) = self.choose(join.origin, Among::All) else {
-            let parting = self.slots.len() > self.places_held();
-            let reason = if parting {
+        match self.lead(&waiting) {
+            Some(Lead::Down(child)) => {
+                self.stats.hints_followed += 1;
+                self.predict(child, &waiting.request);
+                return self.forward(child, waiting, out);
+            }
+            Some(Lead::Behind(child)) if self.can_wait(&waiting) => {
+                self.stats.hints_followed += 1;
+                let holds_out = true;
+                let waiting = Waiting {
+                    holds_out,
+                    ..waiting
+                };
+                return self.park(number, child, waiting);
+            }
+            _ => {}
+        }
+        if let Some(child) = self.who_makes_room(&waiting) {
+            let displaces = true;
+            self.stats.children_displaced += 1;
+            let invitation = Invitation {
+                down: 0,
+                climb: TO_THE_TOP,
+                within: ANYWHERE,
+            };
+            self.park(
+                number,
+                child,
+                Waiting {
+                    displaces,
+                    ..waiting
+                },
+            );
+            self.invite(child, invitation, out);
+            return;
+        }
+        let Some(link) = self.choose(&waiting, Among::All) else {
+            // Some place here will be free soon, or open again.
+            let soon = way.within() == ANYWHERE && self.slots.len() > self.places_open();
+            let reason = if soon {
                 RejectReason::Busy
             } else {
                 RejectReason::Full
@@ -221,6 +281,7 @@ impl Node {
                 predicted: request.census.clone(),
                 known: request.census,
             }),
+            moves: request.way.is_move(),
             open: false,
             deadline: self.now + timeout,
         };
@@ -249,6 +310,7 @@ impl Node {
         } = waiting;
         let join = request.join;
         request.hops += 1;
+        request.way = request.way.below();
         let waited = u32::try_from(self.now.since(since).as_millis()).unwrap_or(u32::MAX);
         request.waited_ms = request.waited_ms.saturating_add(waited);
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
@@ -285,11 +347,21 @@ impl Node {
         };
     }
 
-    /// The child or candidate that takes a newcomer for whom there is no place here.
-    /// Never a link to the newcomer itself: it would not ask if that one were alive.
-    pub(super) fn choose(&self, origin: NodeId, among: Among) -> Option<LinkId> {
+    /// The child or candidate that takes a joiner for whom there is no place here.
+    /// Never a link to the joiner itself: it would not ask if that one were alive. Nor the one that the
+    /// request has come from, or a child that takes no joins.
+    pub(super) fn choose(&self, waiting: &Waiting, among: Among) -> Option<LinkId> {
+        let (origin, from) = (waiting.request.join.origin, waiting.from);
+        let within = usize::from(waiting.request.way.within());
+        let open = |door: Door| door == Door::Open;
+        #[cfg(planted)]
+        let open =
+            |door: Door| open(door) || self.config.has_bug(crate::Planted::ClosedChildChosen);
         let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            LinkState::Child(child) if child.node != origin => Some(&child.subtree.predicted),
+            _ if from == Hop::Link(link) => None,
+            LinkState::Child(child) if child.node != origin && open(child.door) => {
+                Some(&child.subtree.predicted)
+            }
             #[cfg(planted)]
             LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
                 Some(&child.subtree.predicted)
@@ -308,33 +380,78 @@ impl Node {
                 subtree(link).map(|_| link)
             }
             Policy::Balanced => {
+                let height = self.height_to_place(&waiting.request);
                 let seen = self.slots.iter().map(|slot| {
                     let census = slot.and_then(subtree);
                     Subtree {
-                        shallowest_place: census.and_then(Census::shallowest_place),
+                        shallowest_place: census.and_then(|census| census.shallowest_for(height)),
                         size: census.map_or(0, Census::size),
                     }
                 });
-                self.slots[policy::balanced(seen)?]
+                let link = self.slots[policy::balanced(seen)?]?;
+                let depth = 1 + subtree(link)?.shallowest_place()?;
+                (depth <= within || within == usize::from(ANYWHERE)).then_some(link)
             }
         }
+    }
+
+    /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
+    /// wait for that.
+    fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
+        let asks = self.can_wait(waiting) && !waiting.displaces;
+        asks.then(|| self.shorter_child(&waiting.request)).flatten()
+    }
+
+    fn can_wait(&self, waiting: &Waiting) -> bool {
+        self.parked.len() < self.config.max_parked && waiting.until > self.now
+    }
+
+    /// How far below this node a joiner comes to stand, as far as is known.
+    pub(super) fn best_depth(&self, waiting: &Waiting) -> Option<usize> {
+        let height = self.height_to_place(&waiting.request);
+        let link = self.choose(waiting, Among::All)?;
+        let subtree = match &self.links.get(link)?.state {
+            LinkState::Child(child) => &child.subtree,
+            LinkState::Candidate(candidate) => &candidate.subtree,
+            _ => return None,
+        };
+        Some(subtree.predicted.shallowest_for(height)? + 1)
     }
 
     pub(super) fn free_slot(&self) -> Option<usize> {
         self.slots.iter().position(Option::is_none)
     }
 
-    /// How many places are held by children and candidates, not counting those who are leaving.
-    fn places_held(&self) -> usize {
-        let held = |link: &LinkId| {
-            let state = self.links.get(*link).map(|link| &link.state);
-            matches!(state, Some(LinkState::Child(_) | LinkState::Candidate(_)))
+    /// How many places are held by children and candidates that stay and take joins.
+    fn places_open(&self) -> usize {
+        let held = |link: &LinkId| match self.links.get(*link).map(|link| &link.state) {
+            Some(LinkState::Child(child)) => child.door == Door::Open,
+            Some(LinkState::Candidate(_)) => true,
+            _ => false,
         };
         self.slots
             .iter()
             .flatten()
             .filter(|link| held(link))
             .count()
+    }
+
+    fn has_child(&self, node: NodeId) -> bool {
+        self.children().any(|child| child.node == node)
+    }
+
+    /// Whether a candidate must not become a child: it has come to stand above this node since it was
+    /// accepted, or it moves and is a child here already. Only who comes by way of the server replaces a
+    /// link: nobody below can ask for that in another's name.
+    fn may_not_greet(&self, link: LinkId, node: NodeId) -> bool {
+        let state = self.links.get(link).map(|link| &link.state);
+        let moves = matches!(state, Some(LinkState::Candidate(candidate)) if candidate.moves);
+        #[cfg(planted)]
+        let moves = moves && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
+        let above = self.path.contains(node);
+        #[cfg(planted)]
+        let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);
+        above || moves && self.has_child(node)
     }
 
     /// Makes a candidate a child.

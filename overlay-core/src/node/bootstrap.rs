@@ -1,4 +1,4 @@
-//! The connection to the bootstrap server: only joiners and the root have one.
+//! The connection to the bootstrap server: only joiners, the root and its standbys have one.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -7,22 +7,32 @@ use super::routing::Hop;
 use super::{Node, Role, notify};
 use crate::action::{Action, Notification};
 use crate::backoff;
-use crate::id::BootstrapId;
+use crate::id::{BootstrapId, Epoch};
 use crate::time::Instant;
 use crate::wire::{
-    self, ClientFrame, JoinFrame, Refusal, Registration, ServerFrame, VERSION, WireError,
+    self, ClientFrame, JoinFrame, Post, Refusal, Registration, ServerFrame, Token, VERSION,
+    WireError,
 };
 
 /// What this node wants of the server and how far it is.
 #[derive(Debug, Default)]
 pub(super) struct Bootstrap {
     /// What the node wants to be; `None` while it wants no connection.
-    wanted: Option<Registration>,
+    wanted: Option<Wanted>,
     session: Session,
     /// How many connections were tried: the id of the latest.
     tries: u32,
     /// Tries that have failed since a registration last succeeded.
     failures: u32,
+}
+
+/// What a node wants of the server.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// To be introduced to the root.
+    Introduction,
+    /// To be the root, or to stand by for it. The token proves its right.
+    Crown(Token),
 }
 
 #[derive(Debug, Default)]
@@ -34,17 +44,67 @@ enum Session {
     Waiting { until: Instant },
     /// The embedder connects.
     Connecting { id: BootstrapId, deadline: Instant },
-    /// The server has yet to answer the first frame.
-    Greeting { id: BootstrapId, deadline: Instant },
+    /// The server has yet to answer the first frame, sent at `asked`.
+    Greeting {
+        id: BootstrapId,
+        asked: Instant,
+        deadline: Instant,
+    },
     /// Registered.
     Ready {
         id: BootstrapId,
-        keepalive: Duration,
+        post: Post,
+        rhythm: Rhythm,
         heard: Instant,
-        /// When it was last asked for a sign of life. What else it is sent calls for no answer.
-        pinged: Instant,
+        ping: Ping,
+        /// Until when a root takes joiners in.
+        lease: Instant,
     },
 }
+
+/// The server is asked for a sign of life, and when it has answered, again. What else it is sent calls for no
+/// answer.
+#[derive(Clone, Copy, Debug)]
+enum Ping {
+    /// It answered what was asked at this moment.
+    Answered(Instant),
+    /// It was asked at this moment.
+    Asked(Instant),
+}
+
+/// How often a server is asked for a sign of life, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+struct Rhythm {
+    keepalive: Duration,
+    lease: Duration,
+    patience: Duration,
+}
+
+impl Rhythm {
+    /// As the server wants it.
+    fn new(keepalive_ms: u32, lease_ms: u32) -> Self {
+        let keepalive = Duration::from_millis(u64::from(keepalive_ms)).max(LEAST_KEEPALIVE);
+        Self {
+            keepalive,
+            lease: Duration::from_millis(u64::from(lease_ms)),
+            patience: keepalive * 2,
+        }
+    }
+
+    /// A root asks often enough that its lease does not run out while all is well, and tries another
+    /// connection when it has.
+    fn of_root(self) -> Self {
+        let keepalive = self.keepalive.min(self.lease / 3).max(LEAST_KEEPALIVE);
+        Self {
+            keepalive,
+            lease: self.lease,
+            patience: self.lease.max(keepalive * 2),
+        }
+    }
+}
+
+/// A server that asks for a ping a millisecond gets one a second.
+const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
 
 impl Bootstrap {
     pub(super) const fn is_ready(&self) -> bool {
@@ -59,12 +119,19 @@ impl Bootstrap {
                 Some(deadline)
             }
             Session::Ready {
-                keepalive,
+                rhythm,
                 heard,
-                pinged,
+                ping,
                 ..
-            } => Some((pinged + keepalive).min(heard + keepalive * 2)),
+            } => Some(match ping {
+                Ping::Answered(asked) => (asked + rhythm.keepalive).min(heard + rhythm.patience),
+                Ping::Asked(_) => heard + rhythm.patience,
+            }),
         }
+    }
+
+    pub(super) const fn wants_crown(&self) -> bool {
+        matches!(self.wanted, Some(Wanted::Crown(_)))
     }
 
     /// Time that the node slept through does not count as the server's silence.
@@ -86,11 +153,34 @@ impl Bootstrap {
 }
 
 impl Node {
-    /// Wants to be known to the server as `registration`.
-    pub(super) fn register(&mut self, registration: Registration, out: &mut Vec<Action>) {
-        self.bootstrap.wanted = Some(registration);
+    /// Wants something of the server.
+    pub(super) fn register(&mut self, wanted: Wanted, out: &mut Vec<Action>) {
+        self.bootstrap.wanted = Some(wanted);
         if matches!(self.bootstrap.session, Session::Closed) {
             self.connect_bootstrap(out);
+        }
+    }
+
+    /// Wants to be introduced to the root; a standby is introduced as what it is.
+    pub(super) fn seek_server(&mut self, out: &mut Vec<Action>) {
+        let wanted = self.bootstrap.wanted.take();
+        self.register(wanted.unwrap_or(Wanted::Introduction), out);
+    }
+
+    /// Is in the tree. A standby goes on being one; others need the server no more.
+    pub(super) fn introduction_over(&mut self, out: &mut Vec<Action>) {
+        self.bootstrap.failures = 0;
+        if !self.bootstrap.wants_crown() {
+            self.close_bootstrap(out);
+        } else if let Session::Ready {
+            id,
+            post: Post::Joiner,
+            ..
+        } = self.bootstrap.session
+        {
+            // There are standbys enough; it asks again when it next needs the server.
+            out.push(Action::CloseBootstrap(id));
+            self.bootstrap.session = Session::Closed;
         }
     }
 
@@ -112,7 +202,7 @@ impl Node {
 
     pub(super) fn bootstrap_opened(&mut self, id: BootstrapId, out: &mut Vec<Action>) {
         let wanted = self.bootstrap.wanted.clone();
-        let (Session::Connecting { id: current, .. }, Some(registration)) =
+        let (Session::Connecting { id: current, .. }, Some(wanted)) =
             (&self.bootstrap.session, wanted)
         else {
             self.stats.late_events += 1;
@@ -127,11 +217,19 @@ impl Node {
             overlay: self.config.overlay.clone(),
             id: self.id,
             secret: self.secret,
-            registration,
+            registration: match wanted {
+                Wanted::Introduction => Registration::Joiner,
+                Wanted::Crown(token) => Registration::Root {
+                    token,
+                    epoch: self.epoch,
+                    reigning: matches!(self.role, Role::Root),
+                },
+            },
         };
         out.push(Action::SendBootstrap(id, wire::encode(&hello)));
         self.bootstrap.session = Session::Greeting {
             id,
+            asked: self.now,
             deadline: self.now + self.config.bootstrap_timeout,
         };
     }
@@ -151,8 +249,15 @@ impl Node {
             *heard = now;
         }
         match wire::decode::<ServerFrame>(bytes) {
-            Ok(ServerFrame::Welcome { keepalive_ms, .. }) => {
-                self.registered(from, keepalive_ms, out);
+            Ok(ServerFrame::Welcome {
+                keepalive_ms,
+                post,
+                epoch,
+                lease_ms,
+                ..
+            }) => {
+                let rhythm = Rhythm::new(keepalive_ms, lease_ms);
+                self.registered(from, rhythm, post, epoch, out);
             }
             Ok(ServerFrame::Refused {
                 refusal,
@@ -163,8 +268,9 @@ impl Node {
                 out.push(Action::CloseBootstrap(from));
                 self.bootstrap_failed(Some(refusal), wait, out);
             }
-            Ok(ServerFrame::Pong) => {}
-            Ok(ServerFrame::RootReady) => self.root_ready(),
+            Ok(ServerFrame::Pong) => self.server_answered(),
+            Ok(ServerFrame::Promoted { epoch }) => self.promoted(epoch, out),
+            Ok(ServerFrame::RootReady { epoch }) => self.root_ready(epoch),
             Ok(ServerFrame::Join(frame)) => self.server_join_frame(from, frame, out),
             Err(error) => {
                 self.stats.server_garbage += 1;
@@ -196,11 +302,12 @@ impl Node {
             Session::Waiting { .. } => self.connect_bootstrap(out),
             Session::Ready {
                 id,
-                keepalive,
+                rhythm,
                 heard,
-                pinged,
-            } if *heard + *keepalive * 2 > now => {
-                *pinged = now;
+                ping: ping @ Ping::Answered(_),
+                ..
+            } if *heard + rhythm.patience > now => {
+                *ping = Ping::Asked(now);
                 let ping = wire::encode(&ClientFrame::Ping);
                 out.push(Action::SendBootstrap(*id, ping));
             }
@@ -239,20 +346,84 @@ impl Node {
         out.push(Action::ConnectBootstrap(id));
     }
 
-    fn registered(&mut self, id: BootstrapId, keepalive_ms: u32, out: &mut Vec<Action>) {
-        if !matches!(self.bootstrap.session, Session::Greeting { .. }) {
+    fn registered(
+        &mut self,
+        id: BootstrapId,
+        rhythm: Rhythm,
+        post: Post,
+        epoch: Epoch,
+        out: &mut Vec<Action>,
+    ) {
+        let Session::Greeting { asked, .. } = self.bootstrap.session else {
             return;
-        }
+        };
+        let rhythm = match post {
+            Post::Root => rhythm.of_root(),
+            Post::Joiner | Post::Standby => rhythm,
+        };
         self.bootstrap.failures = 0;
         self.bootstrap.session = Session::Ready {
             id,
-            // A server that asks for a ping a millisecond gets one a second.
-            keepalive: Duration::from_millis(u64::from(keepalive_ms.max(1_000))),
+            post,
+            rhythm,
             heard: self.now,
-            pinged: self.now,
+            ping: Ping::Answered(self.now),
+            lease: asked + rhythm.lease,
         };
+        if post != Post::Joiner && !self.bootstrap.wants_crown() {
+            self.stats.server_garbage += 1;
+            out.push(Action::CloseBootstrap(id));
+            self.bootstrap_failed(Some(Refusal::Malformed), Duration::ZERO, out);
+            return;
+        }
         notify(Notification::BootstrapReady, out);
-        self.introduced(out);
+        match post {
+            Post::Joiner => self.stands_down(epoch, out),
+            Post::Standby => {
+                notify(Notification::StandingBy { epoch }, out);
+                self.stands_down(epoch, out);
+            }
+            Post::Root => self.crowned(epoch, out),
+        }
+    }
+
+    /// What a root was told when it asked holds from the moment at which it asked.
+    fn server_answered(&mut self) {
+        if let Session::Ready {
+            rhythm,
+            ping,
+            lease,
+            ..
+        } = &mut self.bootstrap.session
+            && let Ping::Asked(asked) = *ping
+        {
+            *ping = Ping::Answered(asked);
+            *lease = asked + rhythm.lease;
+        }
+    }
+
+    /// The server makes this standby the root.
+    fn promoted(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        if !self.bootstrap.wants_crown() {
+            self.stats.join_frames_dropped += 1;
+            return;
+        }
+        if let Session::Ready {
+            post,
+            rhythm,
+            heard,
+            ping,
+            ..
+        } = &mut self.bootstrap.session
+        {
+            *post = Post::Root;
+            // From here on it is asked as often as by a root; the first answer brings the lease.
+            *rhythm = rhythm.of_root();
+            if matches!(ping, Ping::Answered(_)) {
+                *ping = Ping::Answered(heard.before(rhythm.keepalive));
+            }
+        }
+        self.crowned(epoch, out);
     }
 
     fn server_join_frame(&mut self, id: BootstrapId, frame: JoinFrame, out: &mut Vec<Action>) {
@@ -263,6 +434,19 @@ impl Node {
             (Role::Root, frame) => self.route(Hop::Server(id), frame, out),
             (Role::Joining(_), frame) => self.own_join_frame(frame, out),
             _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// Whether a root may take in whom the server sends: until its lease is over nobody else is made the root.
+    pub(super) fn may_take_from(&self, from: Hop) -> bool {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::LeaseIgnored) {
+            return true;
+        }
+        match (from, &self.bootstrap.session) {
+            (Hop::Link(_), _) => true,
+            (Hop::Server(_), Session::Ready { lease, .. }) => self.now < *lease,
+            (Hop::Server(_), _) => false,
         }
     }
 

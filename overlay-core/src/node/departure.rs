@@ -2,27 +2,75 @@
 //!
 //! Who leaves sends what it has queued, as far as the neighbour's credit comes in, then a `Goodbye`,
 //! and the *neighbour* closes the link. The channel is ordered, so by then it has everything.
+//!
+//! A member with children finds other parents for them first: it tells its parent that it leaves, so that
+//! nobody is sent here any more, and invites each child to ask, by way of it, the parent's parent. When all
+//! have gone, or said that they stay, or `leave_timeout` is over, it says goodbye. Until then it passes
+//! broadcasts and signals on. A root has nobody above whom its children could ask.
 
 use alloc::vec::Vec;
 
-use super::link::{LinkState, Parting};
-use super::routing::Hop;
+use super::link::{Door, Link, LinkState, Parting};
+use super::routing::{Hop, Towards};
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification};
 use crate::id::LinkId;
 use crate::path::Path;
-use crate::wire::{Farewell, JoinFrame, LinkFrame, RejectReason};
+use crate::time::Instant;
+use crate::wire::{Farewell, LinkFrame, RejectReason};
 
 impl Node {
     pub(super) fn leave(&mut self, out: &mut Vec<Action>) {
-        if self.role.is_leaving() {
-            return;
+        match self.role {
+            Role::Leaving => return,
+            // Told twice, it waits no longer.
+            Role::Rehoming { .. } => return self.part_from_all(out),
+            _ => {}
         }
-        if let Some((link, join, _)) = self.current_dial() {
-            self.send_server(JoinFrame::Cancel { join }, out);
-            self.drop_link(link, CloseReason::Left, out);
+        self.cancel_dial(CloseReason::Left, out);
+        match self.role {
+            Role::Member { parent } if self.children().next().is_some() => {
+                self.role = Role::Rehoming {
+                    parent,
+                    until: self.now + self.config.leave_timeout,
+                };
+                self.close_bootstrap(out);
+                self.turn_joiners_away(out);
+                self.transmit(parent, &LinkFrame::Leaving, out);
+                self.invite_children(out);
+                self.go_if_rehomed(out);
+            }
+            _ => {
+                self.role = Role::Leaving;
+                self.turn_joiners_away(out);
+                self.part_from_all(out);
+            }
         }
-        self.role = Role::Leaving;
+    }
+
+    pub(super) const fn rehoming_deadline(&self) -> Option<Instant> {
+        match self.role {
+            Role::Rehoming { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(super) fn expire_rehoming(&mut self, out: &mut Vec<Action>) {
+        if self.rehoming_deadline().is_some_and(|due| due <= self.now) {
+            self.part_from_all(out);
+        }
+    }
+
+    /// Goes, if this node only waits for its children and none of them is on its way any more.
+    pub(super) fn go_if_rehomed(&mut self, out: &mut Vec<Action>) {
+        let on_its_way = |link: &Link| matches!(&link.state, LinkState::Child(child) if child.door != Door::Open);
+        if matches!(self.role, Role::Rehoming { .. }) && self.links.find(on_its_way).is_none() {
+            self.part_from_all(out);
+        }
+    }
+
+    /// Nobody becomes a child any more.
+    fn turn_joiners_away(&mut self, out: &mut Vec<Action>) {
         self.reject_all_parked(RejectReason::Busy, out);
         while let Some(candidate) = self
             .links
@@ -30,6 +78,11 @@ impl Node {
         {
             self.shut(candidate, CloseReason::Left, out);
         }
+    }
+
+    /// Says goodbye to everybody.
+    pub(super) fn part_from_all(&mut self, out: &mut Vec<Action>) {
+        self.role = Role::Leaving;
         while let Some(neighbour) = self.links.find(|link| link.state.neighbour().is_some()) {
             self.part(neighbour, Farewell::Leaving, CloseReason::Left, out);
         }
@@ -40,11 +93,10 @@ impl Node {
 
     /// The embedder closes the link to a neighbour.
     pub(super) fn close(&mut self, link: LinkId, out: &mut Vec<Action>) {
-        let was_parent = matches!(self.role, Role::Member { parent } if parent == link);
+        let was_parent = self.parent_link() == Some(link);
         self.part(link, Farewell::Closing, CloseReason::Closed, out);
         if was_parent {
-            self.forget_parked_from(Hop::Link(link));
-            self.rejoin();
+            self.lost_parent(link, out);
         }
     }
 
@@ -101,7 +153,13 @@ impl Node {
     }
 
     /// Parts from a neighbour: it is none from here on.
-    fn part(&mut self, id: LinkId, farewell: Farewell, reason: CloseReason, out: &mut Vec<Action>) {
+    pub(super) fn part(
+        &mut self,
+        id: LinkId,
+        farewell: Farewell,
+        reason: CloseReason,
+        out: &mut Vec<Action>,
+    ) {
         let deadline = self.now + self.config.leave_timeout;
         let Some(link) = self.links.get_mut(id) else {
             return;
@@ -109,18 +167,19 @@ impl Node {
         let Some(node) = link.state.neighbour() else {
             return;
         };
+        let was_child = matches!(link.state, LinkState::Child(_));
         let parting = Parting {
             slot: link.state.slot(),
             farewell,
             said: false,
             deadline,
         };
-        let was_child = parting.slot.is_some();
         link.state = LinkState::Parting(parting);
         let link = id;
         if was_child {
             notify(Notification::ChildClosed { link, node, reason }, out);
-            self.reject_routes_to(id, out);
+            self.reject_routes(Towards::Child(id), out);
+            self.forget_parked_from(Hop::Link(id));
             self.report.changed(self.now, &self.config);
         } else {
             notify(Notification::ParentClosed { link, node, reason }, out);

@@ -5,10 +5,12 @@
 //! wrong ends the attempt, and the next one comes after a jittered, doubling wait. An orphan keeps its
 //! children through all of this and brings them along.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::link::{DialStage, Dialing, LinkState};
+use super::routing::Hop;
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::backoff;
@@ -17,7 +19,7 @@ use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, Registration, RejectReason, Rejection, VERSION, WireError,
+    JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way, WireError,
 };
 
 /// A node without a parent that wants one.
@@ -26,6 +28,10 @@ pub(super) struct Joining {
     pub(super) stage: Stage,
     /// Attempts that have failed since the node last had a parent.
     failures: u32,
+    /// Since when it has no parent, if it has had one.
+    orphaned: Option<Instant>,
+    /// The path of the parent that it has lost, if it is an orphan.
+    lost: Path,
 }
 
 #[derive(Debug)]
@@ -49,38 +55,49 @@ pub(super) struct Welcome {
 impl Node {
     pub(super) fn join(&mut self, out: &mut Vec<Action>) {
         if matches!(self.role, Role::Detached) {
-            // A node that belongs to no tree takes any, also one that is younger than its last.
-            self.epoch = Epoch::default();
-            self.role = Role::Joining(Joining {
-                stage: Stage::Introducing,
-                failures: 0,
-            });
+            self.begin_joining();
             self.seek_introduction(out);
         }
+    }
+
+    /// A node that belongs to no tree takes any, also one that is younger than its last.
+    pub(super) fn begin_joining(&mut self) {
+        self.epoch = Epoch::default();
+        self.told_epoch = None;
+        self.role = Role::Joining(Joining {
+            stage: Stage::Introducing,
+            failures: 0,
+            orphaned: None,
+            lost: Path::default(),
+        });
     }
 
     /// The parent is gone: joins again, after a short random wait, so that siblings who lost the same
     /// parent do not all come at once.
     pub(super) fn rejoin(&mut self) {
         let wait = backoff::up_to(self.config.retry_min, &mut self.random);
-        self.path = Path::default();
+        let until = self.now + wait;
+        self.be_orphan(Stage::Waiting { until });
+    }
+
+    pub(super) fn be_orphan(&mut self, stage: Stage) {
+        let lost = core::mem::take(&mut self.path).above();
         self.role = Role::Joining(Joining {
-            stage: Stage::Waiting {
-                until: self.now + wait,
-            },
+            stage,
             failures: 0,
+            orphaned: Some(self.now),
+            lost,
         });
     }
 
     /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
-    pub(super) fn root_ready(&mut self) {
+    pub(super) fn root_ready(&mut self, epoch: Epoch) {
         let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.random);
-        if let Role::Joining(Joining {
-            stage: Stage::Waiting { until },
-            ..
-        }) = &mut self.role
-        {
-            *until = soon.min(*until);
+        if let Role::Joining(Joining { stage, .. }) = &mut self.role {
+            self.epoch = epoch;
+            if let Stage::Waiting { until } = stage {
+                *until = soon.min(*until);
+            }
         }
     }
 
@@ -100,8 +117,12 @@ impl Node {
         }
     }
 
-    /// The server is ready to pass requests on.
-    pub(super) fn introduced(&mut self, out: &mut Vec<Action>) {
+    /// The server is ready to pass requests on, to a root of this epoch if there is one.
+    pub(super) fn introduced(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        if epoch != Epoch::default() {
+            // It may be lower than one that this node was once told of: the server knows best.
+            self.epoch = epoch;
+        }
         if let Role::Joining(joining) = &self.role
             && matches!(joining.stage, Stage::Introducing)
         {
@@ -114,7 +135,7 @@ impl Node {
         let Some((link, _, stage)) = self.current_dial() else {
             return;
         };
-        if stage < DialStage::Answered {
+        if stage < DialStage::Answered && self.moving.is_none() {
             self.drop_link(link, CloseReason::Cancelled, out);
             self.set_joining_stage(Stage::Introducing);
         }
@@ -132,29 +153,42 @@ impl Node {
         }
         dialing.stage = DialStage::Requested;
         dialing.deadline = deadline;
-        let join = dialing.join;
+        let (join, way) = (dialing.join, dialing.way);
         let census = self.census();
-        self.report.introduce(census.clone());
+        if let Some(dialing) = self.dialing_mut(link) {
+            *dialing.census = census.clone();
+        }
         let request = JoinRequest {
             join,
             offer,
             census,
             hops: 0,
             waited_ms: 0,
+            way,
+            lost: match &self.role {
+                Role::Joining(joining) if joining.failures == 0 => joining.lost.clone(),
+                _ => Path::default(),
+            },
         };
-        self.send_server(JoinFrame::Request(request), out);
+        self.ask(way, JoinFrame::Request(request), out);
     }
 
     /// A candidate of this side of a dial.
-    pub(super) fn dial_signal(&mut self, join: JoinId, signal: Signal, out: &mut Vec<Action>) {
+    pub(super) fn dial_signal(
+        &mut self,
+        join: JoinId,
+        way: Way,
+        signal: Signal,
+        out: &mut Vec<Action>,
+    ) {
         match signal {
-            Signal::Candidate(_) => self.send_server(JoinFrame::Signal { join, signal }, out),
+            Signal::Candidate(_) => self.ask(way, JoinFrame::Signal { join, signal }, out),
             // The dialing side offers; it has no answer to give.
             Signal::Answer(_) => self.stats.join_frames_dropped += 1,
         }
     }
 
-    /// A frame from the server about this node's own join.
+    /// A frame about this node's own join, from the side that the request went to.
     pub(super) fn own_join_frame(&mut self, frame: JoinFrame, out: &mut Vec<Action>) {
         let Some((link, join, stage)) = self.current_dial() else {
             self.stats.join_frames_dropped += 1;
@@ -203,7 +237,7 @@ impl Node {
                 rejection,
             } if of == join => {
                 self.drop_link(link, CloseReason::Rejected(rejection.reason), out);
-                self.attempt_failed(rejection, out);
+                self.dial_over(rejection, out);
             }
             _ => self.stats.join_frames_dropped += 1,
         }
@@ -233,21 +267,25 @@ impl Node {
         welcome: &Welcome,
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
-        let greeted = self
-            .dialing_mut(link)
-            .is_some_and(|dialing| dialing.stage == DialStage::Greeted);
-        if !greeted {
-            return Err(Violation::UnexpectedFrame);
-        }
+        let census = match self.dialing_mut(link) {
+            Some(dialing) if dialing.stage == DialStage::Greeted => dialing.census.clone(),
+            _ => return Err(Violation::UnexpectedFrame),
+        };
         let path = self.path_below(&welcome.path, welcome.id)?;
-        if welcome.epoch < self.epoch {
+        if self.is_stale(welcome.epoch) {
             return Err(Violation::StaleEpoch);
         }
-        let attempt = match &self.role {
-            Role::Joining(joining) => joining.failures.saturating_add(1),
-            _ => 1,
+        let (attempt, orphaned) = match &self.role {
+            Role::Joining(joining) => (joining.failures.saturating_add(1), joining.orphaned),
+            _ => (1, None),
         };
         self.grant(link, welcome.window)?;
+        #[cfg(planted)]
+        let moved = self.moving.is_some();
+        if let Role::Member { parent } = self.role {
+            self.depart(parent, out);
+        }
+        self.report.introduce(*census);
         let depth = path.depth();
         self.path = path;
         self.epoch = welcome.epoch;
@@ -255,7 +293,7 @@ impl Node {
         if let Some(link) = self.links.get_mut(link) {
             link.state = LinkState::Parent(welcome.id);
         }
-        self.close_bootstrap(out);
+        self.introduction_over(out);
         let node = welcome.id;
         notify(
             Notification::ParentConnected {
@@ -266,15 +304,49 @@ impl Node {
             },
             out,
         );
+        if let Some(since) = orphaned {
+            let took = self.now.since(since);
+            notify(
+                Notification::Reattached {
+                    took,
+                    new_parent: node,
+                },
+                out,
+            );
+        }
+        self.note_reign(out);
+        #[cfg(planted)]
+        if moved && self.config.has_bug(crate::Planted::PathKeptAfterMove) {
+            return Ok(());
+        }
         self.tell_children_path(out);
         self.report.changed(self.now, &self.config);
         Ok(())
     }
 
     /// The link of an attempt is gone, or took too long.
-    pub(super) fn dial_failed(&mut self, join: JoinId, reason: CloseReason, out: &mut Vec<Action>) {
-        self.send_server(JoinFrame::Cancel { join }, out);
-        self.attempt_failed(rejection(failure(reason), Duration::ZERO), out);
+    pub(super) fn dial_failed(
+        &mut self,
+        dialing: &Dialing,
+        reason: CloseReason,
+        out: &mut Vec<Action>,
+    ) {
+        let join = dialing.join;
+        self.ask(dialing.way, JoinFrame::Cancel { join }, out);
+        self.dial_over(rejection(failure(reason), Duration::ZERO), out);
+    }
+
+    /// Gives the present attempt up, if there is one.
+    pub(super) fn cancel_dial(&mut self, reason: CloseReason, out: &mut Vec<Action>) {
+        let dial = self.current_dial().map(|(link, ..)| link);
+        if let Some(link) = dial
+            && let Some(dialing) = self.dialing_mut(link)
+        {
+            let (join, way) = (dialing.join, dialing.way);
+            self.ask(way, JoinFrame::Cancel { join }, out);
+            self.drop_link(link, reason, out);
+        }
+        self.moving = None;
     }
 
     /// What this node's path is below a parent that stands at `parent`.
@@ -288,29 +360,67 @@ impl Node {
         parent.child(self.id).map_err(|_| Violation::BadPath)
     }
 
+    /// Whether a parent that speaks of this epoch has missed the present one.
+    pub(super) fn is_stale(&self, epoch: Epoch) -> bool {
+        #[cfg(planted)]
+        if self.config.has_bug(crate::Planted::StaleEpochAccepted) {
+            return false;
+        }
+        epoch < self.epoch
+    }
+
     fn seek_introduction(&mut self, out: &mut Vec<Action>) {
         self.set_joining_stage(Stage::Introducing);
         if self.bootstrap.is_ready() {
             self.dial(out);
         } else {
-            self.register(Registration::Joiner, out);
+            self.seek_server(out);
         }
     }
 
     fn dial(&mut self, out: &mut Vec<Action>) {
+        let link = self.open_dial(Way::Server, out);
+        self.set_joining_stage(Stage::Dialing(link));
+    }
+
+    /// Begins an attempt.
+    pub(super) fn open_dial(&mut self, way: Way, out: &mut Vec<Action>) -> LinkId {
         self.attempts = self.attempts.saturating_add(1);
         let dialing = Dialing {
             join: JoinId {
                 origin: self.id,
                 attempt: self.attempts,
             },
+            way,
+            census: Box::default(),
             stage: DialStage::Offering,
             deadline: self.now + self.config.request_timeout,
         };
         let state = LinkState::Dialing(dialing);
         let link = self.links.insert(state, self.config.window, self.now);
-        self.set_joining_stage(Stage::Dialing(link));
         out.push(Action::OpenLink(link, Dial::Offer));
+        link
+    }
+
+    /// Sends a frame of this node's own join on its way.
+    fn ask(&mut self, way: Way, frame: JoinFrame, out: &mut Vec<Action>) {
+        match (way, &self.role) {
+            (Way::Server, _) => self.send_server(frame, out),
+            (Way::Move { .. }, Role::Member { parent }) => {
+                self.send_hop(Hop::Link(*parent), frame, out);
+            }
+            // The way up was lost with the parent.
+            _ => self.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The present attempt has come to nothing, and its link is gone.
+    fn dial_over(&mut self, rejection: Rejection, out: &mut Vec<Action>) {
+        if self.moving.is_some() {
+            self.stay(out);
+        } else {
+            self.attempt_failed(rejection, out);
+        }
     }
 
     fn attempt_failed(&mut self, rejection: Rejection, out: &mut Vec<Action>) {
@@ -347,12 +457,12 @@ impl Node {
     }
 
     pub(super) fn current_dial(&self) -> Option<(LinkId, JoinId, DialStage)> {
-        let Role::Joining(Joining {
-            stage: Stage::Dialing(link),
-            ..
-        }) = self.role
-        else {
-            return None;
+        let link = match self.role {
+            Role::Joining(Joining {
+                stage: Stage::Dialing(link),
+                ..
+            }) => link,
+            _ => self.moving?,
         };
         match &self.links.get(link)?.state {
             LinkState::Dialing(dialing) => Some((link, dialing.join, dialing.stage)),
@@ -360,7 +470,7 @@ impl Node {
         }
     }
 
-    fn dialing_mut(&mut self, link: LinkId) -> Option<&mut Dialing> {
+    pub(super) fn dialing_mut(&mut self, link: LinkId) -> Option<&mut Dialing> {
         match &mut self.links.get_mut(link)?.state {
             LinkState::Dialing(dialing) => Some(dialing),
             _ => None,

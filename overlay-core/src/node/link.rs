@@ -9,9 +9,9 @@ use crate::census::Census;
 use crate::flow::{Inbox, Outbox};
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::time::Instant;
-use crate::wire::Farewell;
+use crate::wire::{Farewell, Way};
 
-/// All links of a node. At most one dial, one parent, and a child or candidate in each place.
+/// All links of a node. At most one dial, one parent, former parents, and a child or candidate in each place.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     slab: Slab<Link>,
@@ -50,6 +50,10 @@ pub(super) enum LinkState {
 #[derive(Debug)]
 pub(super) struct Dialing {
     pub(super) join: JoinId,
+    /// By which way the request sets out, and its signals after it.
+    pub(super) way: Way,
+    /// What the parent to be was told of this node's subtree.
+    pub(super) census: Box<Census>,
     pub(super) stage: DialStage,
     /// When the present stage has taken too long.
     pub(super) deadline: Instant,
@@ -74,6 +78,8 @@ pub(super) struct Candidate {
     pub(super) slot: usize,
     /// The subtree that it brings, and the same once all the joins that wait for it are in.
     pub(super) subtree: Box<Forecast>,
+    /// It has a parent already.
+    pub(super) moves: bool,
     pub(super) open: bool,
     pub(super) deadline: Instant,
 }
@@ -81,11 +87,25 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) node: NodeId,
-    pub(super) slot: usize,
+    /// The place that it takes; none if it leaves and has given it back.
+    pub(super) slot: Option<usize>,
     /// Its subtree as it last reported it, and the same once all the joins sent there are in.
     pub(super) subtree: Box<Forecast>,
     /// How many joins were sent there.
     pub(super) requests: u32,
+    pub(super) door: Door,
+}
+
+/// Whether joins are sent to a child. A subtree moves only out of a place that takes no joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    /// Shut: the child is invited to go elsewhere.
+    Invited,
+    /// Shut: it has asked for a place elsewhere.
+    Asking,
+    /// Shut for good: it leaves the tree.
+    Leaving,
 }
 
 /// What is known of a subtree, and what will become of it. Aside, because every node has a table of links, and
@@ -119,7 +139,7 @@ impl LinkState {
     pub(super) const fn slot(&self) -> Option<usize> {
         match self {
             Self::Candidate(candidate) => Some(candidate.slot),
-            Self::Child(child) => Some(child.slot),
+            Self::Child(child) => child.slot,
             Self::Parting(parting) => parting.slot,
             Self::Dialing(_) | Self::Parent(_) => None,
         }
@@ -141,9 +161,10 @@ impl Candidate {
     pub(super) fn into_child(self) -> Child {
         Child {
             node: self.join.origin,
-            slot: self.slot,
+            slot: Some(self.slot),
             subtree: self.subtree,
             requests: 0,
+            door: Door::Open,
         }
     }
 }

@@ -247,14 +247,16 @@ impl Node {
         // nothing from a former parent either; with each parent it would be more.
         let own = self.config.send_queue.saturating_add(MIN_WINDOW as usize);
         let most_queued = own.saturating_add(self.config.window as usize);
-        for slot in 0..self.slots.len() {
+        for slot in 0..=self.slots.len() {
             #[cfg(planted)]
             if self.config.has_bug(crate::Planted::BroadcastSkipsChild)
                 && slot + 1 == self.slots.len()
             {
                 continue;
             }
-            let Some(id) = self.slots[slot] else { continue };
+            // Behind the places comes the child that has given its own back.
+            let holder = self.slots.get(slot).copied().unwrap_or(self.leaver);
+            let Some(id) = holder else { continue };
             let Some(link) = self.links.get_mut(id) else {
                 continue;
             };

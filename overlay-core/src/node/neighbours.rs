@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use super::joining::Welcome;
 use super::link::LinkState;
-use super::routing::Hop;
+use super::routing::{Hop, Towards};
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification, Violation};
 use crate::id::{Epoch, LinkId, NodeId};
 use crate::path::Path;
-use crate::wire::{self, Farewell, JoinFrame, LinkFrame, RejectReason, WireError};
+use crate::wire::{self, Farewell, JoinFrame, LinkFrame, WireError};
 
 impl Node {
     /// A link's channel is open.
@@ -130,6 +130,9 @@ impl Node {
             return;
         };
         let slot = link.state.slot();
+        if self.leaver.take_if(|leaver| *leaver == id).is_some() {
+            self.report.changed(self.now, &self.config);
+        }
         if let Some(slot) = slot {
             self.slots[slot] = None;
             #[cfg(planted)]
@@ -142,7 +145,7 @@ impl Node {
         }
         self.release_unsent(link.outbox, out);
         match link.state {
-            LinkState::Dialing(dialing) => self.dial_failed(dialing.join, reason, out),
+            LinkState::Dialing(dialing) => self.dial_failed(&dialing, reason, out),
             LinkState::Parent(node) => {
                 notify(
                     Notification::ParentClosed {
@@ -152,12 +155,13 @@ impl Node {
                     },
                     out,
                 );
-                self.forget_parked_from(Hop::Link(id));
-                self.rejoin();
+                self.lost_parent(id, out);
             }
             LinkState::Candidate(candidate) => self.candidate_failed(id, &candidate, reason, out),
             LinkState::Child(child) => {
                 let node = child.node;
+                let rehomed = reason == CloseReason::Moved && self.role.is_rehoming();
+                self.stats.children_rehomed += u64::from(rehomed);
                 notify(
                     Notification::ChildClosed {
                         link: id,
@@ -166,13 +170,16 @@ impl Node {
                     },
                     out,
                 );
-                self.reject_routes_to(id, out);
+                self.reject_routes(Towards::Child(id), out);
+                self.forget_parked_from(Hop::Link(id));
+                self.place_all_behind(id, out);
             }
             LinkState::Parting(_) => self.finish_leaving(out),
         }
         if slot.is_some() {
             self.serve_parked(out);
         }
+        self.go_if_rehomed(out);
     }
 
     fn malformed(&mut self, id: LinkId, error: WireError, out: &mut Vec<Action>) {
@@ -221,6 +228,14 @@ impl Node {
                 self.admit(Hop::Link(id), request, out);
                 Ok(())
             }
+            LinkFrame::Join(frame) if self.is_own_move(frame.join()) => {
+                self.own_join_frame(frame, out);
+                Ok(())
+            }
+            LinkFrame::Invite(invitation) => {
+                self.invited(invitation, out);
+                Ok(())
+            }
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path, out),
             LinkFrame::Broadcast { payload } => {
                 let payload = bytes.slice_ref(payload);
@@ -243,6 +258,18 @@ impl Node {
                 self.child_reported(id, seen, census, out);
                 Ok(())
             }
+            LinkFrame::Join(JoinFrame::Request(request)) => {
+                self.climb(id, request, out);
+                Ok(())
+            }
+            LinkFrame::Leaving => {
+                self.child_leaves(id, out);
+                Ok(())
+            }
+            LinkFrame::Stay => {
+                self.child_stays(id, out);
+                Ok(())
+            }
             frame => self.neighbour_frame(id, node, frame, bytes, out),
         }
     }
@@ -257,10 +284,8 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         match frame {
-            LinkFrame::Heartbeat => Ok(()),
-            LinkFrame::Join(JoinFrame::Request(request)) => {
-                // Requests come from above only.
-                self.refuse(Hop::Link(id), request.join, RejectReason::Busy, out);
+            LinkFrame::Heartbeat => {
+                self.heartbeat(id, out);
                 Ok(())
             }
             LinkFrame::Join(frame) => {
@@ -279,6 +304,7 @@ impl Node {
                 let reason = match farewell {
                     Farewell::Leaving => CloseReason::PeerLeft,
                     Farewell::Closing => CloseReason::PeerClosed,
+                    Farewell::Moved => CloseReason::Moved,
                 };
                 self.shut(id, reason, out);
                 Ok(())
@@ -287,6 +313,9 @@ impl Node {
             | LinkFrame::Welcome { .. }
             | LinkFrame::Status { .. }
             | LinkFrame::Moved { .. }
+            | LinkFrame::Invite(_)
+            | LinkFrame::Stay
+            | LinkFrame::Leaving
             | LinkFrame::Broadcast { .. } => Err(Violation::UnexpectedFrame),
         }
     }
@@ -299,13 +328,14 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let path = self.path_below(path, parent)?;
-        if epoch < self.epoch {
+        if self.is_stale(epoch) {
             return Err(Violation::StaleEpoch);
         }
         self.path = path;
         self.epoch = epoch;
         let depth = self.path.depth();
         notify(Notification::PathChanged { depth, epoch }, out);
+        self.note_reign(out);
         self.tell_children_path(out);
         Ok(())
     }
@@ -314,5 +344,9 @@ impl Node {
 impl Role {
     pub(super) const fn is_leaving(&self) -> bool {
         matches!(self, Self::Leaving)
+    }
+
+    pub(super) const fn is_rehoming(&self) -> bool {
+        matches!(self, Self::Rehoming { .. })
     }
 }

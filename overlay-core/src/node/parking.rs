@@ -37,8 +37,12 @@ pub(super) struct Waiting {
     pub(super) until: Instant,
     /// The joiner's candidates so far.
     pub(super) early: Vec<Signal>,
-    /// The candidate that it waits for.
+    /// The candidate that it waits for, or the child that makes room.
     pub(super) behind: Option<LinkId>,
+    /// A child has been asked to make room for it. That happens once.
+    pub(super) displaces: bool,
+    /// It waits until a silent child is given up, and settles for no other before.
+    pub(super) holds_out: bool,
 }
 
 impl Parked {
@@ -75,7 +79,7 @@ impl Parked {
         Some(settles.map_or(ends, |settles| settles.min(ends)))
     }
 
-    /// The requests that wait for this candidate, oldest first.
+    /// The requests that wait behind this link, oldest first.
     pub(super) fn behind(&self, candidate: LinkId) -> Vec<u64> {
         self.queue
             .iter()
@@ -88,11 +92,14 @@ impl Parked {
 impl Node {
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        // One who waited for a failed candidate may have taken it already.
+        // One who waited for a failed candidate may have taken it already; and one who moves may wait on,
+        // because it is a child here.
+        let mut after = 0;
         while self.free_slot().is_some()
-            && let Some((number, _)) = self.parked.queue.first_key_value()
+            && let Some((&number, _)) = self.parked.queue.range(after..).next()
         {
-            self.place_again(*number, out);
+            after = number + 1;
+            self.place_again(number, out);
             self.predict_candidates();
         }
     }
@@ -173,8 +180,11 @@ impl Node {
         let Some(waiting) = self.parked.queue.get(&number) else {
             return;
         };
-        let origin = waiting.request.join.origin;
-        if let Some(child) = self.choose(origin, Among::Children)
+        if !self.may_take_from(waiting.from) {
+            return self.place_again(number, out);
+        }
+        if !waiting.holds_out
+            && let Some(child) = self.choose(waiting, Among::Children)
             && let Some(waiting) = self.parked.take(number)
         {
             self.predict(child, &waiting.request);
@@ -182,8 +192,16 @@ impl Node {
         }
     }
 
+    /// Places those anew who wait behind a link.
+    pub(super) fn place_all_behind(&mut self, link: LinkId, out: &mut Vec<Action>) {
+        for number in self.parked.behind(link) {
+            self.place_again(number, out);
+        }
+    }
+
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(waiting) = self.parked.take(number) {
+        if let Some(mut waiting) = self.parked.take(number) {
+            waiting.holds_out = false;
             self.place(Some(number), waiting, out);
         }
     }

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::link::LinkState;
-use super::{Node, Role, notify};
+use super::{Node, notify};
 use crate::action::{Action, Notification};
 use crate::census::Census;
 use crate::config::Config;
@@ -59,8 +59,9 @@ impl Node {
             return;
         }
         self.report.due = None;
+        self.look_at_balance();
         let census = self.census();
-        if let Role::Member { parent } = self.role {
+        if let Some(parent) = self.parent_link() {
             let report = &mut self.report;
             #[cfg(planted)]
             if self.config.has_bug(crate::Planted::ReportForgotten)

@@ -32,6 +32,8 @@ pub(super) enum Towards {
     Parked(u64),
     /// To a child.
     Child(LinkId),
+    /// To the parent: the joiner stands below this node and moves.
+    Parent(LinkId),
     /// Nowhere: this node is the acceptor.
     Candidate(LinkId),
 }
@@ -133,6 +135,12 @@ impl Routes {
         first.into_iter().flatten().min().copied()
     }
 
+    /// How many joins have come from there.
+    pub(super) fn back_to(&self, back: Hop) -> usize {
+        let entries = self.entries.values();
+        entries.filter(|entry| entry.route.back == back).count()
+    }
+
     fn towards(&self, towards: Towards) -> Vec<JoinId> {
         self.entries
             .iter()
@@ -164,8 +172,8 @@ impl Node {
             return;
         };
         let from_joiner = from == route.back;
-        let from_acceptor =
-            matches!(route.towards, Towards::Child(child) if from == Hop::Link(child));
+        let from_acceptor = matches!(route.towards,
+            Towards::Child(link) | Towards::Parent(link) if from == Hop::Link(link));
         match frame {
             JoinFrame::Signal {
                 signal: signal @ Signal::Candidate(_),
@@ -188,7 +196,9 @@ impl Node {
                 self.routes.remove(join);
                 match route.towards {
                     Towards::Parked(number) => self.unpark(number),
-                    Towards::Child(child) => self.send_hop(Hop::Link(child), frame, out),
+                    Towards::Child(link) | Towards::Parent(link) => {
+                        self.send_hop(Hop::Link(link), frame, out);
+                    }
                     Towards::Candidate(link) => self.shut(link, CloseReason::Cancelled, out),
                 }
             }
@@ -200,8 +210,8 @@ impl Node {
     pub(super) fn link_signal(&mut self, id: LinkId, signal: Signal, out: &mut Vec<Action>) {
         match self.links.get(id).map(|link| &link.state) {
             Some(LinkState::Dialing(dialing)) => {
-                let join = dialing.join;
-                self.dial_signal(join, signal, out);
+                let (join, way) = (dialing.join, dialing.way);
+                self.dial_signal(join, way, signal, out);
             }
             Some(LinkState::Candidate(candidate)) => {
                 let join = candidate.join;
@@ -234,13 +244,13 @@ impl Node {
         }
     }
 
-    /// A child is gone: the joins that went there can't go on, and their joiners are told.
-    pub(super) fn reject_routes_to(&mut self, child: LinkId, out: &mut Vec<Action>) {
+    /// A neighbour is gone: the joins that went there can't go on, and their joiners are told.
+    pub(super) fn reject_routes(&mut self, towards: Towards, out: &mut Vec<Action>) {
         #[cfg(planted)]
         if self.config.has_bug(crate::Planted::RouteKeptTooLong) {
             return;
         }
-        for join in self.routes.towards(Towards::Child(child)) {
+        for join in self.routes.towards(towards) {
             if let Some(route) = self.routes.remove(join) {
                 self.reject(route.back, join, crate::wire::RejectReason::Busy, out);
             }
@@ -256,8 +266,8 @@ impl Node {
     ) {
         match towards {
             Towards::Parked(number) => self.keep_early(number, signal),
-            Towards::Child(child) => {
-                self.send_hop(Hop::Link(child), JoinFrame::Signal { join, signal }, out);
+            Towards::Child(link) | Towards::Parent(link) => {
+                self.send_hop(Hop::Link(link), JoinFrame::Signal { join, signal }, out);
             }
             Towards::Candidate(link) => out.push(Action::ApplySignal(link, signal)),
         }

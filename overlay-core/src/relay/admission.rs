@@ -6,11 +6,11 @@ use subtle::ConstantTimeEq;
 
 use super::connection::{Client, Connection, State};
 use super::limits::Meter;
-use super::root::Root;
-use super::{Notice, Relay, RelayAction, Source, millis, send};
-use crate::id::{ConnectionId, NodeId};
+use super::succession::Right;
+use super::{Relay, RelayAction, Source, millis, send};
+use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::wire::{
-    self, ClientFrame, OverlayName, Refusal, Registration, ResumeSecret, ServerFrame, Token,
+    self, ClientFrame, OverlayName, Post, Refusal, Registration, ResumeSecret, ServerFrame, Token,
 };
 
 /// Who a client says it is.
@@ -82,13 +82,20 @@ impl Relay {
         hello: &Hello,
         out: &mut Vec<RelayAction>,
     ) -> Result<(), Refusal> {
-        match &hello.registration {
-            Registration::Joiner => self.check_joiner(hello)?,
-            Registration::Root { token } => {
-                self.check_token(id, &hello.overlay, token)?;
-                self.check_vacancy(hello, out)?;
+        let right = match &hello.registration {
+            Registration::Joiner => {
+                self.check_joiner(hello)?;
+                None
             }
-        }
+            Registration::Root {
+                token,
+                epoch,
+                reigning,
+            } => {
+                self.check_token(id, &hello.overlay, token)?;
+                Some((self.right_of(hello, *epoch, *reigning, out)?, *epoch))
+            }
+        };
         self.free_id(hello, out)?;
         let Some(connection) = self.connections.get_mut(id) else {
             return Ok(());
@@ -99,36 +106,33 @@ impl Relay {
             id: hello.id,
             secret: hello.secret,
         };
-        let is_root = matches!(hello.registration, Registration::Root { .. });
-        match hello.registration {
-            Registration::Joiner => {
-                connection.state = State::Joiner {
-                    client,
-                    last_attempt: 0,
-                };
+        connection.state = State::Joiner {
+            client,
+            last_attempt: 0,
+            standby: matches!(right, Some((Right::StandBy, _))),
+        };
+        let post = match right {
+            None | Some((Right::Join, _)) => Post::Joiner,
+            Some((Right::StandBy, seen)) => {
+                self.stand_by(client, seen);
+                Post::Standby
             }
-            Registration::Root { .. } => {
-                connection.state = State::Root(client);
-                connection.meter = Meter::new(self.config.root_traffic, self.now);
-                let by_wildcard = !self.config.access.names(&hello.overlay);
-                self.overlays
-                    .set_root(client.overlay, Root::new(id, by_wildcard));
-                out.push(RelayAction::Notify(Notice::RootRegistered {
-                    overlay: hello.overlay.clone(),
-                    id: hello.id,
-                }));
+            Some((Right::Reign(epoch), _)) => {
+                self.crown(id, client, epoch, out);
+                Post::Root
             }
-        }
-        let keepalive_ms = u32::try_from(millis(self.config.keepalive)).unwrap_or(u32::MAX);
+        };
+        let reign = self.overlays.reign(overlay);
         let welcome = ServerFrame::Welcome {
             version: wire::VERSION,
-            keepalive_ms,
+            keepalive_ms: millis(self.config.keepalive),
+            post,
+            epoch: reign.map_or(Epoch::default(), |reign| reign.epoch),
+            lease_ms: millis(self.config.root_lease),
         };
         send(out, id, &welcome);
-        if is_root {
-            for joiner in self.overlays.joiners(overlay) {
-                send(out, joiner, &ServerFrame::RootReady);
-            }
+        if post == Post::Root {
+            self.tell_joiners(overlay, out);
         }
         Ok(())
     }
@@ -163,22 +167,6 @@ impl Relay {
             return Err(Refusal::WrongToken);
         }
         Ok(())
-    }
-
-    /// An overlay has one root: another node takes its place only when it is gone, or has been
-    /// silent for too long. An overlay that is opened by the wildcard token needs room.
-    fn check_vacancy(&mut self, hello: &Hello, out: &mut Vec<RelayAction>) -> Result<(), Refusal> {
-        if let Some(root) = self.overlays.root_of(&hello.overlay) {
-            self.expire(root, out);
-        }
-        let holder = self.overlays.holder_of(&hello.overlay, hello.id);
-        match self.overlays.root_of(&hello.overlay) {
-            Some(root) if holder == Some(root) => Ok(()),
-            Some(_) => Err(Refusal::RootExists),
-            None if self.config.access.names(&hello.overlay) => Ok(()),
-            None if self.overlays.wildcards() < self.config.max_overlays => Ok(()),
-            None => Err(Refusal::RateLimited),
-        }
     }
 
     /// An id belongs to one connection. A node that comes back, and proves it by its secret, takes

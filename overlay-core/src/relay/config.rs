@@ -44,6 +44,18 @@ pub struct RelayConfig {
     /// root that vanished makes room for another within 40 s.
     pub keepalive: Duration,
 
+    /// How long a root may take joiners in after it has asked for a sign of life that was answered: 8 s. It
+    /// asks three times as often, and is taken for dead when it has been silent for as long. The shorter, the sooner a
+    /// standby takes over; a root whose line stalls for longer loses nothing but its connection.
+    pub root_lease: Duration,
+
+    /// How long a root whose connection has ended has for coming back before a standby takes over: 5 s.
+    /// A process that is restarted, or a phone that changes networks, is back by then.
+    pub root_grace: Duration,
+
+    /// Standbys in one overlay: 8. Each keeps a connection; more than a few are of no use.
+    pub max_standbys: usize,
+
     /// How long a joiner may stay connected: 10 min. That is many joins; who has not come through by
     /// then gives its place to somebody else, and comes back if it still wants to.
     pub max_joiner_session: Duration,
@@ -133,6 +145,9 @@ impl RelayConfig {
             max_candidates: 64,
             hello_timeout: Duration::from_secs(10),
             keepalive: Duration::from_secs(20),
+            root_lease: Duration::from_secs(8),
+            root_grace: Duration::from_secs(5),
+            max_standbys: 8,
             max_joiner_session: Duration::from_secs(600),
             join_timeout: Duration::from_secs(60),
             retry_after: Duration::from_secs(1),
@@ -187,6 +202,8 @@ impl RelayConfig {
         let durations = [
             ("hello_timeout", self.hello_timeout),
             ("keepalive", self.keepalive),
+            ("root_lease", self.root_lease),
+            ("root_grace", self.root_grace),
             ("max_joiner_session", self.max_joiner_session),
             ("join_timeout", self.join_timeout),
             ("retry_after", self.retry_after),

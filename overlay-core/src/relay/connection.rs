@@ -32,9 +32,17 @@ pub(super) enum State {
         client: Client,
         /// The number of its last attempt on this connection; 0 before the first.
         last_attempt: u32,
+        /// Whether it waits to be the root.
+        standby: bool,
     },
     /// The root of its overlay.
     Root(Client),
+}
+
+impl Connection {
+    pub(super) const fn stands_by(&self) -> bool {
+        matches!(self.state, State::Joiner { standby: true, .. })
+    }
 }
 
 impl State {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::id::{ConnectionId, NodeId};
+use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;
 use crate::wire::{OverlayName, Refusal};
 
@@ -67,6 +67,8 @@ pub enum Notice {
         overlay: OverlayName,
         /// The root.
         id: NodeId,
+        /// Its epoch.
+        epoch: Epoch,
     },
     /// An overlay has lost its root.
     RootLost {

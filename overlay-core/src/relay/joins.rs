@@ -7,6 +7,7 @@ use super::root::Passage;
 use super::{Notice, Relay, RelayAction, send};
 use crate::id::{ConnectionId, JoinId};
 use crate::signal::Signal;
+use crate::time::Instant;
 use crate::wire::{JoinFrame, JoinRequest, Refusal, RejectReason, Rejection, ServerFrame};
 
 impl Relay {
@@ -59,6 +60,10 @@ impl Relay {
         let passage = match &frame {
             JoinFrame::Signal { signal, .. } => root.signal(join, signal, limit),
             JoinFrame::Reject { .. } => root.reject(join),
+            // Of its own last attempt as a standby, before it heard that it is the root.
+            JoinFrame::Request(_) | JoinFrame::Cancel { .. } if join.origin == client.id => {
+                Passage::Late
+            }
             JoinFrame::Request(_) | JoinFrame::Cancel { .. } => return Err(Refusal::Malformed),
         };
         self.pass(passage, frame, out);
@@ -114,6 +119,7 @@ impl Relay {
             cancel(out, root.connection, pending.join);
         }
         self.overlays.leave(client.overlay, client.id);
+        self.arm_heir(client.overlay);
     }
 
     /// The root is told that a joiner has given up.
@@ -127,10 +133,12 @@ impl Relay {
 
     /// Joiners that wait for an answer are told that none will come. Those that have theirs are left
     /// to connect, which needs no root; if they can't, their own patience ends the attempt.
-    pub(super) fn root_left(&mut self, client: Client, out: &mut Vec<RelayAction>) {
-        let Some((overlay, root)) = self.overlays.take_root(client.overlay) else {
+    pub(super) fn root_left(&mut self, client: Client, heard: Instant, out: &mut Vec<RelayAction>) {
+        let ends = self.reign_ends(heard);
+        let Some((overlay, root)) = self.overlays.take_root(client.overlay, ends) else {
             return;
         };
+        self.arm_heir(client.overlay);
         self.overlays.leave(client.overlay, client.id);
         out.push(RelayAction::Notify(Notice::RootLost {
             overlay,

@@ -1,11 +1,14 @@
 //! The overlays that somebody is here for.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use slab::Slab;
 
 use super::root::{PendingJoin, Root};
+use super::succession::Reign;
 use crate::id::{ConnectionId, NodeId};
+use crate::time::Instant;
 use crate::wire::OverlayName;
 
 /// Where an overlay is kept. Good as long as a client is in it.
@@ -20,6 +23,16 @@ struct Overlay {
     /// The joiners and the root: within an overlay an id belongs to one connection.
     members: BTreeMap<NodeId, ConnectionId>,
     root: Option<Root>,
+    /// The present reign, or the last one.
+    reign: Option<Reign>,
+    /// Who wait for its end, longest first.
+    line: Vec<NodeId>,
+}
+
+impl Overlay {
+    const fn is_open(&self) -> bool {
+        self.root.is_some() || !self.line.is_empty()
+    }
 }
 
 /// The overlays by name, and by a key that is cheaper than the name.
@@ -27,8 +40,6 @@ struct Overlay {
 pub(super) struct Overlays {
     slots: Slab<Overlay>,
     by_name: BTreeMap<OverlayName, OverlayKey>,
-    /// How many have a root that the wildcard token has let in.
-    wildcards: usize,
 }
 
 impl Overlays {
@@ -63,6 +74,8 @@ impl Overlays {
                 name: name.clone(),
                 members: BTreeMap::new(),
                 root: None,
+                reign: None,
+                line: Vec::new(),
             }));
             self.by_name.insert(name.clone(), key);
             key
@@ -78,6 +91,7 @@ impl Overlays {
             return;
         };
         overlay.members.remove(&id);
+        overlay.line.retain(|standby| *standby != id);
         if overlay.members.is_empty() {
             let overlay = self.slots.remove(key.0);
             self.by_name.remove(&overlay.name);
@@ -85,11 +99,57 @@ impl Overlays {
     }
 
     /// Gives an overlay its root.
-    pub(super) fn set_root(&mut self, key: OverlayKey, root: Root) {
+    pub(super) fn set_root(&mut self, key: OverlayKey, root: Root, reign: Reign) {
         if let Some(overlay) = self.slots.get_mut(key.0) {
-            self.wildcards += usize::from(root.by_wildcard);
             overlay.root = Some(root);
+            overlay.reign = Some(reign);
         }
+    }
+
+    /// Puts a member at the end of the line. `unknown`: the reign that it waits for if none is known here.
+    pub(super) fn stand_by(&mut self, key: OverlayKey, id: NodeId, unknown: Reign) {
+        if let Some(overlay) = self.slots.get_mut(key.0) {
+            overlay.reign.get_or_insert(unknown);
+            overlay.line.push(id);
+        }
+    }
+
+    pub(super) fn leave_line(&mut self, key: OverlayKey, id: NodeId) {
+        if let Some(overlay) = self.slots.get_mut(key.0) {
+            overlay.line.retain(|standby| *standby != id);
+        }
+    }
+
+    /// The first in line.
+    pub(super) fn heir(&self, key: OverlayKey) -> Option<NodeId> {
+        self.slots.get(key.0)?.line.first().copied()
+    }
+
+    /// When the place of a root that is gone is free for another.
+    pub(super) fn vacant_from(&self, key: OverlayKey) -> Option<Instant> {
+        self.reign(key)?.ends
+    }
+
+    pub(super) fn reign(&self, key: OverlayKey) -> Option<Reign> {
+        self.slots.get(key.0)?.reign
+    }
+
+    pub(super) fn reign_of(&self, name: &OverlayName) -> Option<Reign> {
+        self.named(name)?.reign
+    }
+
+    /// How many stand by.
+    pub(super) fn standbys(&self, name: &OverlayName) -> usize {
+        self.named(name).map_or(0, |overlay| overlay.line.len())
+    }
+
+    pub(super) fn name(&self, key: OverlayKey) -> Option<&OverlayName> {
+        Some(&self.slots.get(key.0)?.name)
+    }
+
+    /// The connection of a member.
+    pub(super) fn member(&self, key: OverlayKey, id: NodeId) -> Option<ConnectionId> {
+        self.slots.get(key.0)?.members.get(&id).copied()
     }
 
     /// The members of an overlay other than its root.
@@ -102,17 +162,32 @@ impl Overlays {
         members.copied().filter(move |member| Some(*member) != root)
     }
 
-    /// Takes the root away, and with it the joins that were under way.
-    pub(super) fn take_root(&mut self, key: OverlayKey) -> Option<(OverlayName, Root)> {
+    /// Takes the root away, and with it the joins that were under way. Its reign ends at `ends`, unless it
+    /// comes back.
+    pub(super) fn take_root(
+        &mut self,
+        key: OverlayKey,
+        ends: Instant,
+    ) -> Option<(OverlayName, Root)> {
         let overlay = self.slots.get_mut(key.0)?;
         let root = overlay.root.take()?;
-        self.wildcards -= usize::from(root.by_wildcard);
+        if let Some(reign) = &mut overlay.reign {
+            reign.ends = Some(ends);
+        }
         Some((overlay.name.clone(), root))
     }
 
-    /// How many overlays the wildcard token holds open.
-    pub(super) const fn wildcards(&self) -> usize {
-        self.wildcards
+    /// Whether an overlay has a root, or somebody who waits to be it.
+    pub(super) fn is_open(&self, name: &OverlayName) -> bool {
+        self.named(name).is_some_and(Overlay::is_open)
+    }
+
+    /// How many such overlays there are of which `is_wild` is true.
+    pub(super) fn open(&self, is_wild: impl Fn(&OverlayName) -> bool) -> usize {
+        let overlays = self.slots.iter().map(|(_, overlay)| overlay);
+        overlays
+            .filter(|overlay| overlay.is_open() && is_wild(&overlay.name))
+            .count()
     }
 
     pub(super) fn rooted(&self) -> usize {

@@ -10,8 +10,6 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) connection: ConnectionId,
-    /// Whether it was the wildcard token that let it in.
-    pub(super) by_wildcard: bool,
     /// One for each joiner at most.
     pending: BTreeMap<NodeId, PendingJoin>,
 }
@@ -41,10 +39,9 @@ pub(super) enum Passage {
 }
 
 impl Root {
-    pub(super) const fn new(connection: ConnectionId, by_wildcard: bool) -> Self {
+    pub(super) const fn new(connection: ConnectionId) -> Self {
         Self {
             connection,
-            by_wildcard,
             pending: BTreeMap::new(),
         }
     }

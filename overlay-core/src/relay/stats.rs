@@ -27,6 +27,8 @@ pub struct RelayStats {
     pub frames_late: u64,
     /// Frames dropped because their join had had its share: a second answer, too many candidates.
     pub frames_surplus: u64,
+    /// Standbys that have become the root.
+    pub promotions: u64,
     /// Clients that were refused, or disconnected by the relay.
     pub refused: Refusals,
 }
@@ -38,8 +40,6 @@ pub struct Refusals {
     pub version: u64,
     /// [`Refusal::WrongToken`].
     pub wrong_token: u64,
-    /// [`Refusal::RootExists`].
-    pub root_exists: u64,
     /// [`Refusal::UnknownOverlay`].
     pub unknown_overlay: u64,
     /// [`Refusal::IdInUse`].
@@ -63,7 +63,6 @@ impl Refusals {
         match refusal {
             Refusal::Version => &mut self.version,
             Refusal::WrongToken => &mut self.wrong_token,
-            Refusal::RootExists => &mut self.root_exists,
             Refusal::UnknownOverlay => &mut self.unknown_overlay,
             Refusal::IdInUse => &mut self.id_in_use,
             Refusal::Superseded => &mut self.superseded,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::census::Census;
 use crate::id::JoinId;
+use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 
 /// A frame on its way along a join's route.
@@ -59,6 +60,58 @@ pub struct JoinRequest {
     pub hops: u8,
     /// How long it has waited for candidates at those nodes, in milliseconds.
     pub waited_ms: u32,
+    /// From where it set out.
+    pub way: Way,
+    /// At an orphan's first attempt: the path of the parent that it has lost. Empty otherwise.
+    pub lost: Path,
+}
+
+/// From where a request sets out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// Outside the tree, by way of the server: a newcomer, or a node that has lost its parent.
+    Server,
+    /// Inside the tree: a node that has a parent and was invited to go elsewhere.
+    Move {
+        /// How many levels it still has to climb from its sender; the node there places the joiner.
+        /// [`TO_THE_TOP`] is up to the root. 0 on its way down.
+        climb: u8,
+        /// How many levels below its receiver the joiner comes to stand at most; [`ANYWHERE`] is no limit.
+        within: u8,
+    },
+}
+
+/// The `climb` of a move for which the root finds the place.
+pub const TO_THE_TOP: u8 = u8::MAX;
+
+/// The `within` of a move that may end at any depth.
+pub const ANYWHERE: u8 = u8::MAX;
+
+impl Way {
+    /// How many levels below the receiver the joiner comes to stand at most.
+    pub(crate) const fn within(self) -> u8 {
+        match self {
+            Self::Server => ANYWHERE,
+            Self::Move { within, .. } => within,
+        }
+    }
+
+    /// The same for a request that is sent one level down.
+    pub(crate) const fn below(self) -> Self {
+        match self {
+            Self::Move { within, .. } if within != ANYWHERE => Self::Move {
+                climb: 0,
+                within: within.saturating_sub(1),
+            },
+            Self::Move { within, .. } => Self::Move { climb: 0, within },
+            Self::Server => Self::Server,
+        }
+    }
+
+    /// Whether the joiner has a parent already.
+    pub(crate) const fn is_move(self) -> bool {
+        matches!(self, Self::Move { .. })
+    }
 }
 
 /// Why an attempt has failed.

@@ -72,6 +72,26 @@ pub enum LinkFrame<'a> {
         #[serde(borrow, with = "serde_bytes")]
         payload: &'a [u8],
     },
+    /// From the parent: go elsewhere. Until the child has gone, or says that it stays, nobody is sent to it.
+    Invite(Invitation),
+    /// From a child that was invited: nothing came of it.
+    Stay,
+    /// From a child that leaves the tree: nobody is to be sent to it any more, and its children will ask for
+    /// other parents.
+    Leaving,
+}
+
+/// The wish that a node go elsewhere, with all below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// How many levels below the receiver the node stands that is meant; the way there leads to the deepest
+    /// leaf.
+    pub down: u8,
+    /// How many levels above the receiver the node stands that places it;
+    /// [`TO_THE_TOP`](super::TO_THE_TOP) is the root.
+    pub climb: u8,
+    /// How many levels below that one it comes to stand at most; [`ANYWHERE`](super::ANYWHERE) is no limit.
+    pub within: u8,
 }
 
 /// Why a neighbour says goodbye.
@@ -81,4 +101,6 @@ pub enum Farewell {
     Leaving,
     /// It goes on, without this link.
     Closing,
+    /// It has another parent.
+    Moved,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::JoinFrame;
 use crate::bounded::{Text, TooLong};
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 
 /// Longest name of an overlay, in bytes.
 pub const MAX_OVERLAY_NAME: usize = 64;
@@ -65,11 +65,26 @@ impl fmt::Debug for ResumeSecret {
 pub enum Registration {
     /// A node in search of a parent.
     Joiner,
-    /// The root, to whom joiners are introduced.
+    /// The root, to whom joiners are introduced; or, while there is another, who stands by to be it.
     Root {
         /// The proof of its right.
         token: Token,
+        /// The highest epoch that it has seen; 0 if none.
+        epoch: Epoch,
+        /// Whether it is the root of that epoch, and has only lost its connection.
+        reigning: bool,
     },
+}
+
+/// What a server has made of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Post {
+    /// A joiner: its requests go to the root. So is one who knows the token, if there are standbys enough.
+    Joiner,
+    /// A joiner that becomes the root when the overlay has lost its own.
+    Standby,
+    /// The root.
+    Root,
 }
 
 /// From a node to the server.
@@ -109,6 +124,14 @@ pub enum ServerFrame {
         /// The client sends something at least this often, in milliseconds; silence of twice as
         /// long ends the connection, from either side.
         keepalive_ms: u32,
+        /// What the client is now.
+        post: Post,
+        /// The overlay's epoch: the root's own, or that of the root whom joiners are introduced to. 0 if
+        /// there has been none.
+        epoch: Epoch,
+        /// How long a root may take joiners in after it has asked for a sign of life that was answered, in
+        /// milliseconds. Nobody else is made the root before that is over.
+        lease_ms: u32,
     },
     /// The client is not registered; the connection ends.
     Refused {
@@ -124,7 +147,15 @@ pub enum ServerFrame {
     /// A join's traffic.
     Join(JoinFrame),
     /// To a joiner: the overlay has a root now, so there is no use in waiting any longer.
-    RootReady,
+    RootReady {
+        /// The root's epoch.
+        epoch: Epoch,
+    },
+    /// To a standby: it is the root now.
+    Promoted {
+        /// The new root's epoch, higher than any before.
+        epoch: Epoch,
+    },
 }
 
 /// Why a server ends a connection.
@@ -136,9 +167,6 @@ pub enum Refusal {
     /// The token is not the overlay's.
     #[error("wrong token")]
     WrongToken,
-    /// The overlay has a root that is alive.
-    #[error("the overlay has a root that is alive")]
-    RootExists,
     /// The server carries no overlay of that name.
     #[error("the server carries no overlay of that name")]
     UnknownOverlay,

@@ -27,7 +27,7 @@ fn request(sdp: usize) -> JoinFrame {
     let mut census = Census::of_node(u32::MAX);
     for _ in 0..MAX_DEPTH {
         let mut above = Census::of_node(u32::MAX);
-        above.graft(Some(&census), &census);
+        above.graft(Some(&census), Some(&census));
         census = above;
     }
     JoinFrame::Request(JoinRequest {
@@ -36,6 +36,11 @@ fn request(sdp: usize) -> JoinFrame {
         census,
         hops: u8::MAX,
         waited_ms: u32::MAX,
+        way: Way::Move {
+            climb: TO_THE_TOP,
+            within: ANYWHERE,
+        },
+        lost: deepest(),
     })
 }
 
@@ -92,6 +97,13 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         LinkFrame::Goodbye(Farewell::Closing),
         LinkFrame::Direct { payload: &PAYLOAD },
         LinkFrame::Broadcast { payload: &PAYLOAD },
+        LinkFrame::Invite(Invitation {
+            down: u8::MAX,
+            climb: u8::MAX,
+            within: ANYWHERE,
+        }),
+        LinkFrame::Stay,
+        LinkFrame::Leaving,
     ]
 }
 
@@ -131,8 +143,13 @@ fn the_opening_frames_of_a_client_are_these_bytes() {
     let joiner = client_hello(Registration::Joiner);
     assert_eq!(encode(&joiner), [&start[..], &[0]].concat());
     let token = Token::new("key").unwrap();
-    let root = client_hello(Registration::Root { token });
-    assert_eq!(encode(&root), [&start[..], &[1, 3], b"key"].concat());
+    let root = client_hello(Registration::Root {
+        token,
+        epoch: Epoch(200),
+        reigning: true,
+    });
+    let end = [&[1, 3][..], b"key", &[200, 1, 1]].concat();
+    assert_eq!(encode(&root), [&start[..], &end].concat());
     let reserved = ClientFrame::Reserved { version: VERSION };
     assert_eq!(encode(&reserved), [1, 1][..]);
 }
@@ -142,8 +159,11 @@ fn the_opening_frames_of_a_server_are_these_bytes() {
     let welcome = ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 300,
+        post: Post::Root,
+        epoch: Epoch(200),
+        lease_ms: 3,
     };
-    assert_eq!(encode(&welcome), [0, 1, 0xac, 2][..]);
+    assert_eq!(encode(&welcome), [0, 1, 0xac, 2, 2, 200, 1, 3][..]);
     let refused = ServerFrame::Refused {
         version: VERSION,
         refusal: Refusal::WrongToken,
@@ -228,7 +248,14 @@ fn another_version_is_named_whatever_follows_it() {
 #[test]
 fn secrets_are_not_printed() {
     let token = Token::new("hunter2").unwrap();
-    let text = alloc::format!("{:?}", client_hello(Registration::Root { token }));
+    let text = alloc::format!(
+        "{:?}",
+        client_hello(Registration::Root {
+            token,
+            epoch: Epoch(0),
+            reigning: false,
+        })
+    );
     assert!(!text.contains("hunter2") && !text.contains("[9"), "{text}");
 }
 

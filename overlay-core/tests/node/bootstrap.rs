@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, Refusal, Registration, RejectReason, Rejection, ServerFrame,
-    Token, VERSION,
+    self, ClientFrame, JoinFrame, Post, Refusal, Registration, RejectReason, Rejection,
+    ServerFrame, Token, VERSION,
 };
-use overlay_core::{Action, BootstrapId, Config, EventKind, Notification, Signal, Standing};
+use overlay_core::{Action, BootstrapId, Config, Epoch, EventKind, Notification, Signal, Standing};
 
-use crate::harness::{Ix, OWN_JOIN, Solo, World, candidate, config, id, opened, sdp, secs, told};
+use crate::harness::{
+    Ix, OWN_JOIN, Solo, World, candidate, client_frames, config, id, ms, opened, sdp, secs, told,
+};
 
 /// What the app is told of a lost server.
 fn lost(actions: &[Action]) -> Option<(Option<Refusal>, Option<Duration>)> {
@@ -25,14 +27,6 @@ fn connects(actions: &[Action]) -> Vec<u32> {
         _ => None,
     };
     actions.iter().filter_map(number).collect()
-}
-
-fn client_frames(actions: &[Action]) -> Vec<ClientFrame> {
-    let frame = |action: &Action| match action {
-        Action::SendBootstrap(_, bytes) => Some(wire::decode(bytes).unwrap()),
-        _ => None,
-    };
-    actions.iter().filter_map(frame).collect()
 }
 
 fn refused(refusal: Refusal, retry_after_ms: u32) -> ServerFrame {
@@ -69,7 +63,12 @@ fn a_node_says_who_it_is_and_what_it_wants() {
     };
     assert_eq!((*version, &**overlay), (VERSION, "default"));
     assert_eq!(*id, solo.node.id());
-    assert_eq!(*registration, Registration::Root { token });
+    let expected = Registration::Root {
+        token,
+        epoch: Epoch(0),
+        reigning: false,
+    };
+    assert_eq!(*registration, expected);
 }
 
 #[test]
@@ -152,7 +151,6 @@ fn a_root_with_a_wrong_token_is_told_and_asks_no_more() {
 #[test]
 fn what_may_mend_itself_is_tried_again_after_the_time_that_the_server_asks_for() {
     for refusal in [
-        Refusal::RootExists,
         Refusal::IdInUse,
         Refusal::Superseded,
         Refusal::TooManyConnections,
@@ -195,8 +193,9 @@ fn a_server_of_another_version_is_named_as_that() {
 #[test]
 fn an_idle_root_pings() {
     let mut solo = Solo::root(Config::default());
+    // Three times in a lease of 8 s.
     for _ in 0..3 {
-        let actions = solo.wait(secs(10));
+        let actions = solo.wait(ms(2_700));
         assert_eq!(client_frames(&actions), [ClientFrame::Ping]);
     }
 }
@@ -231,6 +230,9 @@ fn a_server_that_asks_for_a_ping_each_millisecond_gets_one_a_second() {
     solo.server_says(&ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 0,
+        post: Post::Joiner,
+        epoch: Epoch(0),
+        lease_ms: 0,
     });
     let pings = client_frames(&solo.wait(secs(1)));
     assert_eq!(pings, [ClientFrame::Ping]);
@@ -307,11 +309,14 @@ fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
     };
     let join = OWN_JOIN;
     solo.server_passes(JoinFrame::Reject { join, rejection });
-    solo.server_says(&ServerFrame::RootReady);
+    solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) });
     let wait = solo.node.config().retry_min;
     assert_eq!(opened(&solo.wait(wait)).len(), 1);
     // It is news to nobody else.
-    assert_eq!(solo.server_says(&ServerFrame::RootReady), []);
+    assert_eq!(
+        solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) }),
+        []
+    );
 }
 
 #[test]
@@ -324,6 +329,9 @@ fn news_of_an_earlier_connection_changes_nothing() {
     let welcome = wire::encode(&ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 1,
+        post: Post::Joiner,
+        epoch: Epoch(0),
+        lease_ms: 0,
     });
     assert_eq!(solo.event(EventKind::BootstrapOpened(first)), []);
     assert_eq!(solo.event(EventKind::BootstrapMessage(first, welcome)), []);
@@ -334,7 +342,10 @@ fn news_of_an_earlier_connection_changes_nothing() {
 #[test]
 fn a_root_without_a_token_asks_no_server() {
     let mut solo = Solo::new(Config::default());
-    assert_eq!(solo.event(EventKind::BecomeRoot(None)), []);
+    let actions = solo.event(EventKind::BecomeRoot(None));
+    let epoch = Epoch(1);
+    assert_eq!(told(&actions), [&Notification::Promoted { epoch }]);
+    assert_eq!(actions.len(), 1);
     assert_eq!(solo.node.standing(), Standing::Root);
     assert_eq!(solo.node.path().ids(), [id(1000)]);
     assert_eq!(solo.node.next_deadline(), None);

@@ -36,7 +36,9 @@ fn both_sides_of_a_goodbye_know_why() {
     let mut world = World::new();
     world.root(1);
     world.join(2);
-    world.event(1, EventKind::Leave);
+    // A root has nobody above who could take its children.
+    world.event(2, EventKind::Leave);
+    world.event(0, EventKind::Leave);
     world.run(secs(1));
     let peer_left = |note: &Notification| match note {
         Notification::ParentClosed { reason, .. } | Notification::ChildClosed { reason, .. } => {
@@ -44,8 +46,7 @@ fn both_sides_of_a_goodbye_know_why() {
         }
         _ => false,
     };
-    assert_eq!(world.count(0, peer_left), 1);
-    assert_eq!(world.count(2, peer_left), 1);
+    assert_eq!(world.count(1, peer_left), 2);
 }
 
 #[test]
@@ -69,10 +70,15 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
 fn a_former_root_finds_a_place_in_a_younger_tree() {
     let mut world = World::new();
     let root = world.root(2);
-    let other = world.add();
-    for _ in 0..3 {
-        world.event(other, EventKind::BecomeRoot(None));
-        world.event(other, EventKind::Leave);
+    let other = world.start();
+    world.settle();
+    for wish in [
+        EventKind::Leave,
+        EventKind::BecomeRoot(None),
+        EventKind::Leave,
+    ] {
+        world.event(other, wish);
+        world.run(secs(1));
     }
     assert!(world.node(other).epoch() > world.node(root).epoch());
     world.event(other, EventKind::Join);
@@ -174,7 +180,7 @@ fn empty_credit_does_not_put_the_end_off() {
         }
         solo.event(EventKind::Leave);
         for _ in 0..3 {
-            solo.wait(secs(2));
+            solo.wait(secs(4));
             solo.says(child, &LinkFrame::Credit { bytes: 0 });
         }
         assert_eq!(solo.node.standing(), Standing::Detached);
@@ -326,4 +332,74 @@ fn a_message_after_the_goodbye_is_not_expected() {
     assert_eq!(solo.says(parent, &LinkFrame::Credit { bytes }), []);
     let actions = solo.says(parent, &goodbye());
     assert!(told(&actions).contains(&&Notification::Left));
+}
+
+#[test]
+fn who_leaves_on_purpose_leaves_no_orphans() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(14);
+    world.stop_server();
+    let leaver = world.parent(world.parent(14).unwrap()).unwrap();
+    assert_eq!(world.parent(leaver), Some(0));
+    world.event(leaver, EventKind::Leave);
+    world.run(secs(1));
+    assert_eq!(world.node(leaver).standing(), Standing::Detached);
+    world.run(secs(5));
+    assert_eq!(world.depths().iter().sum::<usize>(), 14);
+    assert_eq!(world.node(0).census().size(), 14);
+    let orphaned = |note: &Notification| matches!(note, Notification::ParentClosed { reason, .. } if *reason != CloseReason::Moved);
+    for ix in (1..=14).filter(|ix| *ix != leaver) {
+        assert_eq!(world.count(ix, orphaned), 0);
+    }
+    world.assert_sound();
+}
+
+#[test]
+fn a_node_and_its_parent_can_leave_at_once() {
+    let mut world = World::new();
+    world.root(2);
+    world.join(14);
+    let lower = world.parent(14).unwrap();
+    let upper = world.parent(lower).unwrap();
+    world.event(lower, EventKind::Leave);
+    world.event(upper, EventKind::Leave);
+    world.run(secs(2));
+    world.settle();
+    world.run(secs(5));
+    assert_eq!(world.depths().iter().sum::<usize>(), 13);
+    world.assert_sound();
+}
+
+#[test]
+fn a_node_that_leaves_waits_for_its_children_only_so_long() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent(&actions, parent), [LinkFrame::Leaving]);
+    assert!(matches!(sent(&actions, child)[..], [LinkFrame::Invite(_)]));
+    assert_eq!(solo.node.standing(), Standing::Leaving);
+    assert!(solo.node.parent().is_some());
+    let actions = solo.wait(solo.node.config().leave_timeout);
+    assert!(sent(&actions, child).contains(&goodbye()));
+    assert!(sent(&actions, parent).contains(&goodbye()));
+}
+
+#[test]
+fn a_node_that_leaves_does_not_wait_for_a_child_that_stays() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::Leave);
+    let actions = solo.says(child, &LinkFrame::Stay);
+    assert_eq!(sent(&actions, child), [goodbye()]);
+}
+
+#[test]
+fn who_is_told_twice_to_leave_waits_for_no_child() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::Leave);
+    let actions = solo.event(EventKind::Leave);
+    assert_eq!(sent(&actions, child), [goodbye()]);
+    assert_eq!(sent(&actions, parent), [goodbye()]);
 }

@@ -58,17 +58,24 @@ pub(crate) fn sent(actions: &[Action], link: LinkId) -> Vec<LinkFrame<'_>> {
         .collect()
 }
 
-/// The join frames sent to the server.
+/// The frames sent to the server.
+pub(crate) fn client_frames(actions: &[Action]) -> Vec<ClientFrame> {
+    let frame = |action: &Action| match action {
+        Action::SendBootstrap(_, bytes) => Some(wire::decode(bytes).unwrap()),
+        _ => None,
+    };
+    actions.iter().filter_map(frame).collect()
+}
+
+/// The join frames among them.
 pub(crate) fn sent_up(actions: &[Action]) -> Vec<JoinFrame> {
-    actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::SendBootstrap(_, bytes) => match wire::decode(bytes).unwrap() {
-                ClientFrame::Join(frame) => Some(frame),
-                _ => None,
-            },
-            _ => None,
-        })
+    let join = |frame: ClientFrame| match frame {
+        ClientFrame::Join(frame) => Some(frame),
+        _ => None,
+    };
+    client_frames(actions)
+        .into_iter()
+        .filter_map(join)
         .collect()
 }
 

@@ -46,6 +46,16 @@ fn an_idle_link_gets_a_heartbeat_in_each_interval_and_a_busy_one_none() {
 }
 
 #[test]
+fn a_node_whose_timers_are_late_answers_heartbeats() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    solo.now = solo.now + secs(14);
+    let actions = solo.says(parent, &LinkFrame::Heartbeat);
+    assert_eq!(sent(&actions, parent), [LinkFrame::Heartbeat]);
+    let again = solo.says(parent, &LinkFrame::Heartbeat);
+    assert_eq!(sent(&again, parent), [], "it has just said something");
+}
+
+#[test]
 fn a_neighbour_that_says_nothing_is_given_up() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
@@ -167,7 +177,7 @@ fn a_node_that_wakes_once_a_minute_still_finds_out_who_is_dead() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     let mut closed = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..10 {
         solo.now = solo.now + secs(60);
         closed.extend(closes(&solo.event(EventKind::Timeout)));
     }

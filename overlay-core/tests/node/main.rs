@@ -9,6 +9,7 @@
 mod admission;
 mod bootstrap;
 mod contract;
+mod crown;
 mod departure;
 mod harness;
 mod hostile;
@@ -16,6 +17,7 @@ mod introspection;
 mod joining;
 mod liveness;
 mod messages;
+mod moving;
 #[cfg(planted)]
 mod planted;
 mod properties;

@@ -4,7 +4,7 @@
 mod life;
 
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{MAX_PAYLOAD, Refusal};
+use overlay_core::wire::{MAX_PAYLOAD, Post, Refusal};
 use overlay_core::{Config, EventKind, Policy, Standing};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -58,7 +58,8 @@ enum Wish {
 enum ServerEvent {
     Opened,
     Closed,
-    Welcome,
+    Welcome(Post, u8),
+    Promoted(u8),
     Refused(Refusal),
     Garbage,
 }
@@ -127,14 +128,23 @@ fn length() -> impl Strategy<Value = usize> {
     prop_oneof![0..100_usize, Just(8_000), Just(MAX_PAYLOAD)]
 }
 
+fn post() -> impl Strategy<Value = Post> {
+    prop_oneof![
+        3 => Just(Post::Joiner),
+        1 => Just(Post::Standby),
+        2 => Just(Post::Root),
+    ]
+}
+
 fn server_event() -> impl Strategy<Value = ServerEvent> {
     prop_oneof![
         Just(ServerEvent::Opened),
         Just(ServerEvent::Closed),
-        Just(ServerEvent::Welcome),
+        (post(), 0..4_u8).prop_map(|(post, epoch)| ServerEvent::Welcome(post, epoch)),
+        (0..4_u8).prop_map(ServerEvent::Promoted),
         prop_oneof![
             Just(Refusal::WrongToken),
-            Just(Refusal::RootExists),
+            Just(Refusal::Superseded),
             Just(Refusal::Version)
         ]
         .prop_map(ServerEvent::Refused),

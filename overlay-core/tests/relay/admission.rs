@@ -1,8 +1,9 @@
 //! Who gets in.
 
 use bytes::Bytes;
+use overlay_core::Epoch;
 use overlay_core::relay::{Access, Rate, Relay, RelayConfig, RelayConfigError};
-use overlay_core::wire::{self, ClientFrame, Refusal, Registration, ServerFrame};
+use overlay_core::wire::{self, ClientFrame, Post, Refusal, Registration, ServerFrame};
 use std::time::Duration;
 
 use crate::harness::*;
@@ -14,6 +15,9 @@ fn a_newcomer_is_welcomed_and_told_how_often_to_speak() {
     let welcome = ServerFrame::Welcome {
         version: wire::VERSION,
         keepalive_ms: 7_000,
+        post: Post::Joiner,
+        epoch: Epoch(0),
+        lease_ms: 8_000,
     };
     assert_eq!(server.received(joiner), [welcome]);
 }
@@ -179,7 +183,7 @@ fn a_senseless_bound_is_refused_by_name() {
     let error = |configure: fn(&mut RelayConfig)| {
         let mut config = config();
         configure(&mut config);
-        Relay::new(config, [0; 32]).unwrap_err()
+        Relay::new(config, [0; 32], Duration::ZERO).unwrap_err()
     };
     assert_eq!(
         error(|config| config.access = Access::default()),

@@ -9,10 +9,10 @@ use overlay_core::relay::{
     RelayStats, Source,
 };
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, OverlayName, Refusal, Registration, RejectReason,
-    Rejection, ResumeSecret, ServerFrame, Token,
+    self, ClientFrame, JoinFrame, JoinRequest, OverlayName, Post, Refusal, Registration,
+    RejectReason, Rejection, ResumeSecret, ServerFrame, Token,
 };
-use overlay_core::{Candidate, Census, ConnectionId, Instant, JoinId, NodeId, Sdp, Signal};
+use overlay_core::{Candidate, Census, ConnectionId, Epoch, Instant, JoinId, NodeId, Sdp, Signal};
 
 /// The overlay that every test server carries, and its root's token.
 pub(crate) const CONCERT: &str = "concert";
@@ -40,7 +40,7 @@ impl Server {
         let mut config = config();
         configure(&mut config);
         Self {
-            relay: Relay::new(config, [1; 32]).unwrap(),
+            relay: Relay::new(config, [1; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             open: BTreeSet::new(),
             inboxes: BTreeMap::new(),
@@ -127,10 +127,10 @@ impl Server {
         self.now = self.now + duration;
     }
 
-    /// Lets time pass, while these clients keep their connections alive.
+    /// Lets time pass, while these clients keep their connections alive, as often as a root does.
     pub(crate) fn wait_pinging(&mut self, clients: &[ConnectionId], duration: Duration) {
         let end = self.now + duration;
-        let step = Duration::from_secs(15);
+        let step = seconds(2);
         while self.now < end {
             for client in clients {
                 self.send(*client, &ClientFrame::Ping);
@@ -220,6 +220,34 @@ pub(crate) fn token(token: &str) -> Token {
 pub(crate) fn as_root(with_token: &str) -> Registration {
     Registration::Root {
         token: token(with_token),
+        epoch: Epoch(0),
+        reigning: false,
+    }
+}
+
+/// What a root says of itself that has lost its connection.
+pub(crate) fn as_root_of(epoch: Epoch) -> Registration {
+    Registration::Root {
+        token: token(TOKEN),
+        epoch,
+        reigning: true,
+    }
+}
+
+/// What a standby says of itself that has seen this epoch.
+pub(crate) fn as_standby_of(epoch: Epoch) -> Registration {
+    Registration::Root {
+        token: token(TOKEN),
+        epoch,
+        reigning: false,
+    }
+}
+
+/// What a server has made of a client, and the epoch that it told.
+pub(crate) fn post(frames: &[ServerFrame]) -> Option<(Post, Epoch)> {
+    match frames {
+        [ServerFrame::Welcome { post, epoch, .. }, ..] => Some((*post, *epoch)),
+        _ => None,
     }
 }
 
@@ -262,6 +290,8 @@ pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
         census: Census::of_node(10),
         hops,
         waited_ms: 0,
+        way: overlay_core::wire::Way::Server,
+        lost: overlay_core::Path::default(),
     })
 }
 
@@ -297,6 +327,11 @@ pub(crate) fn rejected(frames: &[JoinFrame]) -> Option<(JoinId, RejectReason)> {
 
 pub(crate) fn is_welcome(frames: &[ServerFrame]) -> bool {
     matches!(frames, [ServerFrame::Welcome { .. }])
+}
+
+/// Whether these frames say that there is a root, and nothing else.
+pub(crate) fn is_root_ready(frames: &[ServerFrame]) -> bool {
+    matches!(frames, [ServerFrame::RootReady { .. }])
 }
 
 pub(crate) fn seconds(seconds: u64) -> Duration {

@@ -8,4 +8,5 @@ mod joins;
 mod limits;
 mod properties;
 mod roots;
+mod succession;
 mod time;

@@ -1,19 +1,21 @@
 //! What holds whatever the clients do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::relay::{
     Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
 };
-use overlay_core::wire::{self, ClientFrame, JoinFrame, Registration, ServerFrame};
-use overlay_core::{ConnectionId, Instant, JoinId, Signal};
+use overlay_core::wire::{
+    self, ClientFrame, JoinFrame, OverlayName, Post, Registration, ServerFrame, Token,
+};
+use overlay_core::{ConnectionId, Epoch, Instant, JoinId, Signal};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::harness::{
-    answer, as_root, cancel, candidate, hopped_request, impostor, join, overlay, reject, token,
+    answer, cancel, candidate, hopped_request, impostor, join, overlay, reject, token,
 };
 
 const MAX_CONNECTIONS: usize = 6;
@@ -98,20 +100,19 @@ fn greeting() -> impl Strategy<Value = ClientFrame> {
         1 => Just(("wilder", "any")),
         1 => Just(("named", "any")),
     ];
-    (
-        place,
-        1..6u128,
-        prop::bool::weighted(0.1),
-        prop::bool::weighted(0.5),
-    )
-        .prop_map(|((name, token), id, is_impostor, is_root)| {
-            let role = if is_root {
-                as_root(token)
-            } else {
-                Registration::Joiner
+    (place, 1..6u128, prop::bool::weighted(0.1), 0..10_u8).prop_map(
+        |((name, token), id, is_impostor, role)| {
+            let role = match role {
+                0..5 => Registration::Joiner,
+                seen => Registration::Root {
+                    token: Token::new(token).unwrap(),
+                    epoch: Epoch(u64::from(seen - 5)),
+                    reigning: seen % 2 == 0,
+                },
             };
             impostor(name, id, u8::from(is_impostor), role)
-        })
+        },
+    )
 }
 
 fn talk() -> impl Strategy<Value = Talk> {
@@ -148,28 +149,26 @@ fn config() -> RelayConfig {
 /// What the outside knows of a connection.
 struct Peer {
     is_open: bool,
-    /// Who it greeted as, and whether as a root.
-    greeting: Option<(u128, bool)>,
+    /// Who it greeted as.
+    greeting: Option<(OverlayName, u128)>,
+    /// Whether the relay has told it that it is the root.
+    is_root: bool,
     /// The joins that it has asked for, or was told of, with the candidates it got for each.
     joins: BTreeMap<JoinId, u32>,
 }
 
 impl Peer {
-    fn is_root(&self) -> bool {
-        matches!(self.greeting, Some((_, true)))
-    }
-
     fn utter(&self, talk: Talk) -> JoinFrame {
         let (what, which) = match talk {
             Talk::InRole { what, which } => (what, which),
             Talk::Wild(frame) => return frame,
         };
-        let (id, is_root) = self.greeting.unwrap_or_default();
+        let id = self.greeting.as_ref().map_or(0, |(_, id)| *id);
         let last = self
             .joins
             .last_key_value()
             .map_or(0, |(join, _)| join.attempt);
-        if is_root && !self.joins.is_empty() {
+        if self.is_root && !self.joins.is_empty() {
             let known: Vec<_> = self.joins.keys().copied().collect();
             let join = *which.get(&known);
             return match what % 8 {
@@ -197,8 +196,8 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            relay: Relay::new(config(), [5; 32]).unwrap(),
-            twin: Relay::new(config(), [5; 32]).unwrap(),
+            relay: Relay::new(config(), [5; 32], Duration::ZERO).unwrap(),
+            twin: Relay::new(config(), [5; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             peers: BTreeMap::new(),
         }
@@ -256,6 +255,7 @@ impl World {
         let peer = Peer {
             is_open: true,
             greeting: None,
+            is_root: false,
             joins: BTreeMap::new(),
         };
         assert!(self.peers.insert(connection, peer).is_none());
@@ -274,12 +274,9 @@ impl World {
         let peer = self.peers.get_mut(&connection).unwrap();
         let frame = frame(peer);
         match &frame {
-            ClientFrame::Hello {
-                id, registration, ..
-            } => {
-                let is_root = matches!(registration, Registration::Root { .. });
+            ClientFrame::Hello { id, overlay, .. } => {
                 let id = u128::from_be_bytes(*id.as_bytes());
-                peer.greeting.get_or_insert((id, is_root));
+                peer.greeting.get_or_insert_with(|| (overlay.clone(), id));
             }
             ClientFrame::Join(JoinFrame::Request(request)) => {
                 peer.joins.insert(request.join, 0);
@@ -316,12 +313,23 @@ impl World {
     fn check_sent(&mut self, connection: ConnectionId, bytes: &Bytes) {
         let peer = self.peers.get_mut(&connection).unwrap();
         assert!(peer.is_open);
-        let ServerFrame::Join(frame) = wire::decode(bytes).unwrap() else {
-            return;
+        let frame = match wire::decode(bytes).unwrap() {
+            ServerFrame::Join(frame) => frame,
+            ServerFrame::Welcome { post, .. } => {
+                peer.is_root = post == Post::Root;
+                return;
+            }
+            ServerFrame::Promoted { .. } => {
+                assert!(!peer.is_root);
+                peer.is_root = true;
+                peer.joins.clear();
+                return;
+            }
+            _ => return,
         };
         match &frame {
             JoinFrame::Request(request) => {
-                assert!(peer.is_root());
+                assert!(peer.is_root);
                 peer.joins.insert(request.join, 0);
             }
             JoinFrame::Signal {
@@ -333,10 +341,10 @@ impl World {
                 assert!(*candidates <= MAX_CANDIDATES);
             }
             JoinFrame::Signal { join, .. } | JoinFrame::Reject { join, .. } => {
-                assert!(!peer.is_root() && peer.joins.contains_key(join));
+                assert!(!peer.is_root && peer.joins.contains_key(join));
             }
             JoinFrame::Cancel { join } => {
-                assert!(peer.is_root() && peer.joins.contains_key(join));
+                assert!(peer.is_root && peer.joins.contains_key(join));
             }
         }
     }
@@ -345,6 +353,15 @@ impl World {
         let stats = self.relay.stats();
         let open = self.peers.values().filter(|peer| peer.is_open).count();
         assert_eq!(stats.connections, open);
+        let roots = self
+            .peers
+            .values()
+            .filter(|peer| peer.is_open && peer.is_root);
+        let rooted: Vec<_> = roots
+            .filter_map(|peer| Some(&peer.greeting.as_ref()?.0))
+            .collect();
+        let overlays: BTreeSet<_> = rooted.iter().collect();
+        assert_eq!(rooted.len(), overlays.len(), "an overlay has one root");
         assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
         assert!(stats.overlays <= 2, "the named one, and one wildcard");
         assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);

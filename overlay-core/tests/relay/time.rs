@@ -102,7 +102,7 @@ fn an_event_about_a_dead_connection_is_not_taken_for_one_about_its_successor() {
 
 #[test]
 fn time_never_runs_backwards() {
-    let mut relay = Relay::new(config(), [0; 32]).unwrap();
+    let mut relay = Relay::new(config(), [0; 32], Duration::ZERO).unwrap();
     let late = Instant::from_millis(60_000);
     let early = Instant::from_millis(1);
     relay.accept(late, Source(1)).unwrap();
@@ -117,7 +117,7 @@ fn time_never_runs_backwards() {
 
 #[test]
 fn at_the_end_of_time_everything_is_due() {
-    let mut relay = Relay::new(config(), [0; 32]).unwrap();
+    let mut relay = Relay::new(config(), [0; 32], Duration::ZERO).unwrap();
     let end = Instant::ZERO + Duration::MAX;
     let connection = relay.accept(end, Source(1)).unwrap();
     let bytes = wire::encode(&ClientFrame::Ping);

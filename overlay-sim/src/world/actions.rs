@@ -264,18 +264,23 @@ impl World {
                 let parent = self.ix_of(*node);
                 if let Some(since) = self.orphans.since.remove(&ix) {
                     self.orphans.reattached.push(self.now.since(since));
-                } else if self.machines[ix].parent.is_some() {
-                    self.orphans.moves += 1;
                 }
                 self.machines[ix].parent = parent;
                 self.no_cycle(ix)
             }
             Notification::ParentClosed { link, reason, .. } => {
                 self.machines[ix].parent = None;
-                if self.machines[ix].willing {
+                if *reason == CloseReason::Moved {
+                    self.orphans.moves += 1;
+                } else if self.machines[ix].willing {
                     self.orphans.since.insert(ix, self.now);
                 }
                 self.neighbour_closed(ix, *link, *reason)
+            }
+            Notification::Promoted { epoch } => self.begins_to_reign(ix, *epoch),
+            Notification::Demoted { .. } => {
+                self.orphans.since.insert(ix, self.now);
+                Ok(())
             }
             Notification::ChildConnected { link, .. } => {
                 if let Some(end) = self.machines[ix].end(*link)

@@ -73,18 +73,15 @@ impl World {
     }
 
     fn wish(&mut self, ix: Ix, wish: Wish) -> Result<(), Breach> {
-        let has_root = self.root().is_some();
         let machine = &mut self.machines[ix];
         if !machine.lives() || machine.sleep.is_some() {
             return Ok(());
         }
         let node = &machine.node;
         let event = match wish {
-            // Two roots at once are two trees, and there is no rule yet by which one gives way.
-            Wish::Root if has_root => return Ok(()),
-            Wish::Root => EventKind::BecomeRoot(server::token()),
             // Who is on its way out hears no other wish until it has left.
-            Wish::Join if node.standing() == Standing::Leaving => return Ok(()),
+            Wish::Root | Wish::Join if node.standing() == Standing::Leaving => return Ok(()),
+            Wish::Root => EventKind::BecomeRoot(server::token()),
             Wish::Join => EventKind::Join,
             Wish::Leave => EventKind::Leave,
             Wish::CloseParent => match node.parent() {
@@ -100,9 +97,6 @@ impl World {
             Wish::Root | Wish::Join => machine.willing = true,
             Wish::Leave => machine.willing = false,
             Wish::CloseParent | Wish::CloseChild => {}
-        }
-        if wish == Wish::Root {
-            self.crowned = Some(ix);
         }
         self.coverage.count(wish.name());
         self.tell(ix, event)
@@ -222,6 +216,9 @@ impl World {
                     -jump
                 };
                 machine.clock = machine.clock.saturating_add(jump);
+                if trouble == Trouble::ClockBack {
+                    machine.set_back += time;
+                }
                 machine.napped(Duration::ZERO);
                 self.coverage.count(trouble.name());
                 self.arm(ix);
@@ -311,6 +308,7 @@ impl World {
             if asleep {
                 self.plan(Duration::ZERO, What::Awake(ix));
             }
+            self.arm(ix);
         }
         self.run_until(self.now)?;
         if self.root().is_none() {

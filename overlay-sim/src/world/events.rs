@@ -10,6 +10,9 @@ use crate::breach::Breach;
 use crate::machine::{Ix, Sleep};
 use crate::webrtc::{EndId, Heard, Stage};
 
+/// How often a throttled machine's timers fire, in microseconds.
+const MINUTE: u64 = 60_000_000;
+
 impl World {
     pub(super) fn happen(&mut self, what: What) -> Result<(), Found> {
         let target = self.target(&what);
@@ -91,7 +94,14 @@ impl World {
         let Some(due) = machine.node.next_deadline() else {
             return;
         };
-        let due = machine.global(due).max(self.now);
+        let mut due = machine.global(due).max(self.now);
+        let throttled_until = machine.until(Trouble::Throttle);
+        if throttled_until > due {
+            // Its system looks at its timers once a minute.
+            let late = due.as_micros().next_multiple_of(MINUTE);
+            due = Instant::from_micros(late).min(throttled_until);
+            self.coverage.count(Trouble::Throttle.name());
+        }
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);
             self.agenda.plan(due, What::Wake(ix));

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, Farewell, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION,
+    self, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
+    VERSION, Way,
 };
 use overlay_core::{Candidate, Census, JoinId, NodeId, Path, Sdp, Signal};
 
@@ -27,7 +28,7 @@ impl World {
         let lie = model::payload(FORGED, len);
         let dice = &mut self.machines[ix].dice;
         let window = u32::try_from(dice.below(200_000)).unwrap_or(0);
-        let frame = match dice.below(15) {
+        let frame = match dice.below(18) {
             0 => LinkFrame::Hello {
                 version: VERSION,
                 join,
@@ -46,6 +47,8 @@ impl World {
                 census: census(window),
                 hops: 0,
                 waited_ms: 0,
+                way: way(window),
+                lost: path.clone(),
             })),
             3 => LinkFrame::Join(JoinFrame::Signal {
                 join,
@@ -82,6 +85,13 @@ impl World {
             11 => LinkFrame::Credit { bytes: u32::MAX },
             12 => LinkFrame::Goodbye(Farewell::Leaving),
             13 => LinkFrame::Direct { payload: &lie },
+            14 => LinkFrame::Invite(Invitation {
+                down: u8::try_from(window % 3).unwrap_or(0),
+                climb: u8::try_from(window % 4).unwrap_or(0),
+                within: u8::try_from(window % 256).unwrap_or(0),
+            }),
+            15 => LinkFrame::Stay,
+            16 => LinkFrame::Leaving,
             _ => LinkFrame::Broadcast { payload: &lie },
         };
         wire::encode(&frame)
@@ -102,6 +112,18 @@ impl World {
             origin: ancestor.unwrap_or(somebody),
             attempt,
         }
+    }
+}
+
+/// From outside the tree or from within, with all that can be claimed of it.
+fn way(random: u32) -> Way {
+    let [climb, within, inside, _] = random.to_le_bytes();
+    if inside % 2 == 0 {
+        return Way::Server;
+    }
+    Way::Move {
+        climb: climb % 4,
+        within,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use overlay_core::Instant;
+use overlay_core::{Epoch, Instant};
 
 use super::World;
 use crate::breach::{Breach, Claim};
@@ -20,6 +20,32 @@ impl World {
             above = self.machines[ancestor].parent;
         }
         Ok(())
+    }
+
+    /// A machine is the root now: of an epoch that nobody else has had.
+    pub(super) fn begins_to_reign(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Breach> {
+        if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
+            self.coverage.count("standby promoted");
+        }
+        let first = *self.reigns.entry(epoch).or_insert(ix);
+        Claim::OneRootPerEpoch.holds(first == ix, || {
+            let number = self.machines[first].number;
+            format!("{epoch:?} is that of machine {number}")
+        })
+    }
+
+    /// A root has taken a joiner in: nobody else has been the root for longer than its lease. One whose clock was
+    /// set back can't know.
+    pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Breach> {
+        let machine = &self.machines[ix];
+        let Some((root, since)) = self.server.reign else {
+            return Ok(());
+        };
+        let over = since + self.server.lease() + machine.set_back;
+        let holds = root == machine.node.id() || self.now <= over;
+        Claim::OneRootTakesJoiners.holds(holds, || {
+            format!("{root:?} has been the root since {since:?}")
+        })
     }
 
     /// A neighbour is given up: what it said must lie as far back as this machine listened.
@@ -56,7 +82,7 @@ impl World {
     /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
     /// should have been given back long ago.
     pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
-        let joiner = self.ends.believed_peer(end);
+        let joiner = self.ends.offerer(end);
         let Some(&gone) = joiner.and_then(|joiner| self.departed.get(&joiner)) else {
             return Ok(());
         };
@@ -73,7 +99,7 @@ impl World {
     }
 
     /// The longest that a frame takes from one end of the tree to the other, by way of the server.
-    fn journey(&self) -> Duration {
+    pub(crate) fn journey(&self) -> Duration {
         let hops = u32::try_from(self.machines.len() + 3).unwrap_or(u32::MAX);
         self.setup.profile.slowest() * hops
     }

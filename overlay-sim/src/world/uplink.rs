@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, ServerFrame};
-use overlay_core::{BootstrapId, EventKind, Instant};
+use overlay_core::wire::{self, ClientFrame, JoinFrame, ServerFrame};
+use overlay_core::{BootstrapId, EventKind, Instant, Standing, Stats};
 
 use super::{FromServer, ToServer, What, World};
 use crate::act::{Outage, Trouble};
 use crate::breach::Breach;
 use crate::machine::{Ix, Session};
+use crate::rules::Scrutiny;
 use crate::server::{Client, Outgoing};
 
 /// Microseconds from the server to its provider: it stands in a data centre.
@@ -133,6 +134,10 @@ impl World {
         id: BootstrapId,
         happening: FromServer,
     ) -> Result<(), Breach> {
+        let request = self.scrutiny == Scrutiny::Frames
+            && self.machines[ix].node.standing() == Standing::Root
+            && matches!(&happening, FromServer::Message(bytes) if is_request(bytes));
+        let before = *self.machines[ix].node.stats();
         let event = match happening {
             FromServer::Opened => EventKind::BootstrapOpened(id),
             FromServer::Message(bytes) => EventKind::BootstrapMessage(id, bytes),
@@ -142,7 +147,16 @@ impl World {
                 EventKind::BootstrapClosed(id)
             }
         };
-        self.tell(ix, event)
+        self.tell(ix, event)?;
+        if request {
+            let after = self.machines[ix].node.stats();
+            let taken =
+                |stats: &Stats| stats.joins_accepted + stats.joins_delegated + stats.joins_parked;
+            if taken(after) > taken(&before) {
+                self.lease_holds(ix)?;
+            }
+        }
+        Ok(())
     }
 
     fn server_sends(&mut self, outgoing: Outgoing) {
@@ -178,6 +192,13 @@ impl World {
             }
         }
     }
+}
+
+fn is_request(bytes: &[u8]) -> bool {
+    matches!(
+        wire::decode(bytes),
+        Ok(ServerFrame::Join(JoinFrame::Request(_)))
+    )
 }
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The bootstrap server: the real brain, behind sockets that are not.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::relay::{
@@ -114,5 +115,5 @@ impl Server {
 fn relay() -> Relay {
     let overlay = OverlayName::new("default").unwrap();
     let access = Access::default().overlay(overlay, Token::new(TOKEN).unwrap());
-    Relay::new(RelayConfig::new(access), [5; 32]).unwrap()
+    Relay::new(RelayConfig::new(access), [5; 32], Duration::ZERO).unwrap()
 }

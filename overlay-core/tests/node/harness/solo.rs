@@ -5,13 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, ServerFrame, Token, VERSION,
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Post, Registration, ServerFrame, Token,
+    VERSION, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
     LinkId, Node, Path, Sdp, Signal,
 };
 
+use super::client_frames;
 use super::{Rules, id, join_of, opened};
 
 /// One node. Its own number is 1000; its parent, if it has one, is 1 and stands below the root 0.
@@ -49,6 +51,16 @@ impl Solo {
         let token = Token::new("token").unwrap();
         solo.event(EventKind::BecomeRoot(Some(token)));
         solo.registered();
+        solo
+    }
+
+    /// A root of this epoch.
+    pub(crate) fn root_in(epoch: u64) -> Self {
+        let mut solo = Self::new(Config::default());
+        let token = Token::new("token").unwrap();
+        solo.event(EventKind::BecomeRoot(Some(token)));
+        solo.event(EventKind::BootstrapOpened(solo.server()));
+        solo.registered_as(Post::Root, epoch);
         solo
     }
 
@@ -101,10 +113,26 @@ impl Solo {
 
     /// The server accepts the connection and the registration.
     pub(crate) fn registered(&mut self) -> Vec<Action> {
-        self.event(EventKind::BootstrapOpened(self.server()));
+        let actions = self.event(EventKind::BootstrapOpened(self.server()));
+        match client_frames(&actions)[..] {
+            [
+                ClientFrame::Hello {
+                    registration: Registration::Root { epoch, .. },
+                    ..
+                },
+            ] => self.registered_as(Post::Root, epoch.0.max(1)),
+            _ => self.registered_as(Post::Joiner, 0),
+        }
+    }
+
+    /// The server answers the registration.
+    pub(crate) fn registered_as(&mut self, post: Post, epoch: u64) -> Vec<Action> {
         self.server_says(&ServerFrame::Welcome {
             version: VERSION,
             keepalive_ms: 10_000,
+            post,
+            epoch: Epoch(epoch),
+            lease_ms: 8_000,
         })
     }
 
@@ -190,7 +218,11 @@ impl Solo {
 
     /// Node 1, below node 0, takes the node in.
     pub(crate) fn welcome(&mut self, link: LinkId) -> Vec<Action> {
-        self.says(link, &welcome(Epoch(1), below_root(1)))
+        self.welcome_in(link, 1)
+    }
+
+    pub(crate) fn welcome_in(&mut self, link: LinkId, epoch: u64) -> Vec<Action> {
+        self.says(link, &welcome(Epoch(epoch), below_root(1)))
     }
 }
 
@@ -206,6 +238,8 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         census: Census::of_node(places),
         hops: 0,
         waited_ms: 0,
+        way: Way::Server,
+        lost: Path::default(),
     }
 }
 

@@ -117,6 +117,11 @@ impl World {
         root
     }
 
+    /// Another one that knows the token.
+    pub(crate) fn standby(&mut self, max_degree: u16) -> Ix {
+        self.root(max_degree)
+    }
+
     /// A node that does nothing yet.
     pub(crate) fn add(&mut self) -> Ix {
         let number = self.people.len();

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_PAYLOAD, RejectReason, Rejection,
+    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_PAYLOAD, Post, RejectReason, Rejection,
     ServerFrame, Token, VERSION,
 };
 use overlay_core::{
     Action, BootstrapId, Census, Config, Dial, Epoch, Event, EventKind, Instant, JoinId, LinkId,
-    Path, Receipt, Signal,
+    Path, Receipt, Signal, Standing,
 };
 use proptest::sample::Index;
 
@@ -45,6 +45,8 @@ fn join_frame(step: &JoinStep) -> JoinFrame {
             census: Census::of_node(places),
             hops: 0,
             waited_ms: 0,
+            way: overlay_core::wire::Way::Server,
+            lost: overlay_core::Path::default(),
         }),
         JoinStep::Answer(who, attempt) => JoinFrame::Signal {
             join: joiner(who, attempt),
@@ -240,7 +242,7 @@ impl Life {
                 self.server_stage += 1;
                 let event = match self.server_stage {
                     1 => ServerEvent::Opened,
-                    _ => ServerEvent::Welcome,
+                    _ => self.expected_welcome(),
                 };
                 if let Some(server) = self.servers.last() {
                     self.server(*server, &event);
@@ -321,14 +323,30 @@ impl Life {
         self.event(event);
     }
 
+    /// What a server answers that knows of no other root.
+    fn expected_welcome(&self) -> ServerEvent {
+        let node = &self.solo.node;
+        if node.stands_by() || node.standing() == Standing::Root {
+            ServerEvent::Welcome(Post::Root, 1)
+        } else {
+            ServerEvent::Welcome(Post::Joiner, 0)
+        }
+    }
+
     fn server(&mut self, server: BootstrapId, event: &ServerEvent) {
         let frame = match event {
             ServerEvent::Opened => return self.event(EventKind::BootstrapOpened(server)),
             ServerEvent::Closed => return self.event(EventKind::BootstrapClosed(server)),
             ServerEvent::Garbage => Bytes::from_static(&[7, 7]),
-            ServerEvent::Welcome => wire::encode(&ServerFrame::Welcome {
+            ServerEvent::Welcome(post, epoch) => wire::encode(&ServerFrame::Welcome {
                 version: VERSION,
                 keepalive_ms: 10_000,
+                post: *post,
+                epoch: Epoch(u64::from(*epoch)),
+                lease_ms: 8_000,
+            }),
+            ServerEvent::Promoted(epoch) => wire::encode(&ServerFrame::Promoted {
+                epoch: Epoch(u64::from(*epoch)),
             }),
             ServerEvent::Refused(refusal) => wire::encode(&ServerFrame::Refused {
                 version: VERSION,

@@ -1,0 +1,222 @@
+//! Being the root, and standing by for it.
+
+use overlay_core::wire::{
+    ClientFrame, Farewell, LinkFrame, Post, Registration, RejectReason, ServerFrame, Token,
+};
+use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Standing};
+
+use crate::harness::{
+    Solo, World, below_root, client_frames, id, join_of, ms, opened, rejections, secs, sent, told,
+};
+
+/// A standby below a parent, in epoch 5.
+fn standby() -> (Solo, LinkId) {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token)));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let link = opened(&solo.registered_as(Post::Standby, 5))[0];
+    solo.dial(link);
+    solo.welcome_in(link, 5);
+    (solo, link)
+}
+
+fn promote(solo: &mut Solo, epoch: u64) -> Vec<Action> {
+    let epoch = Epoch(epoch);
+    solo.server_says(&ServerFrame::Promoted { epoch })
+}
+
+/// How a node introduces itself to the server when it comes back.
+fn returns(solo: &mut Solo) -> Registration {
+    solo.event(EventKind::BootstrapClosed(solo.server()));
+    solo.wait(secs(1));
+    let actions = solo.event(EventKind::BootstrapOpened(solo.server()));
+    match client_frames(&actions).pop() {
+        Some(ClientFrame::Hello { registration, .. }) => registration,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn claims(epoch: u64, reigning: bool) -> Registration {
+    Registration::Root {
+        token: Token::new("token").unwrap(),
+        epoch: Epoch(epoch),
+        reigning,
+    }
+}
+
+#[test]
+fn who_wants_the_crown_is_the_root_when_the_server_says_so() {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token)));
+    assert_eq!(solo.node.standing(), Standing::Joining);
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let actions = solo.registered_as(Post::Root, 7);
+    let epoch = Epoch(7);
+    assert!(told(&actions).contains(&&Notification::Promoted { epoch }));
+    assert_eq!(
+        (solo.node.standing(), solo.node.epoch()),
+        (Standing::Root, epoch)
+    );
+}
+
+#[test]
+fn a_standby_is_a_member_that_stays_at_the_server() {
+    let (mut solo, _) = standby();
+    assert_eq!(solo.node.standing(), Standing::Member);
+    assert!(solo.node.stands_by());
+    let pings = client_frames(&solo.wait(secs(10)));
+    assert_eq!(pings, [ClientFrame::Ping]);
+}
+
+#[test]
+fn a_promoted_standby_leaves_its_parent_and_keeps_its_children() {
+    let (mut solo, parent) = standby();
+    let child = solo.child_from(parent, 2);
+    let actions = promote(&mut solo, 6);
+    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.path().ids(), [id(1000)]);
+    let goodbye = LinkFrame::Goodbye(Farewell::Closing);
+    assert_eq!(sent(&actions, parent), [goodbye]);
+    let moved = LinkFrame::Moved {
+        epoch: Epoch(6),
+        path: solo.node.path().clone(),
+    };
+    assert_eq!(sent(&actions, child), [moved]);
+}
+
+#[test]
+fn a_standby_on_its_way_drops_its_attempt_when_it_is_promoted() {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token)));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    solo.registered_as(Post::Standby, 0);
+    let actions = promote(&mut solo, 6);
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::CloseLink(..)))
+    );
+    assert_eq!(solo.node.standing(), Standing::Root);
+}
+
+#[test]
+fn a_root_that_comes_back_says_that_it_reigns() {
+    let mut solo = Solo::root_in(3);
+    assert_eq!(returns(&mut solo), claims(3, true));
+    let actions = solo.registered_as(Post::Root, 3);
+    assert_eq!(told(&actions), [&Notification::BootstrapReady]);
+}
+
+#[test]
+fn a_standby_that_comes_back_says_what_it_has_seen() {
+    let (mut solo, _) = standby();
+    assert_eq!(returns(&mut solo), claims(5, false));
+    solo.registered_as(Post::Standby, 5);
+    assert_eq!(solo.node.standing(), Standing::Member);
+}
+
+#[test]
+fn a_root_that_was_succeeded_steps_down_with_its_children() {
+    let mut solo = Solo::root_in(3);
+    solo.child(1);
+    returns(&mut solo);
+    let actions = solo.registered_as(Post::Standby, 4);
+    let epoch = Epoch(4);
+    assert!(told(&actions).contains(&&Notification::Demoted { epoch }));
+    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert_eq!(solo.node.children().count(), 1);
+    assert_eq!(
+        opened(&solo.wait(secs(1))).len(),
+        1,
+        "it looks for a parent"
+    );
+}
+
+#[test]
+fn a_root_takes_nobody_in_when_its_lease_is_over() {
+    let mut solo = Solo::root_in(3);
+    // Asked for a sign of life once and not answered.
+    solo.mute = true;
+    solo.wait(ms(7_900));
+    assert_eq!(opened(&solo.request(1)).len(), 1);
+    solo.now = solo.now + ms(100);
+    let refused = [(join_of(2), RejectReason::Busy)];
+    assert_eq!(rejections(&solo.request(2)), refused);
+    assert_eq!(solo.node.stats().lease_over, 1);
+}
+
+#[test]
+fn an_answer_renews_the_lease_from_when_it_was_asked_for() {
+    let mut solo = Solo::root_in(3);
+    solo.mute = true;
+    solo.wait(ms(2_700));
+    solo.now = solo.now + secs(5);
+    solo.server_says(&ServerFrame::Pong);
+    solo.now = solo.now + ms(2_900);
+    assert_eq!(opened(&solo.request(1)).len(), 1);
+    solo.now = solo.now + ms(100);
+    assert!(opened(&solo.request(2)).is_empty());
+}
+
+#[test]
+fn a_joiner_is_not_made_a_root() {
+    let mut solo = Solo::new(Config::default());
+    solo.event(EventKind::Join);
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    solo.registered_as(Post::Root, 9);
+    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert_eq!(solo.node.stats().server_garbage, 1);
+}
+
+#[test]
+fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
+    let mut world = World::new();
+    let root = world.root(2);
+    let heir = world.standby(2);
+    world.join(9);
+    world.kill(root);
+    world.run(secs(120));
+    assert_eq!(world.node(heir).standing(), Standing::Root);
+    assert_eq!(world.depths().iter().sum::<usize>(), 10);
+    world.assert_sound();
+}
+
+#[test]
+fn an_old_root_that_was_cut_off_joins_the_new_ones_tree() {
+    let mut world = World::new();
+    let root = world.root(2);
+    let heir = world.standby(2);
+    world.join(6);
+    world.sleep(root, secs(60));
+    world.run(secs(60));
+    assert_eq!(world.node(heir).standing(), Standing::Root);
+    world.run(secs(60));
+    assert_eq!(world.node(root).standing(), Standing::Member);
+    assert_eq!(world.depths().iter().sum::<usize>(), 8);
+    assert!(world.node(root).stands_by());
+    world.assert_sound();
+}
+
+#[test]
+fn members_hear_that_the_root_has_changed() {
+    let mut solo = Solo::new(Config::default());
+    solo.event(EventKind::Join);
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    solo.welcome_in(link, 5);
+    let (epoch, path) = (Epoch(6), below_root(1));
+    let actions = solo.says(link, &LinkFrame::Moved { epoch, path });
+    let changed = |told: &&&Notification| {
+        matches!(
+            told,
+            Notification::RootChanged {
+                epoch: Epoch(6),
+                ..
+            }
+        )
+    };
+    assert_eq!(told(&actions).iter().filter(changed).count(), 1);
+}

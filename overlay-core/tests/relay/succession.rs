@@ -1,0 +1,218 @@
+//! Who comes next when a root is gone.
+
+use overlay_core::wire::{Post, Refusal, ServerFrame};
+use overlay_core::{ConnectionId, Epoch};
+
+use crate::harness::*;
+
+/// Somebody with the token who has seen nothing yet, and what it is made.
+fn claimant(server: &mut Server, id: u128) -> (ConnectionId, Option<(Post, Epoch)>) {
+    let connection = server.client(&hello(CONCERT, id, as_root(TOKEN)));
+    let post = post(&server.received(connection));
+    (connection, post)
+}
+
+/// A root that comes back and says that it reigns in `epoch`.
+fn returning(server: &mut Server, id: u128, epoch: Epoch) -> (ConnectionId, Option<(Post, Epoch)>) {
+    let connection = server.client(&hello(CONCERT, id, as_root_of(epoch)));
+    let post = post(&server.received(connection));
+    (connection, post)
+}
+
+/// A root and a standby.
+fn pair(server: &mut Server) -> (ConnectionId, Epoch, ConnectionId) {
+    let (root, post) = claimant(server, 1);
+    let epoch = post.unwrap().1;
+    let (standby, post) = claimant(server, 2);
+    assert_eq!(post, Some((Post::Standby, epoch)));
+    (root, epoch, standby)
+}
+
+/// The epoch of who was promoted, if that is the first thing it was told.
+fn promoted(frames: &[ServerFrame]) -> Option<Epoch> {
+    match frames {
+        [ServerFrame::Promoted { epoch }, ..] => Some(*epoch),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_standby_waits_while_the_root_lives() {
+    let mut server = Server::new();
+    let (root, _, standby) = pair(&mut server);
+    server.wait_pinging(&[root, standby], seconds(700));
+    assert_eq!(server.received(standby), []);
+    assert_eq!(server.refusal(standby), None);
+}
+
+#[test]
+fn a_standby_succeeds_when_grace_and_lease_are_over_in_a_higher_epoch() {
+    let mut server = Server::new();
+    let (root, epoch, standby) = pair(&mut server);
+    server.hang_up(root);
+    server.wait(seconds(7));
+    assert_eq!(server.received(standby), []);
+    server.wait(seconds(1));
+    let next = promoted(&server.received(standby));
+    assert!(next > Some(epoch), "{next:?} after {epoch:?}");
+    assert_eq!(server.stats().promotions, 1);
+}
+
+#[test]
+fn a_silent_root_is_succeeded_too() {
+    let mut server = Server::new();
+    let (root, _, standby) = pair(&mut server);
+    server.wait(seconds(13));
+    assert_eq!(server.refusal(root), Some(Refusal::Silent));
+    assert!(promoted(&server.received(standby)).is_some());
+}
+
+#[test]
+fn a_root_that_is_back_in_time_reigns_on() {
+    let mut server = Server::new();
+    let (root, epoch, standby) = pair(&mut server);
+    server.hang_up(root);
+    server.wait(seconds(4));
+    let (root, post) = returning(&mut server, 1, epoch);
+    assert_eq!(post, Some((Post::Root, epoch)));
+    server.wait_pinging(&[root, standby], seconds(30));
+    assert!(is_root_ready(&server.received(standby)));
+}
+
+#[test]
+fn a_root_that_is_back_too_late_stands_by() {
+    let mut server = Server::new();
+    let (root, epoch, standby) = pair(&mut server);
+    server.hang_up(root);
+    server.wait(seconds(8));
+    let next = promoted(&server.received(standby)).unwrap();
+    let (_, post) = returning(&mut server, 1, epoch);
+    assert_eq!(post, Some((Post::Standby, next)));
+}
+
+#[test]
+fn who_waits_longest_comes_first() {
+    let mut server = Server::new();
+    let (root, _, first) = pair(&mut server);
+    let (second, _) = claimant(&mut server, 3);
+    server.hang_up(root);
+    server.wait(seconds(8));
+    assert!(promoted(&server.received(first)).is_some());
+    assert!(is_root_ready(&server.received(second)));
+}
+
+#[test]
+fn when_the_heir_is_gone_the_next_one_succeeds() {
+    let mut server = Server::new();
+    let (root, _, first) = pair(&mut server);
+    let (second, _) = claimant(&mut server, 3);
+    server.hang_up(root);
+    server.hang_up(first);
+    server.wait(seconds(8));
+    assert!(promoted(&server.received(second)).is_some());
+}
+
+#[test]
+fn joiners_hear_of_the_new_root() {
+    let mut server = Server::new();
+    let (root, _, standby) = pair(&mut server);
+    let joiner = server.joiner(9);
+    server.hang_up(root);
+    server.wait(seconds(8));
+    assert!(is_root_ready(&server.received(joiner)));
+    server.received(standby);
+    server.send_join(joiner, request(9, 1));
+    assert_eq!(server.joins(standby), [request(9, 1)]);
+}
+
+#[test]
+fn a_standby_is_introduced_like_any_joiner() {
+    let mut server = Server::new();
+    let (root, _, standby) = pair(&mut server);
+    server.send_join(standby, request(2, 1));
+    assert_eq!(server.joins(root), [request(2, 1)]);
+}
+
+#[test]
+fn what_a_standby_said_before_it_heard_of_its_reign_does_no_harm() {
+    let mut server = Server::new();
+    let (root, _, standby) = pair(&mut server);
+    server.hang_up(root);
+    server.wait(seconds(8));
+    server.send_join(standby, request(2, 1));
+    server.send_join(standby, cancel(join(2, 1)));
+    assert_eq!(server.refusal(standby), None);
+}
+
+#[test]
+fn there_are_only_so_many_standbys() {
+    let mut server = Server::with(|config| config.max_standbys = 1);
+    pair(&mut server);
+    let (_, third) = claimant(&mut server, 3);
+    assert_eq!(third.unwrap().0, Post::Joiner);
+    let (_, again) = claimant(&mut server, 2);
+    assert_eq!(again.unwrap().0, Post::Standby);
+}
+
+#[test]
+fn at_a_server_that_was_restarted_a_root_goes_on() {
+    let mut server = Server::new();
+    let (_, post) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(post, Some((Post::Root, Epoch(77))));
+}
+
+#[test]
+fn at_a_server_that_was_restarted_a_standby_waits_for_the_root() {
+    let mut server = Server::new();
+    let standby = server.client(&hello(CONCERT, 2, as_standby_of(Epoch(77))));
+    assert_eq!(
+        post(&server.received(standby)),
+        Some((Post::Standby, Epoch(77)))
+    );
+    server.wait(seconds(4));
+    let (_, post) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(post, Some((Post::Root, Epoch(77))));
+}
+
+#[test]
+fn at_a_server_that_was_restarted_a_standby_succeeds_a_root_that_does_not_come() {
+    let mut server = Server::new();
+    let standby = server.client(&hello(CONCERT, 2, as_standby_of(Epoch(1 << 60))));
+    server.received(standby);
+    server.wait(seconds(8));
+    assert!(promoted(&server.received(standby)) > Some(Epoch(1 << 60)));
+}
+
+#[test]
+fn of_two_roots_that_come_back_the_later_reign_counts() {
+    let mut server = Server::new();
+    let (older, _) = returning(&mut server, 1, Epoch(77));
+    let (_, post) = returning(&mut server, 2, Epoch(78));
+    assert_eq!(post, Some((Post::Root, Epoch(78))));
+    assert_eq!(server.refusal(older), Some(Refusal::Superseded));
+    let (_, post) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(post, Some((Post::Standby, Epoch(78))));
+}
+
+#[test]
+fn no_two_roots_get_the_same_epoch_even_at_the_same_moment() {
+    let mut server = Server::new();
+    let mut epochs = Vec::new();
+    for id in 1..=3 {
+        let (root, post) = claimant(&mut server, id);
+        epochs.push(post.unwrap());
+        server.hang_up(root);
+    }
+    assert!(
+        epochs.is_sorted_by(|earlier, later| earlier.1 < later.1),
+        "{epochs:?}"
+    );
+}
+
+#[test]
+fn who_says_that_it_reigns_in_no_epoch_does_not() {
+    let mut server = Server::new();
+    pair(&mut server);
+    let (_, post) = returning(&mut server, 3, Epoch(0));
+    assert_eq!(post.map(|(post, _)| post), Some(Post::Standby));
+}
