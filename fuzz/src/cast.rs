@@ -174,6 +174,7 @@ impl LinkWord {
                 payload: payload(len),
             },
             Self::Broadcast(len) => LinkFrame::Broadcast {
+                number: u64::from(len),
                 payload: payload(len),
             },
         })
@@ -237,6 +238,11 @@ pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
         epoch: Epoch(u64::from(epoch)),
         path: path_of(who),
         window: MIN_WINDOW,
+        count: overlay_core::wire::Count {
+            root: id(0),
+            epoch: Epoch(u64::from(epoch)),
+            next: u64::from(epoch),
+        },
     }
 }
 

@@ -117,7 +117,8 @@ pub(crate) async fn nobody_takes_the_place_of_a_child_by_naming_it(driver: Drive
 
 pub(crate) async fn a_child_that_speaks_for_the_root_is_cut_off(driver: Driver) {
     let scene = Scene::welcomed(driver).await;
-    scene.link.say(&LinkFrame::Broadcast { payload: b"lies" });
+    let (number, payload) = (1, b"lies");
+    scene.link.say(&LinkFrame::Broadcast { number, payload });
     scene
         .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
         .await;

@@ -96,6 +96,11 @@ fn member() -> Node {
         epoch: Epoch(1),
         path: above,
         window: Config::default().window,
+        count: overlay_core::wire::Count {
+            root: id(0),
+            epoch: Epoch(1),
+            next: 1,
+        },
     };
     link_says(&mut node, link, &welcome);
     settle(&mut node);

@@ -59,6 +59,20 @@ impl Outbox {
         self.queue.push_back(message);
     }
 
+    /// What takes no credit, but its turn. Two in a row say no more than the second.
+    pub(crate) fn push_mark(&mut self, frame: Bytes) {
+        let is_mark = |last: &Queued| last.cost == 0;
+        if self.queue.back().is_some_and(is_mark) {
+            self.queue.pop_back();
+        }
+        let (cost, broadcast) = (0, None);
+        self.queue.push_back(Queued {
+            frame,
+            cost,
+            broadcast,
+        });
+    }
+
     /// The next message that there is credit for.
     pub(crate) fn pop(&mut self) -> Option<Queued> {
         let cost = self.queue.front()?.cost;

@@ -7,6 +7,7 @@
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree |
 //! | `balance` | who is to move so that the tree stays shallow |
+//! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `moving` | this node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
@@ -25,6 +26,7 @@ mod balance;
 mod bootstrap;
 mod crown;
 mod departure;
+mod handover;
 mod joining;
 mod link;
 mod liveness;
@@ -110,7 +112,12 @@ enum Role {
     /// Below a parent.
     Member { parent: LinkId },
     /// On its way out, as soon as its children have other parents.
-    Rehoming { parent: LinkId, until: Instant },
+    Rehoming {
+        parent: LinkId,
+        /// When children that have not asked for other places count as dead.
+        asked_by: Instant,
+        until: Instant,
+    },
     /// On top.
     Root,
     /// On its way out.

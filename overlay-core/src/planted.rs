@@ -40,6 +40,12 @@ pub enum Planted {
     PathKeptAfterMove,
     /// A child is invited that is invited already.
     InvitedTwice,
+    /// The depth that a move must not exceed is ignored.
+    WithinIgnored,
+    /// A node that moves parts from its old parent before that one has brought everything.
+    OldLinkDroppedEarly,
+    /// What a new parent brings once more is taken for new.
+    NumberNotChecked,
 
     // ── The routes of joins ──
     /// The route of a failed candidate is still remembered: signals go to a link that is closed.
@@ -116,6 +122,9 @@ impl Planted {
         Self::MoveReplacesTwin,
         Self::PathKeptAfterMove,
         Self::InvitedTwice,
+        Self::WithinIgnored,
+        Self::OldLinkDroppedEarly,
+        Self::NumberNotChecked,
         Self::RouteNotRemoved,
         Self::RouteKeptTooLong,
         Self::CancelIgnored,

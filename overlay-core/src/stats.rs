@@ -41,6 +41,10 @@ pub struct Stats {
     pub children_displaced: u64,
     /// Orphans that were led to where their lost parent stood.
     pub hints_followed: u64,
+    /// Broadcasts that came a second time, by way of another parent, and were dropped.
+    pub broadcasts_repeated: u64,
+    /// Messages of a new parent that had to wait until the old one had brought all that came before.
+    pub messages_held_back: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

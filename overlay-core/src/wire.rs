@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use join::{ANYWHERE, JoinFrame, JoinRequest, RejectReason, Rejection, TO_THE_TOP, Way};
-pub use link::{Farewell, Invitation, LinkFrame, MAX_PAYLOAD};
+pub use link::{Count, Farewell, Invitation, LinkFrame, MAX_PAYLOAD};
 pub use server::{
     ClientFrame, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Post, Refusal, Registration,
     ResumeSecret, ServerFrame, Token,

@@ -373,7 +373,9 @@ impl Engine {
                 Event::ServerLost { cause, retry_in }
             }
             // The engine asks before it sends; a message that came too late has no one to tell.
-            Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::Unsent { .. }
+            | Notification::Missed { .. }
+            | Notification::Writable(_) => return,
             Notification::Left => Event::Left,
         };
         self.app.send(event);

@@ -57,6 +57,13 @@ pub enum Claim {
     /// A joiner's request does not go to the link that the joiner has lost.
     #[error("nobody is sent to itself")]
     NobodyIsSentToItself,
+    /// Until a child that was invited to go elsewhere says that it stays, it is neither sent joiners nor invited
+    /// again; nor is one that leaves.
+    #[error("nobody is sent through a shut door")]
+    ShutDoorsStayShut,
+    /// Who is invited up to a free place comes to stand there or stays where it is.
+    #[error("who moves up comes to stand no deeper than it may")]
+    MovesRise,
     /// A neighbour is given up as silent only if it was.
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,
@@ -112,6 +119,18 @@ pub enum Claim {
     /// A broadcast goes to exactly the children that a node had when it came.
     #[error("a broadcast reaches those whom a naive tree says it must")]
     BroadcastsFollowTheTree,
+
+    /// Nobody gets a broadcast twice, and who misses some is told how many, before the next. Claimed where nobody
+    /// has lied.
+    #[error("a broadcast comes once, or is said to be missed")]
+    BroadcastsAreCounted,
+    /// Who goes from one parent to another misses nothing, unless the old one takes too long. Claimed where no
+    /// fault has struck.
+    #[error("nobody misses a broadcast because it moves")]
+    MovesMissNothing,
+    /// Only who has lost its link comes back on another one in its place.
+    #[error("no link is replaced whose both sides have it")]
+    NoLivingLinkIsReplaced,
 
     // ── When the faults have stopped ──
     /// Everybody who lives and wants to is in the tree.

@@ -80,6 +80,7 @@ impl Coverage {
                 Unsent::TooLong => "unsent: too long",
                 Unsent::Backlog => "unsent: backlog",
             }),
+            Notification::Missed { .. } => self.count("broadcasts missed"),
             Notification::Writable(_) => self.count("writable again"),
             Notification::Left => self.count("left"),
         }
@@ -120,6 +121,8 @@ impl Coverage {
         self.add("re-homed", stats.children_rehomed);
         self.add("displaced", stats.children_displaced);
         self.add("hint followed", stats.hints_followed);
+        self.add("broadcast dropped as had", stats.broadcasts_repeated);
+        self.add("message held back during a move", stats.messages_held_back);
         self.add("message delivered", stats.messages_delivered);
         self.add("message forwarded", stats.messages_forwarded);
     }
@@ -204,6 +207,9 @@ const STATES: &[&str] = &[
     "re-homed",
     "displaced",
     "hint followed",
+    "broadcasts missed",
+    "broadcast dropped as had",
+    "message held back during a move",
     "message delivered",
     "message forwarded",
     "unsent: no neighbour",

@@ -2,7 +2,7 @@
 //!
 //! Each direction of a link is a queue. Who sends puts a number into it; what is delivered at the other
 //! end must be the number in front. A broadcast that is delivered goes into the queues to all children that
-//! the node has at that moment. When a link closes its queues are gone; when it closes with a goodbye, the
+//! the node has at that moment. One that the node has had by way of another parent is dropped. When a link closes its queues are gone; when it closes with a goodbye, the
 //! queue of the one who said it must be empty.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +29,21 @@ pub(crate) struct Model {
     children: BTreeMap<Ix, Vec<[EndId; 2]>>,
     /// How many nodes each broadcast has reached.
     reached: BTreeMap<MessageNumber, u32>,
+    /// Who sent each.
+    senders: BTreeMap<MessageNumber, Ix>,
+    /// How far each node has come with a root's broadcasts.
+    had: BTreeMap<Ix, Position>,
+    /// How far a parent had come when it took the child behind this end.
+    welcomed: BTreeMap<EndId, Position>,
+    /// Somebody has lied: nobody can say any more what is missed.
+    deceived: bool,
+}
+
+/// The latest broadcast of a root that a node has had, or was told it has missed; 0 if there was none yet.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    root: Ix,
+    latest: MessageNumber,
 }
 
 impl Model {
@@ -46,6 +61,9 @@ impl Model {
     /// The root sends a message to everybody.
     pub(crate) fn broadcast(&mut self, from: Ix, number: MessageNumber) {
         self.reached.insert(number, 0);
+        self.senders.insert(number, from);
+        let (root, latest) = (from, number);
+        self.had.insert(from, Position { root, latest });
         self.pass_down(from, number);
     }
 
@@ -53,6 +71,7 @@ impl Model {
     pub(crate) fn retract(&mut self, payload: &[u8]) {
         let number = number(payload);
         self.reached.remove(&number);
+        self.senders.remove(&number);
         for queue in self.queues.values_mut() {
             if queue.back() == Some(&number) {
                 queue.pop_back();
@@ -72,7 +91,11 @@ impl Model {
         if number == FORGED {
             return Ok(());
         }
+        let had = |number: &MessageNumber| has_had(&self.senders, &self.had, owner, *number);
         let queue = self.queues.entry(end).or_default();
+        while queue.front().is_some_and(had) {
+            queue.pop_front();
+        }
         let expected = queue.pop_front();
         let claim = match scope {
             Scope::Direct => Claim::LinksAreFifo,
@@ -83,6 +106,7 @@ impl Model {
             None => format!("message {number} is delivered, nothing was under way"),
         })?;
         if scope == Scope::Broadcast {
+            self.is_counted(owner, number)?;
             self.pass_down(owner, number);
             if let Some(reached) = self.reached.get_mut(&number) {
                 *reached += 1;
@@ -94,6 +118,17 @@ impl Model {
     /// A node has a child: the node's end of the link, and the child's.
     pub(crate) fn child_connected(&mut self, parent: Ix, ends: [EndId; 2]) {
         self.children.entry(parent).or_default().push(ends);
+        let (root, latest) = (parent, 0);
+        let had = self.had.get(&parent).copied();
+        let had = had.unwrap_or(Position { root, latest });
+        self.welcomed.insert(ends[1], had);
+    }
+
+    /// A node has a parent behind this end. If it is the first, it has a right to what comes from now on.
+    pub(crate) fn parent_connected(&mut self, owner: Ix, end: EndId) {
+        if let Some(latest) = self.welcomed.remove(&end) {
+            self.had.entry(owner).or_insert(latest);
+        }
     }
 
     /// A node has the child behind its end of the link no more.
@@ -104,8 +139,9 @@ impl Model {
     }
 
     /// A neighbour behind this end is none any more; `in_peace` if it was the peer who said goodbye.
-    pub(crate) fn closed(&mut self, end: EndId, in_peace: bool) -> Result<(), Breach> {
-        let left = self.queues.remove(&end).unwrap_or_default();
+    pub(crate) fn closed(&mut self, owner: Ix, end: EndId, in_peace: bool) -> Result<(), Breach> {
+        let mut left = self.queues.remove(&end).unwrap_or_default();
+        left.retain(|number| !has_had(&self.senders, &self.had, owner, *number));
         Claim::GoodbyesComeLast.holds(!in_peace || left.is_empty(), || {
             format!("messages {left:?} had not arrived")
         })
@@ -116,9 +152,55 @@ impl Model {
         self.reached.get(&number).copied().unwrap_or(0)
     }
 
-    /// How many messages are still under way to an end.
-    pub(crate) fn under_way(&self, to: EndId) -> usize {
-        self.queues.get(&to).map_or(0, VecDeque::len)
+    /// A node is told that it has missed so many broadcasts.
+    pub(crate) fn told_of_missed(&mut self, owner: Ix, broadcasts: u64) {
+        let Some(Position { root, latest }) = self.had.remove(&owner) else {
+            return;
+        };
+        let later = self.senders.range(latest + 1..);
+        let mut later = later.filter(|(_, from)| **from == root);
+        let missed = usize::try_from(broadcasts.saturating_sub(1)).unwrap_or(usize::MAX);
+        // There are not so many if they were another root's: then the count begins anew.
+        if let Some((&latest, _)) = later.nth(missed) {
+            self.had.insert(owner, Position { root, latest });
+        }
+    }
+
+    /// Somebody is told lies.
+    pub(crate) fn deceive(&mut self) {
+        self.deceived = true;
+    }
+
+    /// A node begins anew, in whatever tree.
+    pub(crate) fn begins(&mut self, owner: Ix) {
+        self.had.remove(&owner);
+    }
+
+    /// How many messages are still under way to an end, but for those that come a second time.
+    pub(crate) fn under_way(&self, owner: Ix, to: EndId) -> usize {
+        let queue = self.queues.get(&to).into_iter().flatten();
+        let new = queue.filter(|number| !has_had(&self.senders, &self.had, owner, **number));
+        new.count()
+    }
+
+    /// Between the last one that a node has had, or was told of as missed, and this one there is none.
+    fn is_counted(&mut self, owner: Ix, number: MessageNumber) -> Result<(), Breach> {
+        let Some(&root) = self.senders.get(&number) else {
+            return Ok(());
+        };
+        let latest = number;
+        let last = self.had.insert(owner, Position { root, latest });
+        let last = last.filter(|last| last.root == root && !self.deceived);
+        let Some(Position { latest: last, .. }) = last else {
+            return Ok(());
+        };
+        let claim = Claim::BroadcastsAreCounted;
+        claim.holds(number > last, || format!("{number} comes after {last}"))?;
+        let between = self.senders.range(last + 1..number);
+        let missing = between.filter(|(_, from)| **from == root).count();
+        claim.holds(missing == 0, || {
+            format!("{missing} are missing between {last} and {number}, and it was not told")
+        })
     }
 
     fn pass_down(&mut self, from: Ix, number: MessageNumber) {
@@ -126,6 +208,18 @@ impl Model {
             self.queues.entry(*child).or_default().push_back(number);
         }
     }
+}
+
+/// Whether a message is a broadcast that the node has had: then it is dropped when it comes again.
+fn has_had(
+    senders: &BTreeMap<MessageNumber, Ix>,
+    had: &BTreeMap<Ix, Position>,
+    owner: Ix,
+    number: MessageNumber,
+) -> bool {
+    let sender = senders.get(&number);
+    let last = had.get(&owner);
+    last.is_some_and(|last| sender == Some(&last.root) && number <= last.latest)
 }
 
 /// A payload with this number in front, of at least eight bytes.
@@ -163,7 +257,7 @@ mod tests {
         let (mut model, end) = (Model::default(), EndId::default());
         let (number, _) = model.compose(8);
         model.send(end, number);
-        let breach = model.closed(end, true).unwrap_err();
+        let breach = model.closed(1, end, true).unwrap_err();
         assert_eq!(breach.claim, Claim::GoodbyesComeLast);
     }
 
@@ -174,8 +268,8 @@ mod tests {
         let (number, bytes) = model.compose(8);
         model.broadcast(0, number);
         model.child_closed(0, early);
-        assert_eq!(model.under_way(early), 1);
+        assert_eq!(model.under_way(1, early), 1);
         model.deliver(1, early, Scope::Broadcast, &bytes).unwrap();
-        assert_eq!((model.reached(number), model.under_way(early)), (1, 0));
+        assert_eq!((model.reached(number), model.under_way(1, early)), (1, 0));
     }
 }

@@ -1,12 +1,15 @@
 //! What holds for one node after every event, whatever happened before: the simulator, the fuzz targets
 //! and the core's own tests all check it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use overlay_core::flow::{MIN_WINDOW, message_cost};
-use overlay_core::wire::{self, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD};
+use overlay_core::wire::{
+    self, ANYWHERE, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Way,
+};
 use overlay_core::{
-    Action, BootstrapId, Dial, EventKind, Instant, LinkId, Node, NodeId, Notification, Standing,
+    Action, BootstrapId, Dial, EventKind, Instant, JoinId, LinkId, Node, NodeId, Notification,
+    Standing,
 };
 
 use crate::breach::{Breach, Claim};
@@ -25,6 +28,8 @@ pub struct Rules {
     latest_try: Option<BootstrapId>,
     /// Receipts that the app has not handed back.
     receipts: usize,
+    /// How deep below this node those may come to stand who move up.
+    within: BTreeMap<JoinId, u8>,
     /// How much of what is sent is decoded again.
     scrutiny: Scrutiny,
 }
@@ -45,6 +50,8 @@ struct Live {
     channel: Channel,
     /// What the app was told that the link is.
     told: Told,
+    /// Whether the child behind it is invited, or leaves.
+    shut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +100,9 @@ impl Rules {
                 self.server.take_if(|(current, _)| current == id);
             }
             EventKind::LinkClosed(link) => self.close(*link),
+            EventKind::LinkMessage(link, bytes) if self.scrutiny == Scrutiny::Frames => {
+                self.hears(*link, bytes);
+            }
             EventKind::Consumed(_) => self.receipts = self.receipts.saturating_sub(1),
             _ => {}
         }
@@ -202,8 +212,11 @@ impl Rules {
                     link: *link,
                     channel: Channel::Connecting,
                     told: Told::Nothing,
+                    shut: false,
                 });
                 let join = node.join_of(*link);
+                let within = join.and_then(|join| self.within.get(&join));
+                Claim::MovesRise.holds(within != Some(&0), || format!("accepts {join:?}"))?;
                 let above = join.is_some_and(|join| node.path().contains(join.origin));
                 let answers = matches!(dial, Dial::Answer(_));
                 Claim::NoLoopIsAccepted.holds(!(answers && above), || {
@@ -214,7 +227,7 @@ impl Rules {
                 Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
             }
             Action::Transmit(link, bytes) => {
-                self.not_to_itself(*link, bytes)?;
+                self.sends(*link, bytes)?;
                 let open = self
                     .live(*link)
                     .is_some_and(|live| live.channel == Channel::Open);
@@ -276,20 +289,61 @@ impl Rules {
         }
     }
 
-    /// A request goes to nobody who would have to be its own parent.
-    fn not_to_itself(&mut self, link: LinkId, bytes: &[u8]) -> Result<(), Breach> {
+    /// A neighbour says something that decides what may be sent later.
+    fn hears(&mut self, link: LinkId, bytes: &[u8]) {
+        let frame = wire::decode::<LinkFrame<'_>>(bytes);
+        let Some(live) = self.live(link) else {
+            return;
+        };
+        let is_child = matches!(live.told, Told::Child(_));
+        match frame {
+            Ok(LinkFrame::Stay) => live.shut = false,
+            Ok(LinkFrame::Leaving) if is_child => live.shut = true,
+            Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
+                if let Way::Move { within, .. } = request.way
+                    && within != ANYWHERE
+                {
+                    self.within.entry(request.join).or_insert(within);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A request goes to nobody who would have to be its own parent, and to no child that is on its way out.
+    fn sends(&mut self, link: LinkId, bytes: &[u8]) -> Result<(), Breach> {
         if self.scrutiny == Scrutiny::Lengths {
             return Ok(());
         }
-        let Some(Told::Child(child)) = self.live(link).map(|live| live.told) else {
+        let Some(live) = self.live(link) else {
             return Ok(());
         };
-        let Ok(LinkFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) else {
+        let Told::Child(child) = live.told else {
             return Ok(());
         };
-        Claim::NobodyIsSentToItself.holds(request.join.origin != child, || {
-            format!("the request {:?} goes to its own joiner", request.join)
-        })
+        match wire::decode(bytes) {
+            Ok(LinkFrame::Invite(invitation)) => {
+                let open = !live.shut;
+                live.shut |= invitation.down == 0;
+                Claim::ShutDoorsStayShut.holds(open, || format!("{child:?} is invited again"))
+            }
+            Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
+                let (join, open) = (request.join, !live.shut);
+                Claim::ShutDoorsStayShut.holds(open, || format!("{join:?} goes to {child:?}"))?;
+                Claim::NobodyIsSentToItself.holds(join.origin != child, || {
+                    format!("the request {join:?} goes to its own joiner")
+                })?;
+                let Some(most) = self.within.get(&join) else {
+                    return Ok(());
+                };
+                let rises =
+                    matches!(request.way, Way::Move { within, .. } if within < (*most).max(1));
+                Claim::MovesRise.holds(rises, || {
+                    format!("{:?} is passed on, within {most}", request.way)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn notification(&mut self, notification: &Notification) -> Result<(), Breach> {

@@ -43,6 +43,12 @@ impl Node {
         if matches!(from, Hop::Server(_)) {
             request.way = Way::Server;
         }
+        #[cfg(planted)]
+        if let Way::Move { within, .. } = &mut request.way
+            && self.config.has_bug(crate::Planted::WithinIgnored)
+        {
+            *within = ANYWHERE;
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;
@@ -112,6 +118,7 @@ impl Node {
             epoch: self.epoch,
             path: self.path.clone(),
             window: self.config.window,
+            count: self.broadcasts.tell(),
         };
         self.transmit(link, &welcome, out);
         notify(Notification::ChildConnected { link, node }, out);
@@ -194,6 +201,8 @@ impl Node {
             return;
         }
         let (way, twin) = (waiting.request.way, self.has_child(join.origin));
+        #[cfg(planted)]
+        let twin = twin && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
         let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
         if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             self.accept(slot, waiting, out);
@@ -234,6 +243,9 @@ impl Node {
             );
             self.invite(child, invitation, out);
             return;
+        }
+        if let Some(child) = self.who_goes_first(&waiting) {
+            return self.park(number, child, waiting);
         }
         let Some(link) = self.choose(&waiting, Among::All) else {
             // Some place here will be free soon, or open again.
@@ -300,19 +312,17 @@ impl Node {
     }
 
     /// Sends a request to a child.
-    pub(super) fn forward(&mut self, child: LinkId, waiting: Waiting, out: &mut Vec<Action>) {
+    pub(super) fn forward(&mut self, child: LinkId, mut waiting: Waiting, out: &mut Vec<Action>) {
+        waiting.count(self.now);
         let Waiting {
             mut request,
             from,
-            since,
             early,
             ..
         } = waiting;
         let join = request.join;
         request.hops += 1;
         request.way = request.way.below();
-        let waited = u32::try_from(self.now.since(since).as_millis()).unwrap_or(u32::MAX);
-        request.waited_ms = request.waited_ms.saturating_add(waited);
         if let Some(LinkState::Child(child)) = self.state_mut(child) {
             child.requests = child.requests.wrapping_add(1);
         }
@@ -398,8 +408,30 @@ impl Node {
     /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
     /// wait for that.
     fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        let asks = self.can_wait(waiting) && !waiting.displaces;
-        asks.then(|| self.shorter_child(&waiting.request)).flatten()
+        if waiting.displaces || !self.can_wait(waiting) {
+            return None;
+        }
+        let shorter = self.shorter_child(&waiting.request)?;
+        // Where the subtree fits without making this one deeper, nobody needs to go.
+        let fits = self.best_depth(waiting).is_some_and(|depth| {
+            depth + waiting.request.census.nodes().len() <= self.census().nodes().len()
+        });
+        (!fits).then_some(shorter)
+    }
+
+    /// The child whose place another high subtree waits for, if this joiner does best below that one. Not for who
+    /// has a place while it waits: others may wait for that.
+    fn who_goes_first(&self, waiting: &Waiting) -> Option<LinkId> {
+        let height = self.height_to_place(&waiting.request);
+        if height < 2 || waiting.request.way.is_move() || !self.can_wait(waiting) {
+            return None;
+        }
+        let best = self.best_depth(waiting).unwrap_or(usize::MAX);
+        let below = |first: &&Waiting| {
+            let depth = first.request.census.shallowest_for(height);
+            depth.is_some_and(|depth| depth + 1 < best)
+        };
+        self.parked.displacing().find(below)?.behind
     }
 
     fn can_wait(&self, waiting: &Waiting) -> bool {

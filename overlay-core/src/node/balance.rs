@@ -48,6 +48,8 @@ struct Branch {
     /// The same for its shallowest free place.
     place: Option<usize>,
     size: u32,
+    /// Depth and size once all who were sent there are in.
+    promised: (usize, u32),
 }
 
 impl Balance {
@@ -103,8 +105,9 @@ impl Node {
             return None;
         }
         let others = self.links_of_others(request);
-        let shortest = others.min_by_key(Branch::by_depth)?;
-        let smaller = shortest.depth < height && shortest.size < request.census.size();
+        let shortest = others.min_by_key(Branch::by_promise)?;
+        let (depth, size) = shortest.by_promise();
+        let smaller = depth < height && size < request.census.size();
         smaller.then_some(shortest.link)
     }
 
@@ -195,13 +198,19 @@ impl Node {
 impl Branch {
     fn of(link: LinkId, child: &Child) -> Self {
         let known = &child.subtree.known;
-        let place = child.subtree.predicted.shallowest_place();
+        let predicted = &child.subtree.predicted;
+        let place = predicted.shallowest_place();
         Self {
             link,
             depth: known.nodes().len(),
             place: place.map(|place| place + 1),
             size: known.size(),
+            promised: (predicted.nodes().len(), predicted.size()),
         }
+    }
+
+    fn by_promise(&self) -> (usize, u32) {
+        self.by_depth().max(self.promised)
     }
 
     const fn by_depth(&self) -> (usize, u32) {

@@ -18,7 +18,7 @@ use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification};
 use crate::id::Epoch;
 use crate::path::Path;
-use crate::wire::{Farewell, Token};
+use crate::wire::{Count, Farewell, Token};
 
 impl Node {
     pub(super) fn become_root(&mut self, token: Option<Token>, out: &mut Vec<Action>) {
@@ -96,5 +96,7 @@ impl Node {
         self.told_epoch = Some(epoch);
         notify(Notification::Promoted { epoch }, out);
         self.tell_children_path(out);
+        let (root, next) = (self.id, 1);
+        self.count_from(Count { root, epoch, next }, out);
     }
 }

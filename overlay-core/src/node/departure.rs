@@ -5,7 +5,7 @@
 //!
 //! A member with children finds other parents for them first: it tells its parent that it leaves, so that
 //! nobody is sent here any more, and invites each child to ask, by way of it, the parent's parent. When all
-//! have gone, or said that they stay, or `leave_timeout` is over, it says goodbye. Until then it passes
+//! have gone, said that they stay, or not even asked after `patience`, or when `leave_timeout` is over, it says goodbye. Until then it passes
 //! broadcasts and signals on. A root has nobody above whom its children could ask.
 
 use alloc::vec::Vec;
@@ -32,6 +32,7 @@ impl Node {
             Role::Member { parent } if self.children().next().is_some() => {
                 self.role = Role::Rehoming {
                     parent,
+                    asked_by: self.now + self.config.patience,
                     until: self.now + self.config.leave_timeout,
                 };
                 self.close_bootstrap(out);
@@ -48,23 +49,40 @@ impl Node {
         }
     }
 
-    pub(super) const fn rehoming_deadline(&self) -> Option<Instant> {
+    pub(super) fn rehoming_deadline(&self) -> Option<Instant> {
         match self.role {
-            Role::Rehoming { until, .. } => Some(until),
+            Role::Rehoming {
+                asked_by, until, ..
+            } => Some(if self.now < asked_by {
+                asked_by.min(until)
+            } else {
+                until
+            }),
             _ => None,
         }
     }
 
     pub(super) fn expire_rehoming(&mut self, out: &mut Vec<Action>) {
-        if self.rehoming_deadline().is_some_and(|due| due <= self.now) {
-            self.part_from_all(out);
+        match self.role {
+            Role::Rehoming { until, .. } if until <= self.now => self.part_from_all(out),
+            _ => self.go_if_rehomed(out),
         }
     }
 
-    /// Goes, if this node only waits for its children and none of them is on its way any more.
+    /// Goes, if this node only waits for its children and none of them is on its way any more. One that has
+    /// not even asked after `patience` may be dead.
     pub(super) fn go_if_rehomed(&mut self, out: &mut Vec<Action>) {
-        let on_its_way = |link: &Link| matches!(&link.state, LinkState::Child(child) if child.door != Door::Open);
-        if matches!(self.role, Role::Rehoming { .. }) && self.links.find(on_its_way).is_none() {
+        let Role::Rehoming { asked_by, .. } = self.role else {
+            return;
+        };
+        let waited_for = |door| match door {
+            Door::Open => false,
+            Door::Invited => self.now < asked_by,
+            Door::Asking | Door::Leaving => true,
+        };
+        let on_its_way =
+            |link: &Link| matches!(&link.state, LinkState::Child(child) if waited_for(child.door));
+        if self.links.find(on_its_way).is_none() {
             self.part_from_all(out);
         }
     }

@@ -19,7 +19,7 @@ use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::{
-    JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way, WireError,
+    Count, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way, WireError,
 };
 
 /// A node without a parent that wants one.
@@ -45,11 +45,14 @@ pub(super) enum Stage {
 }
 
 /// What a parent says of itself when it welcomes a child.
+#[derive(Debug)]
 pub(super) struct Welcome {
     pub(super) id: NodeId,
     pub(super) epoch: Epoch,
     pub(super) path: Path,
     pub(super) window: u32,
+    /// The next broadcast.
+    pub(super) count: Count,
 }
 
 impl Node {
@@ -63,6 +66,7 @@ impl Node {
     /// A node that belongs to no tree takes any, also one that is younger than its last.
     pub(super) fn begin_joining(&mut self) {
         self.epoch = Epoch::default();
+        self.broadcasts.forget();
         self.told_epoch = None;
         self.role = Role::Joining(Joining {
             stage: Stage::Introducing,
@@ -264,22 +268,44 @@ impl Node {
     pub(super) fn welcomed(
         &mut self,
         link: LinkId,
+        welcome: Welcome,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let greeted = self
+            .dialing_mut(link)
+            .is_some_and(|dialing| dialing.stage == DialStage::Greeted);
+        if !greeted {
+            return Err(Violation::UnexpectedFrame);
+        }
+        self.path_below(&welcome.path, welcome.id)?;
+        if welcome.epoch < self.epoch {
+            return Err(Violation::StaleEpoch);
+        }
+        self.grant(link, welcome.window)?;
+        if self.moving.is_some() && self.waits_for_old_parent(&welcome) {
+            self.begin_to_hold(link, welcome);
+            return Ok(());
+        }
+        self.arrive(link, &welcome, out)
+    }
+
+    /// This node stands below a new parent from here on.
+    pub(super) fn arrive(
+        &mut self,
+        link: LinkId,
         welcome: &Welcome,
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
-        let census = match self.dialing_mut(link) {
-            Some(dialing) if dialing.stage == DialStage::Greeted => dialing.census.clone(),
-            _ => return Err(Violation::UnexpectedFrame),
-        };
         let path = self.path_below(&welcome.path, welcome.id)?;
         if self.is_stale(welcome.epoch) {
             return Err(Violation::StaleEpoch);
         }
+        let dialing = self.dialing_mut(link).ok_or(Violation::UnexpectedFrame)?;
+        let census = dialing.census.clone();
         let (attempt, orphaned) = match &self.role {
             Role::Joining(joining) => (joining.failures.saturating_add(1), joining.orphaned),
             _ => (1, None),
         };
-        self.grant(link, welcome.window)?;
         #[cfg(planted)]
         let moved = self.moving.is_some();
         if let Role::Member { parent } = self.role {
@@ -314,6 +340,7 @@ impl Node {
                 out,
             );
         }
+        self.count_from(welcome.count, out);
         self.note_reign(out);
         #[cfg(planted)]
         if moved && self.config.has_bug(crate::Planted::PathKeptAfterMove) {
@@ -395,6 +422,7 @@ impl Node {
             census: Box::default(),
             stage: DialStage::Offering,
             deadline: self.now + self.config.request_timeout,
+            held: None,
         };
         let state = LinkState::Dialing(dialing);
         let link = self.links.insert(state, self.config.window, self.now);

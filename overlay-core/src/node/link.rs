@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use slab::Slab;
 
+use super::handover::Held;
 use crate::census::Census;
 use crate::flow::{Inbox, Outbox};
 use crate::id::{JoinId, LinkId, NodeId};
@@ -57,6 +58,8 @@ pub(super) struct Dialing {
     pub(super) stage: DialStage,
     /// When the present stage has taken too long.
     pub(super) deadline: Instant,
+    /// Once it is welcomed while an old parent has still to bring something.
+    pub(super) held: Option<Box<Held>>,
 }
 
 /// How far a dial has come.
@@ -70,6 +73,8 @@ pub(super) enum DialStage {
     Answered,
     /// The channel is open and the greeting sent.
     Greeted,
+    /// The acceptor has welcomed this node, which keeps its old parent for a little while.
+    Welcomed,
 }
 
 #[derive(Debug)]
@@ -145,6 +150,11 @@ impl LinkState {
         }
     }
 
+    /// Whether a parent to be waits for the old one.
+    pub(super) const fn is_held(&self) -> bool {
+        matches!(self, Self::Dialing(dialing) if dialing.held.is_some())
+    }
+
     /// When the link's handshake or farewell has taken too long.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
@@ -173,6 +183,7 @@ impl Link {
     /// When something is due on this link: its deadline, a heartbeat, or giving the neighbour up.
     pub(super) fn next_deadline(&self, heartbeat: Duration, silence: Duration) -> Instant {
         match self.state.deadline() {
+            Some(deadline) if self.state.is_held() => deadline.min(self.sent + heartbeat),
             Some(deadline) => deadline,
             None => (self.sent + heartbeat).min(self.heard + silence),
         }

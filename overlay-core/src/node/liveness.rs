@@ -72,6 +72,13 @@ impl Node {
         };
         let silent = link.heard + silence <= self.now;
         match link.state {
+            LinkState::Dialing(ref dialing) if dialing.held.is_some() => {
+                if dialing.deadline <= self.now {
+                    self.hand_over(id, out);
+                } else {
+                    self.transmit(id, &LinkFrame::Heartbeat, out);
+                }
+            }
             LinkState::Dialing(_) | LinkState::Candidate(_) => {
                 self.shut(id, CloseReason::Timeout, out);
             }

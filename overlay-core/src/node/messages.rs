@@ -3,6 +3,10 @@
 //! A broadcast is one allocation, whatever the number of children: each outbox holds the same frame.
 //! It counts against the window that it came through until the app has taken it and the last child's
 //! outbox has let it go.
+//!
+//! The root numbers its broadcasts. A node drops what it has had, because a new parent may be behind the old
+//! one, and tells the app how many it has missed where there is a hole. A parent that lies about numbers can
+//! make the nodes below it drop at most as many as an honest one can be behind.
 
 use alloc::vec::Vec;
 
@@ -14,8 +18,9 @@ use crate::action::{
     Action, CloseReason, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation,
 };
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
-use crate::id::{LinkId, NodeId};
-use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
+use crate::id::{Epoch, LinkId, NodeId};
+use crate::path::MAX_DEPTH;
+use crate::wire::{self, Count, LinkFrame, MAX_PAYLOAD};
 
 /// The broadcasts that somebody here still holds, by number. Bounded by the windows that they came
 /// through, or, at the root, by the children's send queues.
@@ -23,6 +28,15 @@ use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
 pub(super) struct Broadcasts {
     /// A number is given again only when nobody holds the one who had it.
     pending: Slab<Pending>,
+    /// The next one: all below have come, or are missed. `None` until this node is in a tree.
+    count: Option<Count>,
+}
+
+/// A broadcast that has arrived.
+pub(super) struct Broadcast {
+    pub(super) number: u64,
+    pub(super) payload: Bytes,
+    pub(super) frame: Bytes,
 }
 
 #[derive(Debug)]
@@ -37,6 +51,42 @@ struct Pending {
 impl Broadcasts {
     pub(super) fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// What a child is told of the next one.
+    pub(super) fn tell(&self) -> Count {
+        self.count.unwrap_or_default()
+    }
+
+    /// Whether some are still to come before this one.
+    pub(super) fn lacks(&self, later: Count) -> bool {
+        let same = |own: &Count| own.is_of(&later) && own.next < later.next;
+        self.count.as_ref().is_some_and(same)
+    }
+
+    /// Forgets what came in another tree.
+    pub(super) const fn forget(&mut self) {
+        self.count = None;
+    }
+
+    /// The next one to come is this: returns how many are missed. `lag`: by how many an honest parent may
+    /// be behind the former one. If it is further behind, this node was told a lie before, and believes the
+    /// new one.
+    fn skip_to(&mut self, count: Count, lag: u64) -> u64 {
+        let own = match &mut self.count {
+            Some(own) if own.is_of(&count) => own,
+            // Who was in the tree before has a right to all of a new count.
+            Some(own) => {
+                *own = Count { next: 1, ..count };
+                own
+            }
+            None => self.count.insert(count),
+        };
+        let missed = count.next.saturating_sub(own.next);
+        if missed > 0 || own.next - count.next > lag {
+            own.next = count.next;
+        }
+        missed
     }
 
     /// A new broadcast, held by one.
@@ -131,7 +181,11 @@ impl Node {
         if backlog {
             return unsent(payload, Unsent::Backlog, out);
         }
-        let frame = wire::encode(&LinkFrame::Broadcast { payload: &payload });
+        let number = self.own_number();
+        let frame = wire::encode(&LinkFrame::Broadcast {
+            number,
+            payload: &payload,
+        });
         let cost = message_cost(payload.len());
         let number = self.broadcasts.begin(None, cost);
         self.pass_down(number, &frame, cost, out);
@@ -142,13 +196,31 @@ impl Node {
         &mut self,
         link: LinkId,
         from: NodeId,
-        payload: Bytes,
-        frame: &Bytes,
+        message: Broadcast,
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
+        let Broadcast {
+            number,
+            payload,
+            frame,
+        } = message;
         let cost = self.receive(link, payload.len())?;
+        let next = number.max(1);
+        let count = self.broadcasts.tell();
+        self.skip_to(Count { next, ..count }, out);
+        let repeated = self.broadcasts.tell().next > next;
+        #[cfg(planted)]
+        let repeated = repeated && !self.config.has_bug(crate::Planted::NumberNotChecked);
+        if repeated {
+            self.stats.broadcasts_repeated += 1;
+            self.free(link, cost, out);
+            return Ok(());
+        }
+        let next = next.saturating_add(1);
+        self.broadcasts.count = Some(Count { next, ..count });
+        self.stats.messages_delivered += 1;
         let number = self.broadcasts.begin(Some(link), cost);
-        self.pass_down(number, frame, cost, out);
+        self.pass_down(number, &frame, cost, out);
         out.push(Action::Deliver(Delivery {
             link,
             from,
@@ -167,6 +239,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let cost = self.receive(link, payload.len())?;
+        self.stats.messages_delivered += 1;
         out.push(Action::Deliver(Delivery {
             link,
             from,
@@ -175,6 +248,46 @@ impl Node {
             receipt: Receipt(Held::Direct { link, cost }),
         }));
         Ok(())
+    }
+
+    /// The number of this root's next broadcast.
+    fn own_number(&mut self) -> u64 {
+        let count = self.broadcasts.tell();
+        let next = count.next.saturating_add(1);
+        self.broadcasts.count = Some(Count { next, ..count });
+        count.next
+    }
+
+    /// The parent's next broadcast is this one, perhaps of another root.
+    pub(super) fn count_from(&mut self, count: Count, out: &mut Vec<Action>) {
+        let before = self.broadcasts.count;
+        self.skip_to(count, out);
+        if before.is_some_and(|before| !before.is_of(&count)) {
+            self.pass_count_down(count, out);
+        }
+    }
+
+    /// Tells the children, behind all that they are still to get of the former count.
+    fn pass_count_down(&mut self, count: Count, out: &mut Vec<Action>) {
+        let frame = wire::encode(&LinkFrame::Counts(count));
+        let children: Vec<LinkId> = self.children().map(|child| child.link).collect();
+        for child in children {
+            if let Some(link) = self.links.get_mut(child) {
+                link.outbox.push_mark(frame.clone());
+            }
+            self.pump(child, out);
+        }
+    }
+
+    /// The next broadcast to come is this one; tells the app what is missing before.
+    fn skip_to(&mut self, count: Count, out: &mut Vec<Action>) {
+        // A parent is behind by what its links hold, from the root down, in the smallest of messages.
+        let held = u64::from(self.config.window).saturating_add(self.config.send_queue as u64);
+        let lag = held / u64::from(message_cost(0)) * (MAX_DEPTH as u64 + 1);
+        let broadcasts = self.broadcasts.skip_to(count, lag);
+        if broadcasts > 0 {
+            notify(Notification::Missed { broadcasts }, out);
+        }
     }
 
     /// The app has taken a message.
@@ -293,7 +406,6 @@ impl Node {
             let within = link.inbox.receive(cost);
             within.map_err(|_| Violation::WindowExceeded)?;
         }
-        self.stats.messages_delivered += 1;
         Ok(cost)
     }
 
@@ -316,6 +428,24 @@ impl Node {
             .and_then(|link| link.inbox.free(cost));
         if let Some(bytes) = grant {
             self.transmit(id, &LinkFrame::Credit { bytes }, out);
+        }
+    }
+}
+
+impl Count {
+    /// Whether the other one is of the same root, in the same epoch.
+    fn is_of(&self, other: &Self) -> bool {
+        (self.root, self.epoch) == (other.root, other.epoch)
+    }
+}
+
+impl Default for Count {
+    /// Of no root.
+    fn default() -> Self {
+        Self {
+            root: NodeId::from_u128(0),
+            epoch: Epoch::default(),
+            next: 1,
         }
     }
 }

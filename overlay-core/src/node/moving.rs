@@ -205,6 +205,9 @@ impl Node {
             Some((link, _, stage)) if stage >= DialStage::Answered => {
                 self.moving = None;
                 self.be_orphan(Stage::Dialing(link));
+                if stage == DialStage::Welcomed {
+                    self.hand_over(link, out);
+                }
             }
             _ => {
                 self.cancel_dial(CloseReason::Cancelled, out);

@@ -6,12 +6,13 @@ use bytes::Bytes;
 
 use super::joining::Welcome;
 use super::link::LinkState;
+use super::messages::Broadcast;
 use super::routing::{Hop, Towards};
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification, Violation};
 use crate::id::{Epoch, LinkId, NodeId};
 use crate::path::Path;
-use crate::wire::{self, Farewell, JoinFrame, LinkFrame, WireError};
+use crate::wire::{self, JoinFrame, LinkFrame, WireError};
 
 impl Node {
     /// A link's channel is open.
@@ -42,6 +43,9 @@ impl Node {
             Err(error) => return self.malformed(id, error, out),
         };
         let result = match &link.state {
+            LinkState::Dialing(dialing) if dialing.held.is_some() => {
+                self.hold(id, &frame, bytes, out)
+            }
             LinkState::Dialing(_) => self.acceptor_frame(id, frame, out),
             LinkState::Candidate(_) => match frame {
                 LinkFrame::Hello { join, window, .. } => self.greeted(id, join, window, out),
@@ -199,6 +203,7 @@ impl Node {
                 epoch,
                 path,
                 window,
+                count,
                 ..
             } => {
                 let welcome = Welcome {
@@ -206,8 +211,9 @@ impl Node {
                     epoch,
                     path,
                     window,
+                    count,
                 };
-                self.welcomed(id, &welcome, out)
+                self.welcomed(id, welcome, out)
             }
             _ => Err(Violation::UnexpectedFrame),
         }
@@ -232,14 +238,25 @@ impl Node {
                 self.own_join_frame(frame, out);
                 Ok(())
             }
+            LinkFrame::Counts(count) => {
+                self.count_from(count, out);
+                self.hand_over_if_caught_up(out);
+                Ok(())
+            }
             LinkFrame::Invite(invitation) => {
                 self.invited(invitation, out);
                 Ok(())
             }
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path, out),
-            LinkFrame::Broadcast { payload } => {
-                let payload = bytes.slice_ref(payload);
-                self.broadcast_from(id, node, payload, bytes, out)
+            LinkFrame::Broadcast { number, payload } => {
+                let message = Broadcast {
+                    number,
+                    payload: bytes.slice_ref(payload),
+                    frame: bytes.clone(),
+                };
+                self.broadcast_from(id, node, message, out)?;
+                self.hand_over_if_caught_up(out);
+                Ok(())
             }
             frame => self.neighbour_frame(id, node, frame, bytes, out),
         }
@@ -301,18 +318,14 @@ impl Node {
                 self.direct_from(id, node, payload, out)
             }
             LinkFrame::Goodbye(farewell) => {
-                let reason = match farewell {
-                    Farewell::Leaving => CloseReason::PeerLeft,
-                    Farewell::Closing => CloseReason::PeerClosed,
-                    Farewell::Moved => CloseReason::Moved,
-                };
-                self.shut(id, reason, out);
+                self.shut(id, farewell.reason(), out);
                 Ok(())
             }
             LinkFrame::Hello { .. }
             | LinkFrame::Welcome { .. }
             | LinkFrame::Status { .. }
             | LinkFrame::Moved { .. }
+            | LinkFrame::Counts(_)
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving

@@ -45,9 +45,24 @@ pub(super) struct Waiting {
     pub(super) holds_out: bool,
 }
 
+impl Waiting {
+    /// Adds the wait so far to what the request says of it.
+    pub(super) fn count(&mut self, now: Instant) {
+        let waited = now.since(self.since).as_millis();
+        let waited = u32::try_from(waited).unwrap_or(u32::MAX);
+        self.request.waited_ms = self.request.waited_ms.saturating_add(waited);
+        self.since = now;
+    }
+}
+
 impl Parked {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Those for whom a child makes room.
+    pub(super) fn displacing(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.values().filter(|waiting| waiting.displaces)
     }
 
     pub(super) fn early_candidates(&self) -> usize {
@@ -200,8 +215,15 @@ impl Node {
     }
 
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        if let Some(mut waiting) = self.parked.take(number) {
+        let Some(mut waiting) = self.parked.take(number) else {
+            return;
+        };
+        if waiting.holds_out {
+            // It has waited for a lost parent to be given up; its patience begins now.
             waiting.holds_out = false;
+            waiting.count(self.now);
+            self.place(None, waiting, out);
+        } else {
             self.place(Some(number), waiting, out);
         }
     }

@@ -63,7 +63,7 @@ impl Node {
                     DialStage::Offering => Progress::Offering { link, join },
                     DialStage::Requested => Progress::Requested { link, join },
                     DialStage::Answered => Progress::Answered { link, join },
-                    DialStage::Greeted => Progress::Greeted { link, join },
+                    DialStage::Greeted | DialStage::Welcomed => Progress::Greeted { link, join },
                 }
             }
         })

@@ -34,6 +34,8 @@ pub enum LinkFrame<'a> {
         path: Path,
         /// How many bytes of app messages the sender takes before it grants more credit.
         window: u32,
+        /// The next broadcast that comes on this link.
+        count: Count,
     },
     /// Keeps an idle link from being taken for a dead one.
     Heartbeat,
@@ -68,17 +70,32 @@ pub enum LinkFrame<'a> {
     },
     /// An app message for every node below the sender.
     Broadcast {
+        /// Counted by the root, from 1 in each epoch.
+        number: u64,
         /// The app's bytes.
         #[serde(borrow, with = "serde_bytes")]
         payload: &'a [u8],
     },
     /// From the parent: go elsewhere. Until the child has gone, or says that it stays, nobody is sent to it.
     Invite(Invitation),
+    /// From the parent: what comes from here on belongs to another count. Stands in line with the app messages.
+    Counts(Count),
     /// From a child that was invited: nothing came of it.
     Stay,
     /// From a child that leaves the tree: nobody is to be sent to it any more, and its children will ask for
     /// other parents.
     Leaving,
+}
+
+/// How far the root's broadcasts have come on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The root who counts them.
+    pub root: NodeId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The number of the next one that comes on this link, from 1.
+    pub next: u64,
 }
 
 /// The wish that a node go elsewhere, with all below it.

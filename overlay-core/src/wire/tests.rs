@@ -66,6 +66,11 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
     let candidate = Signal::Candidate(Candidate::new(text(MAX_CANDIDATE)).unwrap());
     let (version, join, window) = (VERSION, JOIN, u32::MAX);
     let (epoch, path) = (Epoch(u64::MAX), deepest());
+    let count = Count {
+        root: ID,
+        epoch,
+        next: u64::MAX,
+    };
     vec![
         LinkFrame::Hello {
             version,
@@ -78,6 +83,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             epoch,
             path: path.clone(),
             window,
+            count,
         },
         LinkFrame::Heartbeat,
         LinkFrame::Join(request(MAX_SDP)),
@@ -96,12 +102,16 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         LinkFrame::Credit { bytes: u32::MAX },
         LinkFrame::Goodbye(Farewell::Closing),
         LinkFrame::Direct { payload: &PAYLOAD },
-        LinkFrame::Broadcast { payload: &PAYLOAD },
+        LinkFrame::Broadcast {
+            number: u64::MAX,
+            payload: &PAYLOAD,
+        },
         LinkFrame::Invite(Invitation {
             down: u8::MAX,
             climb: u8::MAX,
             within: ANYWHERE,
         }),
+        LinkFrame::Counts(count),
         LinkFrame::Stay,
         LinkFrame::Leaving,
     ]
@@ -132,8 +142,14 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         epoch: Epoch(2),
         path: Path::root(ID),
         window: 1,
+        count: Count {
+            root: ID,
+            epoch: Epoch(2),
+            next: 7,
+        },
     };
-    let expected = [&[1, 1][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
+    let start = [&[1, 1][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
+    let expected = [&start[..], &ID_BYTES, &[2, 7]].concat();
     assert_eq!(encode(&welcome), expected);
 }
 

@@ -326,7 +326,7 @@ fn a_message_after_the_goodbye_is_not_expected() {
     let (mut solo, parent) = Solo::member(Config::default());
     solo.event(EventKind::Leave);
     let payload = b"late";
-    assert_eq!(solo.says(parent, &LinkFrame::Broadcast { payload }), []);
+    assert_eq!(solo.hears(parent, payload), []);
     assert_eq!(solo.says(parent, &LinkFrame::Heartbeat), []);
     let bytes = message_cost(1);
     assert_eq!(solo.says(parent, &LinkFrame::Credit { bytes }), []);

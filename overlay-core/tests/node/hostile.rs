@@ -55,6 +55,7 @@ fn garbage_closes_its_link_and_no_other() {
 #[test]
 fn a_child_that_speaks_as_a_parent_is_cut_off() {
     let broadcast = LinkFrame::Broadcast {
+        number: 1,
         payload: b"hear me",
     };
     let moved = LinkFrame::Moved {

@@ -29,7 +29,7 @@ fn receipts(actions: Vec<Action>) -> Vec<Receipt> {
 
 fn broadcast(solo: &mut Solo, parent: LinkId) -> Vec<Receipt> {
     let payload = &big()[..];
-    receipts(solo.says(parent, &LinkFrame::Broadcast { payload }))
+    receipts(solo.hears(parent, payload))
 }
 
 #[test]

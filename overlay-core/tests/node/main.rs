@@ -11,6 +11,7 @@ mod bootstrap;
 mod contract;
 mod crown;
 mod departure;
+mod handover;
 mod harness;
 mod hostile;
 mod introspection;

@@ -27,7 +27,7 @@ fn unsent(actions: &[Action]) -> Option<Unsent> {
 
 fn payloads(actions: &[Action], link: LinkId) -> Vec<Bytes> {
     let payload = |frame: LinkFrame<'_>| match frame {
-        LinkFrame::Direct { payload } | LinkFrame::Broadcast { payload } => {
+        LinkFrame::Direct { payload } | LinkFrame::Broadcast { payload, .. } => {
             Some(Bytes::copy_from_slice(payload))
         }
         _ => None,
@@ -222,11 +222,10 @@ fn a_broadcast_is_credited_when_the_app_and_every_child_have_it() {
     });
     let child = solo.child_from(parent, 5);
     let message = big(1);
-    let frame = LinkFrame::Broadcast { payload: &message };
     // Two go out at once; the child's window is full, so the third waits here.
     let mut receipts = Vec::new();
     for round in 0..3 {
-        let actions = solo.says(parent, &frame);
+        let actions = solo.hears(parent, &message);
         assert_eq!(payloads(&actions, child).len(), usize::from(round < 2));
         for action in actions {
             if let Action::Deliver(delivery) = action {
@@ -253,7 +252,7 @@ fn a_receipt_that_never_comes_back_costs_no_more_than_its_message() {
     let mut lost = None;
     let mut sizes = Vec::new();
     for round in 0..1_000 {
-        for action in solo.says(parent, &LinkFrame::Broadcast { payload: b"news" }) {
+        for action in solo.hears(parent, b"news") {
             let Action::Deliver(delivery) = action else {
                 panic!("{action:?}")
             };
@@ -282,7 +281,7 @@ fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
     for _ in 0..10 {
         for _ in 0..2 {
             let message = big(1);
-            let actions = solo.says(parent, &LinkFrame::Broadcast { payload: &message });
+            let actions = solo.hears(parent, &message);
             let close = Action::CloseLink(child, CloseReason::Slow);
             closed += usize::from(actions.contains(&close));
         }

@@ -151,7 +151,10 @@ fn an_orphan_keeps_an_attempt_that_has_its_answer() {
     let actions = solo.says(dial, &welcome(Epoch(1), below_root(2)));
     assert!(matches!(
         told(&actions)[..],
-        [Notification::ParentConnected { .. }]
+        [
+            Notification::ParentConnected { .. },
+            Notification::Reattached { .. }
+        ]
     ));
 }
 

@@ -38,6 +38,7 @@ impl World {
                     match reason {
                         CloseReason::Silent => self.silence_is_real(ix, end)?,
                         CloseReason::Timeout => self.place_was_wanted(end)?,
+                        CloseReason::Replaced => self.link_was_lost(ix, end)?,
                         _ => {}
                     }
                     self.hang_up(end);
@@ -259,7 +260,10 @@ impl World {
 
     fn notified(&mut self, ix: Ix, notification: &Notification, timer: bool) -> Result<(), Breach> {
         match notification {
-            Notification::ParentConnected { node, .. } => {
+            Notification::ParentConnected { node, link, .. } => {
+                if let Some(end) = self.machines[ix].end(*link) {
+                    self.model.parent_connected(ix, end);
+                }
                 self.machines[ix].asked = None;
                 let parent = self.ix_of(*node);
                 if let Some(since) = self.orphans.since.remove(&ix) {
@@ -272,10 +276,11 @@ impl World {
                 self.machines[ix].parent = None;
                 if *reason == CloseReason::Moved {
                     self.orphans.moves += 1;
+                    self.machines[ix].moved = self.events;
                 } else if self.machines[ix].willing {
                     self.orphans.since.insert(ix, self.now);
                 }
-                self.neighbour_closed(ix, *link, *reason)
+                self.neighbour_closed(ix, *link, *reason, false)
             }
             Notification::Promoted { epoch } => self.begins_to_reign(ix, *epoch),
             Notification::Demoted { .. } => {
@@ -294,11 +299,23 @@ impl World {
                 if let Some(end) = self.machines[ix].end(*link) {
                     self.model.child_closed(ix, end);
                 }
-                self.neighbour_closed(ix, *link, *reason)
+                self.neighbour_closed(ix, *link, *reason, true)
             }
             Notification::JoinRejected { reason, .. } => {
                 let silent = timer && *reason == RejectReason::Timeout;
                 self.join_was_answered(ix, silent)
+            }
+            Notification::Missed { broadcasts } => {
+                self.model.told_of_missed(ix, *broadcasts);
+                let moves = self.machines[ix].moved == self.events;
+                // The timer tells that the old parent has taken too long.
+                Claim::MovesMissNothing.holds(!moves || timer || self.disturbed(self.now), || {
+                    format!("{broadcasts} broadcasts missed")
+                })
+            }
+            Notification::Left => {
+                self.model.begins(ix);
+                Ok(())
             }
             Notification::Unsent { payload, .. } => {
                 self.model.retract(payload);
@@ -313,14 +330,19 @@ impl World {
         ix: Ix,
         link: LinkId,
         reason: CloseReason,
+        child: bool,
     ) -> Result<(), Breach> {
         self.last_parting = Some(self.now);
         Claim::CalmIsCalm.holds(!self.calm, || format!("a link closes: {reason}"))?;
         let Some(id) = self.machines[ix].end(link) else {
             return Ok(());
         };
-        let goodbye = matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed);
+        let goodbye = match reason {
+            CloseReason::PeerLeft | CloseReason::PeerClosed => true,
+            CloseReason::Moved => child,
+            _ => false,
+        };
         let deceived = self.ends.get(id).is_none_or(|end| end.deceived);
-        self.model.closed(id, goodbye && !deceived)
+        self.model.closed(ix, id, goodbye && !deceived)
     }
 }

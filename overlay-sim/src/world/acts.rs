@@ -176,6 +176,7 @@ impl World {
                 if let Some(end) = self.some_neighbour(ix) {
                     let frame = self.forge(ix, end);
                     self.machines[ix].forger = true;
+                    self.model.deceive();
                     self.speak(end, blow, frame);
                 }
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
+    self, Count, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
     VERSION, Way,
 };
 use overlay_core::{Candidate, Census, JoinId, NodeId, Path, Sdp, Signal};
@@ -28,7 +28,7 @@ impl World {
         let lie = model::payload(FORGED, len);
         let dice = &mut self.machines[ix].dice;
         let window = u32::try_from(dice.below(200_000)).unwrap_or(0);
-        let frame = match dice.below(18) {
+        let frame = match dice.below(19) {
             0 => LinkFrame::Hello {
                 version: VERSION,
                 join,
@@ -40,6 +40,11 @@ impl World {
                 epoch,
                 path,
                 window,
+                count: Count {
+                    root: own,
+                    epoch,
+                    next: u64::from(window),
+                },
             },
             2 => LinkFrame::Join(JoinFrame::Request(JoinRequest {
                 join,
@@ -92,7 +97,16 @@ impl World {
             }),
             15 => LinkFrame::Stay,
             16 => LinkFrame::Leaving,
-            _ => LinkFrame::Broadcast { payload: &lie },
+            17 => LinkFrame::Counts(Count {
+                root: own,
+                epoch,
+                next: u64::MAX,
+            }),
+            // A little lie would be believed, and what has the number in truth be taken for a repetition.
+            _ => LinkFrame::Broadcast {
+                number: u64::MAX,
+                payload: &lie,
+            },
         };
         wire::encode(&frame)
     }

@@ -79,6 +79,19 @@ impl World {
         })
     }
 
+    /// A child has come on another link: it must have lost this one.
+    pub(super) fn link_was_lost(&self, ix: Ix, end: EndId) -> Result<(), Breach> {
+        let peer = self.ends.peer(end).and_then(|peer| self.ends.get(peer));
+        let lost = peer.is_none_or(|peer| {
+            let parent = self.machines[peer.owner].node.parent();
+            parent.map(|parent| parent.link) != Some(peer.link)
+        });
+        Claim::NoLivingLinkIsReplaced.holds(lost, || {
+            let number = self.machines[ix].number;
+            format!("machine {number} replaces the link to a child that has it as its parent")
+        })
+    }
+
     /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
     /// should have been given back long ago.
     pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
@@ -107,7 +120,7 @@ impl World {
     /// Whether what began at `start` may have met a fault or its consequences: a dead connection to the
     /// server is noticed after two keepalives, a dead neighbour after its timeout, and a request that went
     /// there ends with its own.
-    fn disturbed(&self, start: Instant) -> bool {
+    pub(super) fn disturbed(&self, start: Instant) -> bool {
         let config = &self.setup.config;
         let aftermath = self.server.keepalive() * 2
             + config.link_timeout * 2

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, Post, Registration, ServerFrame, Token,
-    VERSION, Way,
+    self, ClientFrame, Count, JoinFrame, JoinRequest, LinkFrame, Post, Registration, ServerFrame,
+    Token, VERSION, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
@@ -23,6 +23,8 @@ pub(crate) struct Solo {
     pub(crate) now: Instant,
     rules: Rules,
     server: Option<BootstrapId>,
+    /// How many broadcasts have come to the node.
+    broadcasts: u64,
     /// The server does not answer pings.
     pub(crate) mute: bool,
 }
@@ -41,6 +43,7 @@ impl Solo {
             now: Instant::from_millis(1_000),
             rules: Rules::default(),
             server: None,
+            broadcasts: 0,
             mute: false,
         }
     }
@@ -167,6 +170,13 @@ impl Solo {
         self.bytes(link, wire::encode(frame))
     }
 
+    /// The parent passes the next broadcast on.
+    pub(crate) fn hears(&mut self, link: LinkId, payload: &[u8]) -> Vec<Action> {
+        self.broadcasts += 1;
+        let number = self.broadcasts;
+        self.says(link, &LinkFrame::Broadcast { number, payload })
+    }
+
     pub(crate) fn bytes(&mut self, link: LinkId, bytes: Bytes) -> Vec<Action> {
         self.event(EventKind::LinkMessage(link, bytes))
     }
@@ -259,7 +269,14 @@ pub(crate) fn welcome(epoch: Epoch, path: Path) -> LinkFrame<'static> {
         epoch,
         path,
         window: MIN_WINDOW,
+        count: count(epoch, 1),
     }
+}
+
+/// The count of the root, node 0.
+pub(crate) fn count(epoch: Epoch, next: u64) -> Count {
+    let root = id(0);
+    Count { root, epoch, next }
 }
 
 pub(crate) fn status(seen: u32, census: Census) -> LinkFrame<'static> {

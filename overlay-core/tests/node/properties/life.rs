@@ -79,6 +79,11 @@ fn frame_bytes(kind: &FrameKind) -> Bytes {
             epoch: Epoch(*epoch),
             path: path_of(*who),
             window: MIN_WINDOW,
+            count: overlay_core::wire::Count {
+                root: id(0),
+                epoch: Epoch(*epoch),
+                next: *epoch,
+            },
         },
         FrameKind::Heartbeat => LinkFrame::Heartbeat,
         FrameKind::Join(step) => LinkFrame::Join(join_frame(step)),
@@ -97,6 +102,7 @@ fn frame_bytes(kind: &FrameKind) -> Bytes {
             payload: &payload[..*len],
         },
         FrameKind::Broadcast(len) => LinkFrame::Broadcast {
+            number: *len as u64,
             payload: &payload[..*len],
         },
     })

@@ -1,0 +1,161 @@
+//! Broadcasts across a change of parents: none is lost unnoticed, and none comes twice.
+
+use overlay_core::wire::{Count, Invitation, JoinFrame, LinkFrame};
+use overlay_core::{
+    Action, Config, Epoch, EventKind, LinkId, Notification, Scope, Signal, Standing,
+};
+
+use crate::harness::{Solo, below_root, config, count, id, opened, sdp, secs, sent, told, welcome};
+
+/// The numbers that the app is given, as their payloads say them.
+fn delivered(actions: &[Action]) -> Vec<u8> {
+    let broadcast = |action: &Action| match action {
+        Action::Deliver(delivery) if delivery.scope == Scope::Broadcast => {
+            delivery.payload.first().copied()
+        }
+        _ => None,
+    };
+    actions.iter().filter_map(broadcast).collect()
+}
+
+fn missed(actions: &[Action]) -> Vec<u64> {
+    let missed = |note: &Notification| match note {
+        Notification::Missed { broadcasts } => Some(*broadcasts),
+        _ => None,
+    };
+    told(actions).into_iter().filter_map(missed).collect()
+}
+
+/// A parent brings the broadcast of this number.
+fn brings(solo: &mut Solo, parent: LinkId, number: u8) -> Vec<Action> {
+    let frame = LinkFrame::Broadcast {
+        number: u64::from(number),
+        payload: &[number],
+    };
+    solo.says(parent, &frame)
+}
+
+fn welcome_at(next: u64) -> LinkFrame<'static> {
+    let mut frame = welcome(Epoch(1), below_root(2));
+    if let LinkFrame::Welcome { count: told, .. } = &mut frame {
+        *told = count(Epoch(1), next);
+    }
+    frame
+}
+
+/// A member that has had two broadcasts, was invited, and has greeted another parent: the old link, and the new one.
+fn greeted() -> (Solo, LinkId, LinkId) {
+    let (mut solo, old) = Solo::member(config(2));
+    for number in [1, 2] {
+        assert_eq!(delivered(&brings(&mut solo, old, number)), [number]);
+    }
+    let invitation = Invitation {
+        down: 0,
+        climb: 2,
+        within: 1,
+    };
+    let new = opened(&solo.says(old, &LinkFrame::Invite(invitation)))[0];
+    let offer = solo.event(EventKind::LinkOffer(new, sdp("offer")));
+    let [LinkFrame::Join(JoinFrame::Request(request))] = &sent(&offer, old)[..] else {
+        panic!("{offer:?}")
+    };
+    let (join, signal) = (request.join, Signal::Answer(sdp("answer")));
+    solo.says(old, &LinkFrame::Join(JoinFrame::Signal { join, signal }));
+    solo.event(EventKind::LinkOpened(new));
+    (solo, old, new)
+}
+
+#[test]
+fn the_old_parent_is_kept_until_it_has_brought_what_the_new_one_will_not() {
+    let (mut solo, old, new) = greeted();
+    assert_eq!(told(&solo.says(new, &welcome_at(5))).len(), 0);
+    assert_eq!(delivered(&brings(&mut solo, new, 5)), []);
+    assert_eq!(delivered(&brings(&mut solo, old, 3)), [3]);
+    assert_eq!(solo.node.parent().unwrap().link, old);
+    let actions = brings(&mut solo, old, 4);
+    assert_eq!(delivered(&actions), [4, 5]);
+    assert_eq!(missed(&actions), []);
+    assert_eq!(solo.node.parent().unwrap().link, new);
+}
+
+#[test]
+fn what_the_new_parent_brings_once_more_is_dropped_and_credited() {
+    let (mut solo, _, new) = greeted();
+    let actions = solo.says(new, &welcome_at(2));
+    assert_eq!(solo.node.parent().unwrap().link, new);
+    assert_eq!(missed(&actions), []);
+    assert_eq!(delivered(&brings(&mut solo, new, 2)), []);
+    assert_eq!(delivered(&brings(&mut solo, new, 3)), [3]);
+    assert_eq!(solo.node.stats().broadcasts_repeated, 1);
+}
+
+#[test]
+fn an_old_parent_that_goes_meanwhile_leaves_a_hole_that_is_told() {
+    let (mut solo, old, new) = greeted();
+    solo.says(new, &welcome_at(5));
+    brings(&mut solo, new, 5);
+    let actions = solo.event(EventKind::LinkClosed(old));
+    assert_eq!((missed(&actions), delivered(&actions)), (vec![2], vec![5]));
+    assert_eq!(solo.node.standing(), Standing::Member);
+}
+
+#[test]
+fn an_old_parent_that_brings_nothing_is_not_waited_for_for_ever() {
+    let (mut solo, old, new) = greeted();
+    solo.says(new, &welcome_at(5));
+    let mut missing = Vec::new();
+    for _ in 0..40 {
+        missing.extend(missed(&solo.wait(secs(1))));
+        for link in [old, new] {
+            solo.says(link, &LinkFrame::Heartbeat);
+        }
+    }
+    assert_eq!(missing, [2]);
+    assert_eq!(solo.node.parent().unwrap().link, new);
+}
+
+#[test]
+fn an_orphan_is_told_how_many_it_has_missed() {
+    let (mut solo, parent) = Solo::member(config(2));
+    brings(&mut solo, parent, 1);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    let actions = solo.says(link, &welcome_at(7));
+    assert_eq!(missed(&actions), [5]);
+    assert_eq!(delivered(&brings(&mut solo, link, 7)), [7]);
+}
+
+#[test]
+fn a_newcomer_has_missed_nothing() {
+    let mut solo = Solo::new(Config::default());
+    solo.event(EventKind::Join);
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    assert_eq!(missed(&solo.says(link, &welcome_at(7))), []);
+}
+
+#[test]
+fn a_lie_about_a_number_does_not_silence_those_who_come_after() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let (number, payload) = (u64::MAX, &[9][..]);
+    solo.says(parent, &LinkFrame::Broadcast { number, payload });
+    assert_eq!(delivered(&brings(&mut solo, parent, 2)), [2]);
+    assert_eq!(delivered(&brings(&mut solo, parent, 3)), [3]);
+}
+
+#[test]
+fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let child = solo.child_from(parent, 5);
+    brings(&mut solo, parent, 1);
+    let other = Count {
+        root: id(77),
+        epoch: Epoch(2),
+        next: 1,
+    };
+    let actions = solo.says(parent, &LinkFrame::Counts(other));
+    assert_eq!(sent(&actions, child), [LinkFrame::Counts(other)]);
+    assert_eq!(delivered(&brings(&mut solo, parent, 1)), [1]);
+}
