@@ -121,8 +121,8 @@ impl JoinWord {
                 census: Census::of_node(u32::from(places % 4)),
                 hops: 0,
                 waited_ms: 0,
-            way: overlay_core::wire::Way::Server,
-            lost: overlay_core::Path::default(),
+                way: overlay_core::wire::Way::Server,
+                lost: overlay_core::Path::default(),
             }),
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),

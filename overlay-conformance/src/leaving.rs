@@ -80,16 +80,20 @@ pub(crate) async fn leaving_right_after_joining_harms_nobody(driver: Driver) {
 
 pub(crate) async fn an_orphan_joins_again_with_its_subtree(driver: Driver) {
     let world = World::new(driver);
-    let root = world.root(1).await;
+    let mut root = world.root(1).await;
     let doomed = world.member(1).await;
     let mut orphan = world.member(1).await;
     let mut grandchild = world.member(1).await;
+    let gone = doomed.id();
     drop(doomed);
     assert_eq!(orphan.joined().await.0, 1);
     let moved = grandchild
         .until(|event| matches!(event, Event::PathChanged { .. }))
         .await;
     assert!(matches!(moved, Event::PathChanged { depth: 2, .. }));
+    // Who leaves gives its place back before it is gone.
+    root.until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == gone))
+        .await;
     assert_eq!(root.status().await.children, [orphan.id()]);
     assert_eq!(orphan.status().await.children, [grandchild.id()]);
 }

@@ -34,6 +34,7 @@ mod harness;
 mod hostile_nodes;
 mod leaving;
 mod messages;
+mod reigning;
 mod rogue;
 mod server;
 mod tls;
@@ -75,6 +76,9 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             leaving_right_after_joining_harms_nobody,
             an_orphan_joins_again_with_its_subtree,
             a_node_may_close_a_link_and_the_child_comes_back_by_itself,
+        }
+        reigning {
+            a_standby_is_in_the_tree_and_takes_over_when_the_root_is_gone,
         }
         messages {
             parent_and_child_play_ping_pong,

@@ -68,17 +68,21 @@ fn both_stand_anywhere_in_a_tree() {
 fn an_orphan_finds_a_parent_on_the_other_runtime() {
     tokio().block_on(async {
         let world = World::new(smol());
-        let root = world.root(1).await;
+        let mut root = world.root(1).await;
         let mut line = Vec::new();
         for driver in [smol(), tokio(), smol()] {
             let mut member = world.joiner_on(&driver, 1).await;
             member.joined().await;
             line.push(member);
         }
-        drop(line.remove(0));
+        let doomed = line.remove(0);
+        let gone = doomed.id();
+        drop(doomed);
         assert_eq!(line[0].joined().await.0, 1);
         line[1]
             .until(|event| matches!(event, Event::PathChanged { depth: 2, .. }))
+            .await;
+        root.until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == gone))
             .await;
         assert_eq!(root.status().await.children, [line[0].id()]);
     });

@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use async_tungstenite::tungstenite::error::ProtocolError;
-use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, Message};
 use async_tungstenite::{WebSocketStream, client_async_with_config};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, select_biased};
 use overlay_core::BootstrapId;
-use overlay_core::wire::MAX_FRAME;
 use webrtc::runtime::timeout;
 
 use crate::runtime::{ByteStream, Runtime};
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
+use crate::websocket;
 
 /// Most frames that wait to be sent. The root answers for the whole tree, up to 40 frames a join; a
 /// server that lets more than this pile up has stopped reading.
@@ -163,10 +162,8 @@ async fn connect(
     } else {
         stream
     };
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_FRAME))
-        .max_frame_size(Some(MAX_FRAME));
-    let (socket, _) = client_async_with_config(server.to_string(), stream, Some(config))
+    let config = Some(websocket::config());
+    let (socket, _) = client_async_with_config(server.to_string(), stream, config)
         .await
         .map_err(|cause| websocket_error(server, cause))?;
     Ok(socket)

@@ -23,6 +23,7 @@ mod runtime;
 mod server;
 mod server_url;
 mod tls;
+mod websocket;
 
 pub use bootstrap::BootstrapError;
 pub use builder::{BuildError, Builder, random_token};

@@ -18,7 +18,7 @@ use async_channel::{Receiver, Sender};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::handshake::server::create_response;
 use async_tungstenite::tungstenite::http::{HeaderMap, Method, StatusCode};
-use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use async_tungstenite::tungstenite::protocol::Role;
 use async_tungstenite::tungstenite::{self, Message};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -26,13 +26,13 @@ use futures_util::{
     AsyncWriteExt, FutureExt, Sink, SinkExt, Stream, StreamExt, future, select_biased,
 };
 use overlay_core::relay::{RelayConfig, RelayStats, Source};
-use overlay_core::wire::MAX_FRAME;
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{debug, info, warn};
 use webrtc::runtime::timeout;
 
 use crate::hub::{Hub, HubError};
 use crate::runtime::{Accepted, ByteStream, Runtime};
+use crate::websocket;
 use http::{Request, Response};
 
 /// How the server behaves beyond what its [`RelayConfig`] says.
@@ -260,11 +260,9 @@ impl Desk {
         };
         let head = http::upgrade(&accepted)?;
         self.in_time(stream.write_all(&head)).await?;
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_FRAME))
-            .max_frame_size(Some(MAX_FRAME));
+        let config = Some(websocket::config());
         let websocket =
-            WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
+            WebSocketStream::from_partially_read(stream, rest, Role::Server, config).await;
         let address = if self.behind_proxy {
             forwarded_for(request.headers()).unwrap_or(peer.ip())
         } else {

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 //!
+//! [`Events`] is a [`Stream`](smol::stream::Stream), for whoever wants to combine it with others.
 //! Nodes run on smol's global executor, as `smol::spawn` does: on one thread, or as many as the
 //! environment variable `SMOL_THREADS` says.
 //!
