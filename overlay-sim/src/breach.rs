@@ -136,6 +136,9 @@ pub enum Claim {
     /// Everybody who lives and wants to is in the tree.
     #[error("everybody who lives and wants to is in the tree")]
     EverybodyIsAttached,
+    /// A root that another one has succeeded steps down.
+    #[error("in the end there is one root")]
+    OneRootRemains,
     /// Parents and children know each other, and each path is the parent's and one more.
     #[error("parents and children agree, on their link and on their path")]
     NeighboursAgree,

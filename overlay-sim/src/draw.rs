@@ -104,8 +104,12 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         config.window = MIN_WINDOW;
         config.send_queue = small(dice, 2_000);
     }
-    // Along a chain of fifty machines an answer takes its time.
-    let far = profile != Profile::Lan && config.max_degree == 1;
+    // Along a chain of fifty machines an answer takes its time, and a narrow tree by hash has long ones.
+    let narrow = match config.policy {
+        Policy::Balanced => config.max_degree == 1,
+        Policy::Hash => config.max_degree <= 2,
+    };
+    let far = profile != Profile::Lan && narrow;
     if dice.chance(40) && !far {
         config.request_timeout = millis(dice, 3_000, 30_000);
         config.patience = millis(dice, 50, 5_000);

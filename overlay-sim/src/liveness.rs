@@ -84,6 +84,10 @@ impl World {
             standing == Standing::Detached
         };
         Claim::EverybodyIsAttached.holds(attached, || self.why_not_attached(ix))?;
+        Claim::OneRootRemains.holds(
+            standing != Standing::Root || self.root() == Some(ix),
+            || "it is the root, and so is another machine, in a later epoch",
+        )?;
         if let Some(parent) = node.parent() {
             let above = self.living(parent.node);
             let agrees = above.is_some_and(|above| {
@@ -206,7 +210,8 @@ impl World {
             self.run_until(self.now() + GLANCE)?;
         }
         let (number, payload) = self.model.compose(100);
-        self.model.broadcast(root, number);
+        let reign = self.machines[root].node.epoch();
+        self.model.broadcast(root, reign, number);
         self.tell(root, EventKind::Broadcast(payload))
             .map_err(|breach| self.failure(Some(root), breach))?;
         let members = u32::try_from(self.depths().iter().skip(1).sum::<u64>()).unwrap_or(u32::MAX);

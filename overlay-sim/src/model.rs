@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use overlay_core::Scope;
+use overlay_core::{Epoch, Scope};
 
 use crate::breach::{Breach, Claim};
 use crate::machine::Ix;
@@ -29,8 +29,8 @@ pub(crate) struct Model {
     children: BTreeMap<Ix, Vec<[EndId; 2]>>,
     /// How many nodes each broadcast has reached.
     reached: BTreeMap<MessageNumber, u32>,
-    /// Who sent each.
-    senders: BTreeMap<MessageNumber, Ix>,
+    /// In whose reign each was sent: an epoch has one root.
+    senders: BTreeMap<MessageNumber, Epoch>,
     /// How far each node has come with a root's broadcasts.
     had: BTreeMap<Ix, Position>,
     /// How far a parent had come when it took the child behind this end.
@@ -42,7 +42,7 @@ pub(crate) struct Model {
 /// The latest broadcast of a root that a node has had, or was told it has missed; 0 if there was none yet.
 #[derive(Clone, Copy, Debug)]
 struct Position {
-    root: Ix,
+    reign: Epoch,
     latest: MessageNumber,
 }
 
@@ -58,12 +58,18 @@ impl Model {
         self.queues.entry(to).or_default().push_back(number);
     }
 
+    /// A node is the root now, and has sent nothing yet.
+    pub(crate) fn reigns(&mut self, root: Ix, reign: Epoch) {
+        let latest = 0;
+        self.had.insert(root, Position { reign, latest });
+    }
+
     /// The root sends a message to everybody.
-    pub(crate) fn broadcast(&mut self, from: Ix, number: MessageNumber) {
+    pub(crate) fn broadcast(&mut self, from: Ix, reign: Epoch, number: MessageNumber) {
         self.reached.insert(number, 0);
-        self.senders.insert(number, from);
-        let (root, latest) = (from, number);
-        self.had.insert(from, Position { root, latest });
+        self.senders.insert(number, reign);
+        let latest = number;
+        self.had.insert(from, Position { reign, latest });
         self.pass_down(from, number);
     }
 
@@ -118,10 +124,9 @@ impl Model {
     /// A node has a child: the node's end of the link, and the child's.
     pub(crate) fn child_connected(&mut self, parent: Ix, ends: [EndId; 2]) {
         self.children.entry(parent).or_default().push(ends);
-        let (root, latest) = (parent, 0);
-        let had = self.had.get(&parent).copied();
-        let had = had.unwrap_or(Position { root, latest });
-        self.welcomed.insert(ends[1], had);
+        if let Some(had) = self.had.get(&parent) {
+            self.welcomed.insert(ends[1], *had);
+        }
     }
 
     /// A node has a parent behind this end. If it is the first, it has a right to what comes from now on.
@@ -154,15 +159,15 @@ impl Model {
 
     /// A node is told that it has missed so many broadcasts.
     pub(crate) fn told_of_missed(&mut self, owner: Ix, broadcasts: u64) {
-        let Some(Position { root, latest }) = self.had.remove(&owner) else {
+        let Some(Position { reign, latest }) = self.had.remove(&owner) else {
             return;
         };
         let later = self.senders.range(latest + 1..);
-        let mut later = later.filter(|(_, from)| **from == root);
+        let mut later = later.filter(|(_, from)| **from == reign);
         let missed = usize::try_from(broadcasts.saturating_sub(1)).unwrap_or(usize::MAX);
         // There are not so many if they were another root's: then the count begins anew.
         if let Some((&latest, _)) = later.nth(missed) {
-            self.had.insert(owner, Position { root, latest });
+            self.had.insert(owner, Position { reign, latest });
         }
     }
 
@@ -185,19 +190,19 @@ impl Model {
 
     /// Between the last one that a node has had, or was told of as missed, and this one there is none.
     fn is_counted(&mut self, owner: Ix, number: MessageNumber) -> Result<(), Breach> {
-        let Some(&root) = self.senders.get(&number) else {
+        let Some(&reign) = self.senders.get(&number) else {
             return Ok(());
         };
         let latest = number;
-        let last = self.had.insert(owner, Position { root, latest });
-        let last = last.filter(|last| last.root == root && !self.deceived);
+        let last = self.had.insert(owner, Position { reign, latest });
+        let last = last.filter(|last| last.reign == reign && !self.deceived);
         let Some(Position { latest: last, .. }) = last else {
             return Ok(());
         };
         let claim = Claim::BroadcastsAreCounted;
         claim.holds(number > last, || format!("{number} comes after {last}"))?;
         let between = self.senders.range(last + 1..number);
-        let missing = between.filter(|(_, from)| **from == root).count();
+        let missing = between.filter(|(_, from)| **from == reign).count();
         claim.holds(missing == 0, || {
             format!("{missing} are missing between {last} and {number}, and it was not told")
         })
@@ -212,14 +217,14 @@ impl Model {
 
 /// Whether a message is a broadcast that the node has had: then it is dropped when it comes again.
 fn has_had(
-    senders: &BTreeMap<MessageNumber, Ix>,
+    senders: &BTreeMap<MessageNumber, Epoch>,
     had: &BTreeMap<Ix, Position>,
     owner: Ix,
     number: MessageNumber,
 ) -> bool {
     let sender = senders.get(&number);
     let last = had.get(&owner);
-    last.is_some_and(|last| sender == Some(&last.root) && number <= last.latest)
+    last.is_some_and(|last| sender == Some(&last.reign) && number <= last.latest)
 }
 
 /// A payload with this number in front, of at least eight bytes.
@@ -266,7 +271,7 @@ mod tests {
         let (mut model, early) = (Model::default(), EndId::default());
         model.child_connected(0, [early; 2]);
         let (number, bytes) = model.compose(8);
-        model.broadcast(0, number);
+        model.broadcast(0, Epoch(1), number);
         model.child_closed(0, early);
         assert_eq!(model.under_way(1, early), 1);
         model.deliver(1, early, Scope::Broadcast, &bytes).unwrap();

@@ -109,7 +109,10 @@ impl World {
         let (number, payload) = self.model.compose(len);
         if message == Message::Broadcast {
             self.coverage.count(message.name());
-            self.model.broadcast(ix, number);
+            let node = &self.machines[ix].node;
+            if node.standing() == Standing::Root {
+                self.model.broadcast(ix, node.epoch(), number);
+            }
             return self.tell(ix, EventKind::Broadcast(payload));
         }
         let machine = &mut self.machines[ix];

@@ -27,6 +27,7 @@ impl World {
         if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
             self.coverage.count("standby promoted");
         }
+        self.model.reigns(ix, epoch);
         let first = *self.reigns.entry(epoch).or_insert(ix);
         Claim::OneRootPerEpoch.holds(first == ix, || {
             let number = self.machines[first].number;
