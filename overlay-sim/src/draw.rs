@@ -111,7 +111,12 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
     };
     let far = profile != Profile::Lan && narrow;
     if dice.chance(40) && !far {
-        config.request_timeout = millis(dice, 3_000, 30_000);
+        // A handshake between two phones takes three seconds at times.
+        let least = match profile {
+            Profile::Mobile => 6_000,
+            Profile::Lan | Profile::Wan => 3_000,
+        };
+        config.request_timeout = millis(dice, least, 30_000);
         config.patience = millis(dice, 50, 5_000);
         config.park_timeout = millis(dice, 500, 10_000);
     }
