@@ -63,10 +63,10 @@ impl Node {
         if !open {
             return;
         }
-        if let Some(LinkState::Child(child)) = self.state_mut(child) {
-            if invitation.down == 0 {
-                child.door = Door::Invited;
-            }
+        if let Some(LinkState::Child(child)) = self.state_mut(child)
+            && invitation.down == 0
+        {
+            child.door = Door::Invited;
         }
         self.report.changed(self.now, &self.config);
         self.transmit(child, &LinkFrame::Invite(invitation), out);
