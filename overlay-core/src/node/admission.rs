@@ -67,6 +67,7 @@ impl Node {
                 early: Vec::new(),
                 behind: None,
                 displaces: false,
+                gave_way: false,
                 holds_out: false,
             };
             self.place(None, waiting, out);
@@ -123,7 +124,7 @@ impl Node {
         self.transmit(link, &welcome, out);
         notify(Notification::ChildConnected { link, node }, out);
         self.report.changed(self.now, &self.config);
-        for number in self.parked.behind(link) {
+        for number in self.parked.behind(Some(link)) {
             if let Some(waiting) = self.parked.take(number) {
                 self.forward(link, waiting, out);
             }
@@ -148,7 +149,7 @@ impl Node {
                 self.remember_route(candidate.join, route.back, route.towards);
             }
         }
-        for number in self.parked.behind(link) {
+        for number in self.parked.behind(Some(link)) {
             #[cfg(planted)]
             if self.config.has_bug(crate::Planted::ParkedForgotten) {
                 self.parked.take(number);
@@ -205,7 +206,19 @@ impl Node {
         let twin = twin && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
         let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
         if let Some(slot) = slot.filter(|_| way.within() >= 1) {
+            if self.gives_way(&waiting) {
+                if !self.awaits_single() {
+                    self.invite_leaf(out);
+                }
+                let gave_way = true;
+                let waiting = Waiting {
+                    gave_way,
+                    ..waiting
+                };
+                return self.park(number, None, waiting);
+            }
             self.accept(slot, waiting, out);
+            self.place_all_who_gave_way(out);
             return;
         }
         match self.lead(&waiting) {
@@ -221,7 +234,7 @@ impl Node {
                     holds_out,
                     ..waiting
                 };
-                return self.park(number, child, waiting);
+                return self.park(number, Some(child), waiting);
             }
             _ => {}
         }
@@ -235,7 +248,7 @@ impl Node {
             };
             self.park(
                 number,
-                child,
+                Some(child),
                 Waiting {
                     displaces,
                     ..waiting
@@ -245,7 +258,7 @@ impl Node {
             return;
         }
         if let Some(child) = self.who_goes_first(&waiting) {
-            return self.park(number, child, waiting);
+            return self.park(number, Some(child), waiting);
         }
         let Some(link) = self.choose(&waiting, Among::All) else {
             // Some place here will be free soon, or open again.
@@ -266,7 +279,7 @@ impl Node {
             self.forward(link, waiting, out);
         } else if room && waiting.until > self.now {
             self.predict(link, &waiting.request);
-            self.park(number, link, waiting);
+            self.park(number, Some(link), waiting);
         } else {
             self.reject(waiting.from, join, RejectReason::Busy, out);
         }
@@ -432,6 +445,12 @@ impl Node {
             depth.is_some_and(|depth| depth + 1 < best)
         };
         self.parked.displacing().find(below)?.behind
+    }
+
+    /// Whether a single node had better take the free place, with this joiner below it.
+    fn gives_way(&self, waiting: &Waiting) -> bool {
+        let once = !waiting.gave_way && self.can_wait(waiting);
+        once && self.is_short_for(&waiting.request)
     }
 
     fn can_wait(&self, waiting: &Waiting) -> bool {

@@ -15,7 +15,7 @@
 
 use alloc::vec::Vec;
 
-use super::link::{Child, Door, LinkState};
+use super::link::{Child, Door, Forecast, LinkState};
 use super::parking::Waiting;
 use super::{Node, Role};
 use crate::action::Action;
@@ -48,8 +48,8 @@ struct Branch {
     /// The same for its shallowest free place.
     place: Option<usize>,
     size: u32,
-    /// Depth and size once all who were sent there are in.
-    promised: (usize, u32),
+    /// Depth and size once those are in who are on their way there.
+    expected: (usize, u32),
 }
 
 impl Balance {
@@ -105,10 +105,31 @@ impl Node {
             return None;
         }
         let others = self.links_of_others(request);
-        let shortest = others.min_by_key(Branch::by_promise)?;
-        let (depth, size) = shortest.by_promise();
+        let shortest = others.min_by_key(Branch::once_all_are_in)?;
+        let (depth, size) = shortest.once_all_are_in();
         let smaller = depth < height && size < request.census.size();
         smaller.then_some(shortest.link)
+    }
+
+    /// Whether a joiner's subtree is one level too short for a place here: it was below a node in such a place. Then a
+    /// single node fills it best, and all of the lost one's orphans go below, as before; if one of them took it, the
+    /// children of that one would have to make room for the others.
+    pub(super) fn is_short_for(&self, request: &JoinRequest) -> bool {
+        let height = self.height_to_place(request);
+        height >= 2 && height + 1 < self.census().nodes().len()
+    }
+
+    /// Invites the deepest leaf to a free place here.
+    pub(super) fn invite_leaf(&mut self, out: &mut Vec<Action>) {
+        let deepest = self.branches().max_by_key(Branch::by_depth);
+        if let Some(branch) = deepest.filter(|branch| branch.depth >= 2) {
+            let invitation = Invitation {
+                down: u8::try_from(branch.depth - 1).unwrap_or(ANYWHERE),
+                climb: 1,
+                within: 1,
+            };
+            self.invite(branch.link, invitation, out);
+        }
     }
 
     /// Where an orphan's lost parent stood: there is, or will be, a hole, and below the first of its orphans who
@@ -197,20 +218,19 @@ impl Node {
 
 impl Branch {
     fn of(link: LinkId, child: &Child) -> Self {
-        let known = &child.subtree.known;
-        let predicted = &child.subtree.predicted;
+        let Forecast { known, predicted } = &*child.subtree;
         let place = predicted.shallowest_place();
         Self {
             link,
             depth: known.nodes().len(),
             place: place.map(|place| place + 1),
             size: known.size(),
-            promised: (predicted.nodes().len(), predicted.size()),
+            expected: (predicted.nodes().len(), predicted.size()),
         }
     }
 
-    fn by_promise(&self) -> (usize, u32) {
-        self.by_depth().max(self.promised)
+    fn once_all_are_in(&self) -> (usize, u32) {
+        self.by_depth().max(self.expected)
     }
 
     const fn by_depth(&self) -> (usize, u32) {

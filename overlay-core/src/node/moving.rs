@@ -63,8 +63,8 @@ impl Node {
         if !open {
             return;
         }
-        if invitation.down == 0
-            && let Some(LinkState::Child(child)) = self.state_mut(child)
+        if let Some(LinkState::Child(child)) = self.state_mut(child)
+            && invitation.down == 0
         {
             child.door = Door::Invited;
         }

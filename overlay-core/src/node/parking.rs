@@ -37,10 +37,13 @@ pub(super) struct Waiting {
     pub(super) until: Instant,
     /// The joiner's candidates so far.
     pub(super) early: Vec<Signal>,
-    /// The candidate that it waits for, or the child that makes room.
+    /// The candidate that it waits for, or the child that makes room. None if it waits for a single node to
+    /// take the free place, and goes below that one.
     pub(super) behind: Option<LinkId>,
     /// A child has been asked to make room for it. That happens once.
     pub(super) displaces: bool,
+    /// It has given a single node the time to take a free place before it. That happens once.
+    pub(super) gave_way: bool,
     /// It waits until a silent child is given up, and settles for no other before.
     pub(super) holds_out: bool,
 }
@@ -94,11 +97,11 @@ impl Parked {
         Some(settles.map_or(ends, |settles| settles.min(ends)))
     }
 
-    /// The requests that wait behind this link, oldest first.
-    pub(super) fn behind(&self, candidate: LinkId) -> Vec<u64> {
+    /// The requests that wait behind this link, or for somebody to take the free place, oldest first.
+    pub(super) fn behind(&self, candidate: Option<LinkId>) -> Vec<u64> {
         self.queue
             .iter()
-            .filter(|(_, waiting)| waiting.behind == Some(candidate))
+            .filter(|(_, waiting)| waiting.behind == candidate)
             .map(|(number, _)| *number)
             .collect()
     }
@@ -198,7 +201,9 @@ impl Node {
         if !self.may_take_from(waiting.from) {
             return self.place_again(number, out);
         }
-        if !waiting.holds_out
+        if self.free_slot().is_some() {
+            self.place_again(number, out);
+        } else if !waiting.holds_out
             && let Some(child) = self.choose(waiting, Among::Children)
             && let Some(waiting) = self.parked.take(number)
         {
@@ -209,32 +214,49 @@ impl Node {
 
     /// Places those anew who wait behind a link.
     pub(super) fn place_all_behind(&mut self, link: LinkId, out: &mut Vec<Action>) {
-        for number in self.parked.behind(link) {
+        for number in self.parked.behind(Some(link)) {
             self.place_again(number, out);
         }
+    }
+
+    /// Somebody has taken the free place that others gave up: they go below.
+    pub(super) fn place_all_who_gave_way(&mut self, out: &mut Vec<Action>) {
+        for number in self.parked.behind(None) {
+            self.place_again(number, out);
+        }
+    }
+
+    /// Whether somebody waits for a single node to take the free place.
+    pub(super) fn awaits_single(&self) -> bool {
+        !self.parked.behind(None).is_empty()
     }
 
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
         let Some(mut waiting) = self.parked.take(number) else {
             return;
         };
-        if waiting.holds_out {
-            // It has waited for a lost parent to be given up; its patience begins now.
-            waiting.holds_out = false;
+        // Who has waited for a place to become free, or to be taken, has lost no patience with the one who takes
+        // it.
+        let anew = waiting.holds_out || waiting.behind.is_none();
+        if anew {
             waiting.count(self.now);
-            self.place(None, waiting, out);
-        } else {
-            self.place(Some(number), waiting, out);
+            waiting.holds_out = false;
         }
+        self.place((!anew).then_some(number), waiting, out);
     }
 
-    pub(super) fn park(&mut self, number: Option<u64>, candidate: LinkId, mut waiting: Waiting) {
+    pub(super) fn park(
+        &mut self,
+        number: Option<u64>,
+        candidate: Option<LinkId>,
+        mut waiting: Waiting,
+    ) {
         let number = number.unwrap_or_else(|| {
             self.stats.joins_parked += 1;
             self.parked.next += 1;
             self.parked.next
         });
-        waiting.behind = Some(candidate);
+        waiting.behind = candidate;
         self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
         self.parked.put(number, waiting);
     }

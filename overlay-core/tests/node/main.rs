@@ -7,6 +7,7 @@
 )]
 
 mod admission;
+mod balance;
 mod bootstrap;
 mod contract;
 mod crown;

@@ -1,0 +1,182 @@
+//! A tree that stays shallow: who is invited up, who makes room, and who waits for whom.
+
+use overlay_core::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, TO_THE_TOP};
+use overlay_core::{Action, Census, CloseReason, EventKind, LinkId, Notification, Path, Policy};
+
+use crate::harness::{
+    Solo, World, config, delegated, id, join_of, opened, request, secs, sent, status,
+};
+
+fn moved(world: &World) -> usize {
+    let moved = |note: &Notification| matches!(note, Notification::ParentClosed { reason, .. } if *reason == CloseReason::Moved);
+    let nodes = 0..world.people.len();
+    nodes.map(|ix| world.count(ix, moved)).sum()
+}
+
+fn invitations(actions: &[Action], link: LinkId) -> Vec<Invitation> {
+    let invitation = |frame| match frame {
+        LinkFrame::Invite(invitation) => Some(invitation),
+        _ => None,
+    };
+    let frames = sent(actions, link).into_iter();
+    frames.filter_map(invitation).collect()
+}
+
+/// A node with this many below it, each of which takes two more.
+fn pair(below: u32) -> Census {
+    let mut census = Census::of_node(2);
+    for _ in 0..below {
+        census.admit(&Census::of_node(2));
+    }
+    census
+}
+
+/// The first attempt of an orphan that has lost the node of this number, a child of the node under test.
+fn orphan(joiner: u128, lost: u128, census: Census) -> JoinFrame {
+    let lost = Path::root(id(1000)).child(id(lost)).unwrap();
+    JoinFrame::Request(JoinRequest {
+        census,
+        lost,
+        ..request(join_of(joiner), 2)
+    })
+}
+
+#[test]
+fn after_any_departure_the_tree_becomes_complete_again() {
+    for goes in 1..15 {
+        let mut world = World::new();
+        world.root(2);
+        world.join(14);
+        world.crash(goes);
+        world.run(secs(60));
+        assert_eq!(world.depths(), [1, 2, 4, 7], "{}", world.describe());
+        world.assert_sound();
+    }
+}
+
+#[test]
+fn without_churn_nobody_moves() {
+    let mut world = World::new();
+    world.root(3);
+    world.join(40);
+    world.run(secs(60));
+    assert_eq!(moved(&world), 0);
+}
+
+#[test]
+fn by_the_rule_of_the_original_nobody_moves() {
+    let mut world = World::with(|config| config.policy = Policy::Hash);
+    world.root(2);
+    world.join(14);
+    world.crash(1);
+    world.run(secs(60));
+    assert_eq!(moved(&world), 0);
+}
+
+#[test]
+fn a_place_is_left_to_newcomers_for_a_while() {
+    let mut solo = Solo::root(config(2));
+    let (a, b) = (solo.child(1), solo.child(2));
+    solo.says(a, &status(0, pair(3)));
+    // Two places at depth 2 below `b`, a node at depth 3 below `a`.
+    let interval = solo.node.config().rebalance_interval;
+    let early = solo.wait(interval);
+    assert_eq!(invitations(&early, a), []);
+    solo.says(a, &LinkFrame::Heartbeat);
+    let late = solo.wait(interval);
+    let expected = Invitation {
+        down: 2,
+        climb: 1,
+        within: 2,
+    };
+    assert_eq!(invitations(&late, a).first(), Some(&expected));
+    assert_eq!(invitations(&late, b), []);
+}
+
+#[test]
+fn an_invitation_finds_the_deepest_leaf() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let (a, b) = (solo.child_from(parent, 5), solo.child_from(parent, 6));
+    solo.says(b, &status(0, pair(1)));
+    let invitation = Invitation {
+        down: 1,
+        climb: 1,
+        within: 1,
+    };
+    let actions = solo.says(parent, &LinkFrame::Invite(invitation));
+    assert_eq!(invitations(&actions, a), []);
+    let deeper = Invitation {
+        down: 0,
+        climb: 2,
+        within: 1,
+    };
+    assert_eq!(invitations(&actions, b), [deeper]);
+}
+
+#[test]
+fn a_short_child_makes_room_for_a_high_subtree_and_if_it_stays_the_subtree_goes_on() {
+    let mut solo = Solo::root(config(1));
+    let short = solo.child(1);
+    let actions = solo.server_passes(orphan(7, 99, pair(2)));
+    let [invitation] = invitations(&actions, short)[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(invitation.climb, TO_THE_TOP);
+    assert_eq!(delegated(&actions, short), []);
+    let actions = solo.says(short, &LinkFrame::Stay);
+    assert_eq!(delegated(&actions, short), [join_of(7)]);
+}
+
+#[test]
+fn who_makes_room_is_followed_by_the_one_who_asked() {
+    let mut solo = Solo::root(config(1));
+    let short = solo.child(1);
+    solo.server_passes(orphan(7, 99, pair(2)));
+    let actions = solo.event(EventKind::LinkClosed(short));
+    assert_eq!(opened(&actions).len(), 1);
+}
+
+#[test]
+fn nobody_makes_room_for_a_single_node() {
+    let mut solo = Solo::root(config(1));
+    let short = solo.child(1);
+    let actions = solo.server_passes(orphan(7, 99, Census::of_node(2)));
+    assert_eq!(delegated(&actions, short), [join_of(7)]);
+}
+
+#[test]
+fn an_orphan_waits_for_the_place_of_a_parent_that_is_silent() {
+    let mut solo = Solo::root(config(1));
+    let silent = solo.child(5);
+    solo.wait(secs(9));
+    let actions = solo.server_passes(orphan(7, 5, pair(2)));
+    assert_eq!(
+        (opened(&actions).len(), delegated(&actions, silent)),
+        (0, vec![])
+    );
+    let actions = solo.wait(secs(7));
+    assert_eq!(opened(&actions).len(), 1, "{actions:?}");
+}
+
+#[test]
+fn a_single_node_takes_the_free_place_before_an_orphan_and_the_orphan_goes_below() {
+    let mut solo = Solo::root(config(2));
+    let high = solo.child(1);
+    solo.says(high, &status(0, pair(4)));
+    let actions = solo.server_passes(orphan(7, 99, pair(1)));
+    assert_eq!(opened(&actions), []);
+    assert_eq!(invitations(&actions, high).len(), 1);
+    let single = opened(&solo.request(8))[0];
+    let actions = solo.greet(single, join_of(8));
+    assert_eq!(delegated(&actions, single), [join_of(7)]);
+}
+
+#[test]
+fn an_orphan_takes_the_place_itself_if_nobody_comes() {
+    let mut solo = Solo::root(config(2));
+    let high = solo.child(1);
+    solo.says(high, &status(0, pair(4)));
+    solo.server_passes(orphan(7, 99, pair(1)));
+    let actions = solo.wait(solo.node.config().patience);
+    assert_eq!(opened(&actions).len(), 1);
+}
