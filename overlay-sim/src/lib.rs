@@ -41,7 +41,7 @@
 //! # Experiments
 //!
 //! [`Growing`] lets a tree grow without faults, as large as memory permits; [`churn`] lets nodes come and
-//! go. The command `overlay-sim` runs all of it; the README has its results.
+//! go, [`survive`] takes many away at one instant. The command `overlay-sim` runs all of it; the README has its results.
 #![forbid(unsafe_code)]
 
 mod act;
@@ -51,6 +51,7 @@ mod chronicle;
 mod coverage;
 mod diagnosis;
 mod dice;
+mod disaster;
 mod draw;
 mod growth;
 mod liveness;
@@ -75,6 +76,7 @@ pub use act::{Act, Between, Blow, Message, Number, Outage, Trouble, Wish};
 pub use breach::{Breach, Claim};
 pub use coverage::Coverage;
 pub use dice::Dice;
+pub use disaster::{Disaster, Survived, survive};
 pub use draw::schedule;
 pub use growth::{Growing, Grown, Growth, GrowthError};
 pub use profile::Profile;

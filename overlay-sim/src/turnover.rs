@@ -134,13 +134,13 @@ pub fn churn(
 }
 
 /// The value that so many in a hundred do not exceed (nearest rank).
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
 impl Way {
-    fn act(self, who: Number, dice: &mut Dice) -> Act {
+    pub(crate) fn act(self, who: Number, dice: &mut Dice) -> Act {
         match self {
             Self::Leave => Act::Wish(Wish::Leave, who),
             Self::Crash => Act::Blow(Blow::Crash, who),

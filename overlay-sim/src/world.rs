@@ -82,6 +82,8 @@ pub struct World {
 #[derive(Debug, Default)]
 struct Orphans {
     since: BTreeMap<Ix, Instant>,
+    /// When each noticed.
+    noticed: Vec<Instant>,
     reattached: Vec<Duration>,
     moves: u64,
 }
@@ -256,6 +258,12 @@ impl World {
     pub fn joining(&self) -> u64 {
         let joining = |(_, node): &(Number, &Node)| node.standing() == Standing::Joining;
         self.nodes().filter(joining).count() as u64
+    }
+
+    /// When nodes noticed that their parent was gone.
+    #[must_use]
+    pub fn noticed(&self) -> &[Instant] {
+        &self.orphans.noticed
     }
 
     /// How long each orphan took to have a parent again, from when it noticed that it had none.

@@ -278,6 +278,7 @@ impl World {
                     self.orphans.moves += 1;
                     self.machines[ix].moved = self.events;
                 } else if self.machines[ix].willing {
+                    self.orphans.noticed.push(self.now);
                     self.orphans.since.insert(ix, self.now);
                 }
                 self.neighbour_closed(ix, *link, *reason, false)

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Let nodes come and go: how far the tree degrades, and how fast orphans are back.
     Churn(Churn),
+    /// Lose many nodes at one instant: how soon the others notice, and are in the tree again.
+    Disaster(Disaster),
     /// Run many seeds, each with its own nodes, settings and faults, and check every claim.
     Swarm(Swarm),
     /// The experiment of the Genet paper (arXiv 1904.11402): how close the hash rule comes to the complete
@@ -89,6 +91,24 @@ pub(crate) struct Churn {
 
     /// How they go: leave, crash, kill or mixed.
     #[arg(long, default_value = "mixed")]
+    pub(crate) way: Way,
+
+    /// Where all chance comes from: one seed, or several as `1..10` (without the last).
+    #[arg(long, default_value = "1", value_parser = seeds)]
+    pub(crate) seed: Range<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Disaster {
+    #[command(flatten)]
+    pub(crate) tree: Tree,
+
+    /// The share of nodes that are lost, from 0 to 1.
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) share: f64,
+
+    /// How they go: leave, crash, kill or mixed.
+    #[arg(long, default_value = "kill")]
     pub(crate) way: Way,
 
     /// Where all chance comes from: one seed, or several as `1..10` (without the last).

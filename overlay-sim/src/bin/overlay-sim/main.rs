@@ -3,6 +3,7 @@
 
 mod args;
 mod churn;
+mod disaster;
 mod genet;
 mod plot;
 mod progress;
@@ -43,6 +44,7 @@ fn dispatch(args: &Args) -> Result<Outcome> {
     match &args.command {
         Command::Run(command) => run::run(command, args.json),
         Command::Churn(command) => churn::churn(command, args.json),
+        Command::Disaster(command) => disaster::disaster(command, args.json),
         Command::Swarm(command) => swarm::swarm(command, args.json),
         Command::Genet(command) => genet::genet(command, args.json),
         Command::Replay(command) => replay::replay(command, args.json),
