@@ -56,6 +56,7 @@ pub fn schedule(seed: u64) -> Schedule {
             setup.config.send_queue = 1_000;
             draw.slow_receiver();
         }
+        3 | 4 => draw.stream(),
         _ => {}
     }
     let mut steps = draw.steps;
@@ -243,6 +244,21 @@ impl Draw {
         let heir = self.nodes + 1;
         let pause = log_uniform(&mut self.dice, 1_000, 60_000_000);
         self.at(time + pause, Act::Wish(Wish::Root, heir));
+    }
+
+    /// The root broadcasts without a pause while machines leave and come back.
+    fn stream(&mut self) {
+        let start = self.moment();
+        for tick in 0..400 {
+            let time = start + Duration::from_millis(25) * tick;
+            let len = u32::try_from(self.dice.below(2_000)).unwrap_or(0);
+            self.at(time, Act::Send(Message::Broadcast, 0, len));
+            if tick % 40 == 0 {
+                let who = self.anybody_but_the_root();
+                self.at(time, Act::Wish(Wish::Leave, who));
+                self.at(time + BRIEF / 2, Act::Wish(Wish::Join, who));
+            }
+        }
     }
 
     /// A machine has much to say to its parent, who takes nothing yet, and leaves.
