@@ -8,7 +8,7 @@
 //! | `joining` | this node's own way into the tree |
 //! | `balance` | who is to move so that the tree stays shallow |
 //! | `handover` | from one parent to the other, without losing or doubling a broadcast |
-//! | `moving` | this node's way to another parent, and the invitation to it |
+//! | `moving` | a node's way to another parent, and the invitation to it |
 //! | `bootstrap` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |

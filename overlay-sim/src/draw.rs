@@ -52,13 +52,13 @@ pub fn schedule(seed: u64) -> Schedule {
         0 => draw.farewell(),
         1 => draw.late_answer(setup.config.request_timeout),
         // Along a chain of fifty machines so many joins take longer than anybody waits.
-        5 | 6 => draw.departures_under_a_stream(),
-        3 | 4 if setup.config.max_degree > 1 => draw.usurpation(),
+        5 | 6 if setup.config.max_degree > 1 => draw.usurpation(),
         2 => {
             setup.config.window = MIN_WINDOW;
             setup.config.send_queue = 1_000;
             draw.slow_receiver();
         }
+        3 | 4 => draw.stream(),
         _ => {}
     }
     let mut steps = draw.steps;
@@ -285,6 +285,21 @@ impl Draw {
         self.at(time + pause, Act::Wish(Wish::Root, heir));
     }
 
+    /// The root broadcasts without a pause while machines leave and come back.
+    fn stream(&mut self) {
+        let start = self.moment();
+        for tick in 0..400 {
+            let time = start + Duration::from_millis(25) * tick;
+            let len = u32::try_from(self.dice.below(2_000)).unwrap_or(0);
+            self.at(time, Act::Send(Message::Broadcast, 0, len));
+            if tick % 40 == 0 {
+                let who = self.anybody_but_the_root();
+                self.at(time, Act::Wish(Wish::Leave, who));
+                self.at(time + BRIEF / 2, Act::Wish(Wish::Join, who));
+            }
+        }
+    }
+
     /// A machine has much to say to its parent, who takes nothing yet, and leaves.
     fn farewell(&mut self) {
         let (start, who) = (self.moment(), self.anybody_but_the_root());
@@ -294,20 +309,6 @@ impl Draw {
             self.at(start, Act::Send(Message::Up, who, longest));
         }
         self.at(start + BRIEF / 5, Act::Wish(Wish::Leave, who));
-    }
-
-    /// A stream comes down while machines leave, whose children move.
-    fn departures_under_a_stream(&mut self) {
-        let start = self.moment();
-        for number in 0..100 {
-            let time = start + Duration::from_millis(50) * number;
-            self.at(time, Act::Send(Message::Broadcast, 0, 20));
-        }
-        for _ in 0..8 {
-            let time = start + Duration::from_micros(self.dice.below(5_000_000));
-            let who = self.anybody_but_the_root();
-            self.at(time, Act::Wish(Wish::Leave, who));
-        }
     }
 
     /// A newcomer hears nothing from the server until it has given up, and then of its former attempts.

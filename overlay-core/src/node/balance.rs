@@ -10,6 +10,12 @@
 //! stays. So every move makes the sum of all depths smaller, and nothing here makes it greater. When no
 //! node sees anything to do, no place is free above the deepest leaf: the tree is the complete one.
 //!
+//! What an orphan brings has a height, and there the shallowest place is not the best one. Below a lost node of the
+//! third level from below stand ten subtrees of two levels; if one of them took its place, its children would have to
+//! make room for the other nine. So a high joiner gives way to a single node where there is such a place, a
+//! newcomer or a leaf that is invited, and goes below it. For the same reason all of a lost parent's orphans are led
+//! to its place.
+//!
 //! One invitation at a time, `rebalance_interval` apart, and only for a place that has been free for that long:
 //! mostly a newcomer or an orphan takes it, and saves the move.
 

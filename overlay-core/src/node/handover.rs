@@ -32,9 +32,9 @@ const MOST_HELD: usize = 64;
 pub(super) struct Held {
     welcome: Welcome,
     frames: VecDeque<Bytes>,
-    /// How many of them are app messages' frames not.
+    /// How many of them are control frames.
     control: usize,
-    /// The cost of those that are.
+    /// The cost of the app messages among them.
     cost: u32,
 }
 

@@ -7,6 +7,10 @@
 //! forth. The child parts from the old parent when the new one has welcomed it; if nothing comes of it,
 //! it says that it *stays*, and its door is opened again.
 //!
+//! Three reasons there are. A node that leaves invites its children (`departure`): they climb two levels. A node is
+//! invited up to a free place (`balance`): it climbs to the one who knows the place. A child makes room for a
+//! higher subtree (`admission`): it climbs to the root, because its parent knows no other place for it.
+//!
 //! # Why no two moves end in a cycle
 //!
 //! *A subtree moves only out of a place that takes no joins.* From before its request is sent until it has
@@ -29,6 +33,7 @@
 //! | it is told to leave | taken back; its parent learns of the leave |
 //! | its parent's link is lost, or closed by the app | it is an orphan; an attempt that has its answer goes on, as that of an orphan, any other is taken back and the way leads through the server |
 //! | its parent leaves | its door stays shut and the move goes on; the goodbye finds it gone, or makes it an orphan |
+//! | its parent and the one above leave at once | the request climbs on until it comes to a node that stays |
 //! | its parent, or one above, moves | the routes through the old link are gone: the request is rejected, an answered attempt has a little time left; then it stays |
 //! | the node that places it leaves or is lost | the same |
 //! | the new parent's link is lost before the welcome | it stays |

@@ -254,3 +254,18 @@ fn what_is_known_of_a_shut_subtree_are_its_nodes_and_not_its_places() {
         (0, 1)
     );
 }
+
+#[test]
+fn a_request_that_can_not_take_a_free_place_waits_on() {
+    let (mut solo, parent) = Solo::member(config(3));
+    solo.child_from(parent, 5);
+    let first = opened(&solo.request_from(parent, 6))[0];
+    let second = opened(&solo.request_from(parent, 7))[0];
+    // The joiner is a child already: it waits for a place below the first of the two.
+    solo.says(parent, &moving(5, way(0, ANYWHERE)));
+    assert_eq!(solo.node.load().parked, 1);
+    solo.event(EventKind::LinkClosed(first));
+    assert_eq!((solo.node.load().parked, solo.node.places_taken()), (1, 2));
+    let actions = solo.greet(second, join_of(7));
+    assert_eq!(delegated(&actions, second), [join_of(5)]);
+}
