@@ -1,7 +1,7 @@
 //! The news about a node's place in the tree: each of them a fact for a script, and for a person only what is new.
 
 use overlay_tokio::core::wire::RejectReason;
-use overlay_tokio::{Event, NodeId};
+use overlay_tokio::{CloseReason, Event, NodeId};
 
 use crate::failure::Failure;
 use crate::seat::{Fact, Seat, millis};
@@ -11,6 +11,8 @@ use crate::seat::{Fact, Seat, millis};
 pub(crate) struct News {
     /// It was in the tree once.
     joined: bool,
+    /// It leaves one parent for another.
+    moves: bool,
     /// Why it is not in the tree now.
     rejected: Option<RejectReason>,
 }
@@ -33,11 +35,13 @@ impl News {
                 });
                 self.rejected = None;
                 let parent = short(*parent);
-                facts.say(&if std::mem::replace(&mut self.joined, true) {
-                    format!("Joined again at depth {depth}, below {parent}. What was sent meanwhile may be missing.")
-                } else {
-                    format!("Joined at depth {depth}, below {parent}.")
-                });
+                let moves = std::mem::take(&mut self.moves);
+                let how = match std::mem::replace(&mut self.joined, true) {
+                    true if moves => "Moved",
+                    true => "Joined again",
+                    false => "Joined",
+                };
+                facts.say(&format!("{how} at depth {depth}, below {parent}."));
             }
             Event::ParentClosed {
                 node: parent,
@@ -47,7 +51,36 @@ impl News {
                     parent: parent.to_string(),
                     reason: reason.to_string(),
                 });
-                facts.say(&format!("The parent is gone: {reason}. Joining again …"));
+                self.moves = *reason == CloseReason::Moved;
+                // The command closes no link itself: it is the root now.
+                if !self.moves && *reason != CloseReason::Closed {
+                    facts.say(&format!("The parent is gone: {reason}. Joining again …"));
+                }
+            }
+            Event::Reattached { took, new_parent } => facts.tell(&Fact::Reattached {
+                parent: new_parent.to_string(),
+                ms: millis(*took),
+            }),
+            Event::BroadcastsMissed(broadcasts) => {
+                facts.tell(&Fact::Missed {
+                    broadcasts: *broadcasts,
+                });
+                let messages = if *broadcasts == 1 {
+                    "message"
+                } else {
+                    "messages"
+                };
+                facts.say(&format!(
+                    "{broadcasts} {messages} passed meanwhile and are lost."
+                ));
+            }
+            Event::RootChanged { epoch, root } => {
+                facts.tell(&Fact::RootChanged {
+                    epoch: epoch.0,
+                    root: root.to_string(),
+                });
+                let root = short(*root);
+                facts.say(&format!("The tree has another root: {root}."));
             }
             Event::JoinRejected { reason, retry_in } => {
                 facts.tell(&Fact::Rejected {

@@ -45,6 +45,12 @@ pub(crate) enum Fact {
     },
     /// The parent is gone.
     ParentClosed { parent: String, reason: String },
+    /// A node that had lost its parent has one again.
+    Reattached { parent: String, ms: u64 },
+    /// So many messages passed while it had none.
+    Missed { broadcasts: u64 },
+    /// The tree has another root.
+    RootChanged { epoch: u64, root: String },
     /// An attempt has failed.
     Rejected {
         reason: String,

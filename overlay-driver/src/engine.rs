@@ -151,7 +151,10 @@ impl Engine {
             Some(Input::Receipt(receipt)) => self.handle(EventKind::Consumed(receipt)),
             // The engine holds a sender of every other queue, so this one is the last to end.
             Some(Input::Abandoned) | None => {
-                self.handle(EventKind::Leave);
+                // Who leaves already is not to be hurried: its children look for other parents.
+                if self.core.standing() != Standing::Leaving {
+                    self.handle(EventKind::Leave);
+                }
                 return true;
             }
         }
@@ -373,9 +376,11 @@ impl Engine {
                 Event::ServerLost { cause, retry_in }
             }
             // The engine asks before it sends; a message that came too late has no one to tell.
-            Notification::Unsent { .. }
-            | Notification::Missed { .. }
-            | Notification::Writable(_) => return,
+            Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::Missed { broadcasts } => {
+                info!(broadcasts, "missed");
+                Event::BroadcastsMissed(broadcasts)
+            }
             Notification::Left => Event::Left,
         };
         self.app.send(event);

@@ -109,6 +109,8 @@ pub enum Event {
         /// When the node tries again; `None` if another attempt can't succeed.
         retry_in: Option<Duration>,
     },
+    /// So many broadcasts of the root passed while this node was without a parent, and will not come.
+    BroadcastsMissed(u64),
     /// The node has left the tree. It may join again.
     Left,
     /// The app did not listen, and this many events that were not messages are lost.
