@@ -108,7 +108,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,

@@ -64,6 +64,9 @@ pub enum Claim {
     /// Who is invited up to a free place comes to stand there or stays where it is.
     #[error("who moves up comes to stand no deeper than it may")]
     MovesRise,
+    /// No neighbour makes a node obey an epoch before the one that it has seen.
+    #[error("no neighbour's word takes a node back to an earlier epoch")]
+    EpochsRise,
     /// A neighbour is given up as silent only if it was.
     #[error("who is given up as silent has been silent while this node listened")]
     SilenceIsReal,

@@ -9,8 +9,8 @@ use overlay_core::wire::{
     ServerFrame, Way,
 };
 use overlay_core::{
-    Action, BootstrapId, Dial, EventKind, Instant, JoinId, LinkId, Node, NodeId, Notification,
-    Standing,
+    Action, BootstrapId, Dial, Epoch, EventKind, Instant, JoinId, LinkId, Node, NodeId,
+    Notification, Standing,
 };
 
 use crate::breach::{Breach, Claim};
@@ -31,6 +31,9 @@ pub struct Rules {
     receipts: usize,
     /// How deep below this node those may come to stand who move up.
     within: BTreeMap<JoinId, u8>,
+    /// The epoch that the node obeyed before the present event, and whether that is a neighbour's word.
+    epoch: Epoch,
+    neighbour_speaks: bool,
     /// How much of what is sent is decoded again.
     scrutiny: Scrutiny,
 }
@@ -84,6 +87,7 @@ impl Rules {
 
     /// Before the node sees an event.
     pub fn before(&mut self, event: &EventKind) {
+        self.neighbour_speaks = matches!(event, EventKind::LinkMessage(..));
         match event {
             EventKind::LinkOpened(link) => {
                 if let Some(live) = self.live(*link) {
@@ -117,6 +121,11 @@ impl Rules {
         for action in actions {
             self.action(node, action)?;
         }
+        let (epoch, before) = (node.epoch(), self.epoch);
+        Claim::EpochsRise.holds(!self.neighbour_speaks || epoch >= before, || {
+            format!("{epoch:?} after {before:?}")
+        })?;
+        self.epoch = epoch;
         let most = most_actions(node);
         Claim::ActionsAreBounded.holds(actions.len() <= most, || {
             format!("{} actions, at most {most} expected", actions.len())

@@ -10,7 +10,7 @@ use overlay_core::Planted;
 use overlay_sim::{Verdict, run, schedule, shrink};
 
 /// How many seeds the swarm may need.
-const SEEDS: u64 = 4_000;
+const SEEDS: u64 = 20_000;
 
 /// How many runs may be spent to make the schedule small.
 const RUNS: u32 = 3_000;

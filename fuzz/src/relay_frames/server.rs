@@ -142,7 +142,7 @@ impl Server {
             Registration::Root {
                 token,
                 epoch: Epoch(u64::from(seen)),
-                reigning: seen % 2 == 0,
+                reigning: seen.is_multiple_of(2),
             }
         } else {
             Registration::Joiner
@@ -237,7 +237,7 @@ impl Server {
             ServerFrame::Refused { refusal, .. } => client.told = Some(refusal),
             ServerFrame::Pong => assert_eq!(speaker, Some(to)),
             ServerFrame::RootReady { .. } => {
-                assert!(client.identity.is_some_and(|own| !own.is_root))
+                assert!(client.identity.is_some_and(|own| !own.is_root));
             }
             ServerFrame::Join(frame) => self.join_sent(speaker, to, &frame),
         }

@@ -21,6 +21,8 @@ pub(super) struct Wires {
     /// What the embedder of each node has for it.
     embedders: [VecDeque<EventKind>; 2],
     servers: [Server; 2],
+    /// The epoch of the latest root.
+    epoch: Epoch,
     /// Every connection there ever was. An offer or answer is the place here.
     links: Vec<Link>,
 }
@@ -99,12 +101,18 @@ impl Wires {
             }
             Action::SendBootstrap(_, bytes) => match wire::decode(&bytes) {
                 Ok(ClientFrame::Hello { registration, .. }) => {
+                    if let Registration::Root {
+                        reigning: false, ..
+                    } = registration
+                    {
+                        self.epoch.0 += 1;
+                    }
                     let reigns = matches!(registration, Registration::Root { .. });
                     let welcome = ServerFrame::Welcome {
                         version: VERSION,
                         keepalive_ms: 10_000,
                         post: if reigns { Post::Root } else { Post::Joiner },
-                        epoch: Epoch(1),
+                        epoch: self.epoch,
                         lease_ms: 8_000,
                     };
                     self.server_says(node, &welcome);

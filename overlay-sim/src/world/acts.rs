@@ -315,7 +315,8 @@ impl World {
             self.arm(ix);
         }
         self.run_until(self.now)?;
-        if self.root().is_none() {
+        let has_heir = self.nodes().any(|(_, node)| node.stands_by());
+        if self.root().is_none() && !has_heir {
             let next = self.machines.iter().map(|machine| machine.number).max();
             self.act(&Act::Wish(
                 Wish::Root,

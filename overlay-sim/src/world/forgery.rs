@@ -5,7 +5,7 @@ use overlay_core::wire::{
     self, Count, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
     VERSION, Way,
 };
-use overlay_core::{Candidate, Census, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
 
 use super::World;
 use crate::machine::Ix;
@@ -75,7 +75,10 @@ impl World {
                 seen: window % 8,
                 census: census(window),
             },
-            8 => LinkFrame::Moved { epoch, path },
+            8 => LinkFrame::Moved {
+                epoch: Epoch(epoch.0 - u64::from(window % 2 == 0).min(epoch.0)),
+                path,
+            },
             9 => LinkFrame::Moved {
                 epoch,
                 path: Path::root(own),
