@@ -70,10 +70,11 @@ fn requests_past_the_limit_are_noticed() {
 fn messages_past_the_limit_are_noticed() {
     let mut solo = Solo::root(Config {
         send_queue: 0,
+        window: MIN_WINDOW,
         ..with(Planted::SendQueueWithoutLimit)
     });
     let to = solo.child(1);
-    for _ in 0..5 {
+    for _ in 0..12 {
         let payload = Bytes::from(vec![0; MAX_PAYLOAD]);
         solo.event(EventKind::Send { to, payload });
     }
