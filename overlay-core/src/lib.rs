@@ -1,5 +1,8 @@
 //! The tree overlay as pure state machines: no I/O, no clock, no threads, no allocation that a peer controls.
 //!
+//! For an event loop of one's own: a game, another transport, another language. A program on tokio or smol is better off
+//! with `overlay-tokio` or `overlay-smol`, which bring WebRTC; one on another async runtime with `overlay-driver`.
+//!
 //! A [`Node`] is one member of the tree; a [`relay::Relay`] is the brain of the bootstrap server that introduces
 //! newcomers. Both are told what happens and answer with what is to be done. An embedder, be it a driver on an
 //! async runtime, a game loop or a simulator, does four things for a node:

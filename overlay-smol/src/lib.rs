@@ -27,7 +27,8 @@
 //!
 //! A bootstrap server, which [`serve`] starts, introduces newcomers to the root.
 //!
-//! What is not smol's own is in `overlay-driver`, and the protocol in `overlay-core`.
+//! `overlay-tokio` has the same for tokio, and both meet in one tree. What is not smol's own is in `overlay-driver`, and the
+//! protocol in `overlay-core`.
 #![forbid(unsafe_code)]
 
 mod runtime;

@@ -21,7 +21,8 @@
 //!
 //! A bootstrap server, which [`serve`] starts, introduces newcomers to the root.
 //!
-//! What is not tokio's own is in `overlay-driver`, and the protocol in `overlay-core`.
+//! `overlay-smol` has the same for smol, and both meet in one tree. What is not tokio's own is in `overlay-driver`, and the
+//! protocol in `overlay-core`.
 #![forbid(unsafe_code)]
 
 mod runtime;

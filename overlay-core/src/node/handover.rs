@@ -73,7 +73,8 @@ impl Node {
         let window = self.config.window;
         let cost = match frame {
             LinkFrame::Heartbeat => {
-                self.heartbeat(link, out);
+                // The new parent takes this node for its child, which has been silent so far.
+                self.transmit(link, &LinkFrame::Heartbeat, out);
                 return Ok(());
             }
             LinkFrame::Goodbye(farewell) => {

@@ -4,14 +4,14 @@
 //! But a node that was itself asleep (a closed laptop, a throttled tab) has heard nothing because it
 //! did not listen: it must not take all its neighbours for dead when it wakes.
 //!
-//! A throttled tab's timers fire once a minute, but its messages come through. So a heartbeat is answered, unless
-//! the other side has just heard something anyway: a node whose timers are late is alive as long as it answers.
+//! A throttled tab's timers fire once a minute, but its messages come through, and whatever comes makes a node look at
+//! its deadlines: a heartbeat that arrives brings out the one that was due here.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Node;
-use super::link::{Link, LinkState};
+use super::link::LinkState;
 use crate::action::{Action, CloseReason};
 use crate::id::LinkId;
 use crate::time::Instant;
@@ -35,15 +35,6 @@ impl Node {
             .find(|link| link.next_deadline(heartbeat, silence) <= now)
         {
             self.link_due(id, out);
-        }
-    }
-
-    /// A neighbour shows that it is there, and perhaps wonders whether this node is.
-    pub(super) fn heartbeat(&mut self, id: LinkId, out: &mut Vec<Action>) {
-        let (heartbeat, _) = self.rhythm();
-        let quiet = |link: &Link| self.now.since(link.sent) >= heartbeat / 2;
-        if self.links.get(id).is_some_and(quiet) {
-            self.transmit(id, &LinkFrame::Heartbeat, out);
         }
     }
 

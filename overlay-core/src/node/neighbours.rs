@@ -301,10 +301,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         match frame {
-            LinkFrame::Heartbeat => {
-                self.heartbeat(id, out);
-                Ok(())
-            }
+            LinkFrame::Heartbeat => Ok(()),
             LinkFrame::Join(frame) => {
                 self.route(Hop::Link(id), frame, out);
                 Ok(())

@@ -46,7 +46,7 @@ fn an_idle_link_gets_a_heartbeat_in_each_interval_and_a_busy_one_none() {
 }
 
 #[test]
-fn a_node_whose_timers_are_late_answers_heartbeats() {
+fn a_node_whose_timers_are_late_shows_life_when_it_hears_something() {
     let (mut solo, parent) = Solo::member(Config::default());
     solo.now = solo.now + secs(14);
     let actions = solo.says(parent, &LinkFrame::Heartbeat);
