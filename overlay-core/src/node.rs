@@ -9,7 +9,7 @@
 //! | `balance` | who is to move so that the tree stays shallow |
 //! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `moving` | a node's way to another parent, and the invitation to it |
-//! | `bootstrap` | the connection to the server |
+//! | `bootstrap`, `keepalive` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
 //! | `parking` | requests that wait for a candidate |
@@ -28,6 +28,7 @@ mod crown;
 mod departure;
 mod handover;
 mod joining;
+mod keepalive;
 mod link;
 mod liveness;
 mod load;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::keepalive::{Ping, Rhythm};
 use super::routing::Hop;
 use super::{Node, Role, notify};
 use crate::action::{Action, Notification};
@@ -61,50 +62,6 @@ enum Session {
         lease: Instant,
     },
 }
-
-/// The server is asked for a sign of life, and when it has answered, again. What else it is sent calls for no
-/// answer.
-#[derive(Clone, Copy, Debug)]
-enum Ping {
-    /// It answered what was asked at this moment.
-    Answered(Instant),
-    /// It was asked at this moment.
-    Asked(Instant),
-}
-
-/// How often a server is asked for a sign of life, and how long it may take.
-#[derive(Clone, Copy, Debug)]
-struct Rhythm {
-    keepalive: Duration,
-    lease: Duration,
-    patience: Duration,
-}
-
-impl Rhythm {
-    /// As the server wants it.
-    fn new(keepalive_ms: u32, lease_ms: u32) -> Self {
-        let keepalive = Duration::from_millis(u64::from(keepalive_ms)).max(LEAST_KEEPALIVE);
-        Self {
-            keepalive,
-            lease: Duration::from_millis(u64::from(lease_ms)),
-            patience: keepalive * 2,
-        }
-    }
-
-    /// A root asks often enough that its lease does not run out while all is well, and tries another
-    /// connection when it has.
-    fn of_root(self) -> Self {
-        let keepalive = self.keepalive.min(self.lease / 3).max(LEAST_KEEPALIVE);
-        Self {
-            keepalive,
-            lease: self.lease,
-            patience: self.lease.max(keepalive * 2),
-        }
-    }
-}
-
-/// A server that asks for a ping a millisecond gets one a second.
-const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
 
 impl Bootstrap {
     pub(super) const fn is_ready(&self) -> bool {
