@@ -317,10 +317,10 @@ impl Rules {
         }
     }
 
-    /// The server says something that decides what may be sent later.
+    /// Who comes by way of the server moves nowhere, whatever the request says.
     fn hears_server(&mut self, bytes: &[u8]) {
         if let Ok(ServerFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) {
-            self.asks(&request);
+            self.within.remove(&request.join);
         }
     }
 
