@@ -34,8 +34,6 @@ pub enum Planted {
     // ── Moves ──
     /// Joins are sent to a child that is invited to go elsewhere.
     ClosedChildChosen,
-    /// A node that moves replaces the link to a child of the same name.
-    MoveReplacesTwin,
     /// A node that has moved does not tell its children where it stands now.
     PathKeptAfterMove,
     /// A child is invited that is invited already.
@@ -108,7 +106,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 38] = [
         Self::SlotNotFreed,
         Self::CandidateNeverTimesOut,
         Self::LoopCheckGone,
@@ -119,7 +117,6 @@ impl Planted {
         Self::EarlyCandidatesLost,
         Self::PromiseKept,
         Self::ClosedChildChosen,
-        Self::MoveReplacesTwin,
         Self::PathKeptAfterMove,
         Self::InvitedTwice,
         Self::WithinIgnored,

@@ -14,7 +14,8 @@
 //! A client greets, becomes a joiner or a root, and from then on its frames are either passed on,
 //! dropped and counted, or the end of its connection. Nothing that a client sends makes the relay
 //! panic or grow past the bounds of [`RelayConfig`]. An event makes a handful of actions, except:
-//! the arrival of a root tells every joiner, its loss every one that waits for an answer, a timeout ends whatever is due,
+//! the arrival or promotion of a root tells every joiner, its loss every one that waits for an answer, a timeout ends
+//! whatever is due,
 //! a shutdown ends all.
 //!
 //! What waits to be written to a slow client is the driver's to bound: one whose buffer is full has
@@ -219,13 +220,20 @@ impl Relay {
                 send(out, id, &ServerFrame::Pong);
                 Ok(())
             }
+            (State::Root(_), ClientFrame::Abdicate) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.abdicated = true;
+                }
+                Ok(())
+            }
             (State::Joiner { client, .. }, ClientFrame::Join(frame)) => {
                 self.joiner_frame(id, client, frame, out)
             }
             (State::Root(client), ClientFrame::Join(frame)) => self.root_frame(client, frame, out),
-            (_, ClientFrame::Hello { .. } | ClientFrame::Reserved { .. }) => {
-                Err(Refusal::Malformed)
-            }
+            (
+                _,
+                ClientFrame::Hello { .. } | ClientFrame::Reserved { .. } | ClientFrame::Abdicate,
+            ) => Err(Refusal::Malformed),
         }
     }
 
@@ -254,7 +262,7 @@ impl Relay {
         match connection.state {
             State::Greeting => {}
             State::Joiner { client, .. } => self.joiner_left(client, out),
-            State::Root(client) => self.root_left(client, connection.heard, out),
+            State::Root(client) => self.root_left(client, &connection, out),
         }
     }
 

@@ -60,6 +60,8 @@ pub struct World {
     reigns: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
+    /// Until when an app took nothing, if one ever did: so long a parent may fail to bring what it has.
+    slow_until: Option<Instant>,
     /// When a link between neighbours was last closed.
     pub(crate) last_parting: Option<Instant>,
     /// When ends closed of which others may not know yet, if frames are looked at that closely.
@@ -179,6 +181,7 @@ impl World {
             agenda: Agenda::default(),
             reigns: BTreeMap::new(),
             disturbed_until: None,
+            slow_until: None,
             last_parting: None,
             departed: BTreeMap::new(),
             calm: false,

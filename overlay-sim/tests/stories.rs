@@ -10,7 +10,7 @@ fn tree_of_thirteen(more: impl IntoIterator<Item = String>) -> Verdict {
     let mut text =
         String::from("overlay-sim schedule 1\nseed 7\nprofile lan\ndegree 3\n0.0 root 0\n");
     for number in 1..=12 {
-        writeln!(text, "{}.0 join {number}", number).unwrap();
+        writeln!(text, "{number}.0 join {number}").unwrap();
     }
     for line in more {
         writeln!(text, "{line}").unwrap();

@@ -88,6 +88,7 @@ fn clients() -> Vec<(&'static str, Bytes)> {
             ClientFrame::Reserved { version: VERSION },
         ),
         ("client-ping", ClientFrame::Ping),
+        ("client-abdicate", ClientFrame::Abdicate),
         ("client-request", join(JoinWord::Request(2, 1, 2))),
         ("client-candidate", join(JoinWord::Candidate(2, 1))),
     ];

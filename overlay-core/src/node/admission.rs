@@ -202,8 +202,6 @@ impl Node {
             return;
         }
         let (way, twin) = (waiting.request.way, self.has_child(join.origin));
-        #[cfg(planted)]
-        let twin = twin && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
         let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
         if let Some(slot) = slot.filter(|_| way.within() >= 1) {
             if self.gives_way(&waiting) {
@@ -497,8 +495,6 @@ impl Node {
     fn may_not_greet(&self, link: LinkId, node: NodeId) -> bool {
         let state = self.links.get(link).map(|link| &link.state);
         let moves = matches!(state, Some(LinkState::Candidate(candidate)) if candidate.moves);
-        #[cfg(planted)]
-        let moves = moves && !self.config.has_bug(crate::Planted::MoveReplacesTwin);
         let above = self.path.contains(node);
         #[cfg(planted)]
         let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);

@@ -25,6 +25,8 @@ pub(super) struct Bootstrap {
     tries: u32,
     /// Tries that have failed since a registration last succeeded.
     failures: u32,
+    /// The overlay's epoch as the server last told it: what neighbours say of it may be a lie.
+    told: Epoch,
 }
 
 /// What a node wants of the server.
@@ -124,6 +126,13 @@ impl Node {
         self.register(wanted.unwrap_or(Wanted::Introduction), out);
     }
 
+    /// It may be lower than one that a neighbour has told: the server knows best.
+    pub(super) fn believe_server(&mut self) {
+        if self.bootstrap.told > Epoch::default() {
+            self.epoch = self.bootstrap.told;
+        }
+    }
+
     /// Is in the tree. A standby goes on being one; others need the server no more.
     pub(super) fn introduction_over(&mut self, out: &mut Vec<Action>) {
         self.bootstrap.failures = 0;
@@ -152,8 +161,18 @@ impl Node {
         self.bootstrap.wanted = None;
         self.bootstrap.failures = 0;
         if let Some(id) = self.bootstrap.id() {
+            if let Session::Ready {
+                post: Post::Root, ..
+            } = self.bootstrap.session
+            {
+                out.push(Action::SendBootstrap(
+                    id,
+                    wire::encode(&ClientFrame::Abdicate),
+                ));
+            }
             out.push(Action::CloseBootstrap(id));
         }
+        self.bootstrap.told = Epoch::default();
         self.bootstrap.session = Session::Closed;
     }
 
@@ -178,7 +197,10 @@ impl Node {
                 Wanted::Introduction => Registration::Joiner,
                 Wanted::Crown(token) => Registration::Root {
                     token,
-                    epoch: self.epoch,
+                    epoch: match self.role {
+                        Role::Root => self.epoch,
+                        _ => self.bootstrap.told,
+                    },
                     reigning: matches!(self.role, Role::Root),
                 },
             },
@@ -227,7 +249,10 @@ impl Node {
             }
             Ok(ServerFrame::Pong) => self.server_answered(),
             Ok(ServerFrame::Promoted { epoch }) => self.promoted(epoch, out),
-            Ok(ServerFrame::RootReady { epoch }) => self.root_ready(epoch),
+            Ok(ServerFrame::RootReady { epoch }) => {
+                self.bootstrap.told = epoch;
+                self.root_ready();
+            }
             Ok(ServerFrame::Join(frame)) => self.server_join_frame(from, frame, out),
             Err(error) => {
                 self.stats.server_garbage += 1;
@@ -333,6 +358,7 @@ impl Node {
             self.bootstrap_failed(Some(Refusal::Malformed), Duration::ZERO, out);
             return;
         }
+        self.bootstrap.told = epoch;
         notify(Notification::BootstrapReady, out);
         match post {
             Post::Joiner => self.stands_down(epoch, out),
@@ -362,9 +388,10 @@ impl Node {
     /// The server makes this standby the root.
     fn promoted(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
         if !self.bootstrap.wants_crown() {
-            self.stats.join_frames_dropped += 1;
+            self.stats.server_garbage += 1;
             return;
         }
+        self.bootstrap.told = epoch;
         if let Session::Ready {
             post,
             rhythm,

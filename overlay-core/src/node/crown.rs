@@ -35,7 +35,7 @@ impl Node {
         }
     }
 
-    /// Whether the node would be the root if the present one were gone.
+    /// Whether the node would be the root, as far as it is concerned, if the present one were gone.
     #[must_use]
     pub fn stands_by(&self) -> bool {
         self.bootstrap.wants_crown() && matches!(self.role, Role::Joining(_) | Role::Member { .. })
@@ -65,7 +65,7 @@ impl Node {
                 notify(Notification::Demoted { epoch }, out);
                 self.rejoin();
             }
-            Role::Joining(_) => self.introduced(epoch, out),
+            Role::Joining(_) => self.introduced(out),
             Role::Member { .. } => self.introduction_over(out),
             Role::Detached | Role::Rehoming { .. } | Role::Leaving => {}
         }

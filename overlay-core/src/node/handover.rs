@@ -17,12 +17,13 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Node;
-use super::joining::Welcome;
+use super::joining::{Welcome, rejection};
 use super::link::DialStage;
 use crate::action::{Action, CloseReason, Violation};
+use crate::census::Census;
 use crate::flow::message_cost;
 use crate::id::LinkId;
-use crate::wire::{Farewell, LinkFrame};
+use crate::wire::{Farewell, JoinFrame, JoinRequest, LinkFrame, RejectReason};
 
 /// Control frames of a new parent that wait at the most; at one more the old parent is waited for no longer.
 const MOST_HELD: usize = 64;
@@ -36,6 +37,8 @@ pub(super) struct Held {
     control: usize,
     /// The cost of the app messages among them.
     cost: u32,
+    /// What came with the joiners that the new parent has sent here, and that were turned away.
+    refused: Vec<Census>,
 }
 
 impl Node {
@@ -58,6 +61,7 @@ impl Node {
                 frames: VecDeque::new(),
                 control: 0,
                 cost: 0,
+                refused: Vec::new(),
             }));
         }
     }
@@ -85,6 +89,10 @@ impl Node {
                 self.stats.messages_held_back += 1;
                 message_cost(payload.len())
             }
+            LinkFrame::Join(JoinFrame::Request(request)) => {
+                self.refuse_while_holding(link, request, out);
+                return Ok(());
+            }
             _ => 0,
         };
         let held = self
@@ -103,6 +111,24 @@ impl Node {
             self.hand_over(link, out);
         }
         Ok(())
+    }
+
+    /// A joiner can't wait for the old parent. The new one will hear in a report that nobody has come in.
+    fn refuse_while_holding(&mut self, link: LinkId, request: &JoinRequest, out: &mut Vec<Action>) {
+        let rejection = rejection(RejectReason::Busy, self.config.retry_after);
+        let join = request.join;
+        self.stats.joins_rejected += 1;
+        let reject = JoinFrame::Reject { join, rejection };
+        self.transmit(link, &LinkFrame::Join(reject), out);
+        let held = self
+            .dialing_mut(link)
+            .and_then(|dialing| dialing.held.as_mut());
+        if let Some(held) = held {
+            held.refused.push(request.census.clone());
+            if held.refused.len() > MOST_HELD {
+                self.hand_over(link, out);
+            }
+        }
     }
 
     /// The old parent has brought something.
@@ -129,10 +155,16 @@ impl Node {
             return;
         };
         let Held {
-            welcome, frames, ..
+            welcome,
+            frames,
+            refused,
+            ..
         } = *held;
         match self.arrive(link, &welcome, out) {
             Ok(()) => {
+                for joiner in &refused {
+                    self.report.expect(joiner);
+                }
                 for frame in frames {
                     if self.links.get(link).is_some() {
                         self.link_message(link, &frame, out);

@@ -95,13 +95,13 @@ impl Node {
     }
 
     /// The tree has a root again: does not wait any longer than it takes not to come with everybody else.
-    pub(super) fn root_ready(&mut self, epoch: Epoch) {
+    pub(super) fn root_ready(&mut self) {
         let soon = self.now + backoff::up_to(self.config.retry_min, &mut self.random);
         if let Role::Joining(Joining { stage, .. }) = &mut self.role {
-            self.epoch = epoch;
             if let Stage::Waiting { until } = stage {
                 *until = soon.min(*until);
             }
+            self.believe_server();
         }
     }
 
@@ -121,12 +121,9 @@ impl Node {
         }
     }
 
-    /// The server is ready to pass requests on, to a root of this epoch if there is one.
-    pub(super) fn introduced(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
-        if epoch != Epoch::default() {
-            // It may be lower than one that this node was once told of: the server knows best.
-            self.epoch = epoch;
-        }
+    /// The server is ready to pass requests on.
+    pub(super) fn introduced(&mut self, out: &mut Vec<Action>) {
+        self.believe_server();
         if let Role::Joining(joining) = &self.role
             && matches!(joining.stage, Stage::Introducing)
         {
@@ -399,6 +396,7 @@ impl Node {
     fn seek_introduction(&mut self, out: &mut Vec<Action>) {
         self.set_joining_stage(Stage::Introducing);
         if self.bootstrap.is_ready() {
+            self.believe_server();
             self.dial(out);
         } else {
             self.seek_server(out);

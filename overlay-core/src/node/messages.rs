@@ -30,6 +30,9 @@ pub(super) struct Broadcasts {
     pending: Slab<Pending>,
     /// The next one: all below have come, or are missed. `None` until this node is in a tree.
     count: Option<Count>,
+    /// Whether the parent has yet to come to the root whose broadcasts are counted here: what it brings until
+    /// then this node has had.
+    parent_is_behind: bool,
 }
 
 /// A broadcast that has arrived.
@@ -58,15 +61,17 @@ impl Broadcasts {
         self.count.unwrap_or_default()
     }
 
-    /// Whether some are still to come before this one.
+    /// Whether some are still to come before this one. The last ones of an earlier root come before all of a later one.
     pub(super) fn lacks(&self, later: Count) -> bool {
-        let same = |own: &Count| own.is_of(&later) && own.next < later.next;
-        self.count.as_ref().is_some_and(same)
+        let before =
+            |own: &Count| own.is_of(&later) && own.next < later.next || own.epoch < later.epoch;
+        self.count.as_ref().is_some_and(before)
     }
 
     /// Forgets what came in another tree.
     pub(super) const fn forget(&mut self) {
         self.count = None;
+        self.parent_is_behind = false;
     }
 
     /// The next one to come is this: returns how many are missed. `lag`: by how many an honest parent may
@@ -207,8 +212,10 @@ impl Node {
         let cost = self.receive(link, payload.len())?;
         let next = number.max(1);
         let count = self.broadcasts.tell();
-        self.skip_to(Count { next, ..count }, out);
-        let repeated = self.broadcasts.tell().next > next;
+        if !self.broadcasts.parent_is_behind {
+            self.skip_to(Count { next, ..count }, out);
+        }
+        let repeated = self.broadcasts.parent_is_behind || self.broadcasts.tell().next > next;
         #[cfg(planted)]
         let repeated = repeated && !self.config.has_bug(crate::Planted::NumberNotChecked);
         if repeated {
@@ -261,6 +268,12 @@ impl Node {
     /// The parent's next broadcast is this one, perhaps of another root.
     pub(super) fn count_from(&mut self, count: Count, out: &mut Vec<Action>) {
         let before = self.broadcasts.count;
+        // The path is ahead of the messages: a parent may still bring those of a root before the one that it has.
+        let behind = before.is_some_and(|own| count.epoch < own.epoch) && count.epoch < self.epoch;
+        self.broadcasts.parent_is_behind = behind;
+        if behind {
+            return;
+        }
         self.skip_to(count, out);
         if before.is_some_and(|before| !before.is_of(&count)) {
             self.pass_count_down(count, out);

@@ -50,7 +50,7 @@ use super::routing::{Hop, Towards};
 use super::{Node, Role};
 use crate::action::{Action, CloseReason};
 use crate::id::{JoinId, LinkId};
-use crate::path::MAX_DEPTH;
+use crate::path::{MAX_DEPTH, Path};
 use crate::wire::{
     ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP,
     Way,
@@ -102,7 +102,9 @@ impl Node {
     }
 
     /// A request has come from below: its joiner has been invited to go elsewhere.
-    pub(super) fn climb(&mut self, from: LinkId, request: JoinRequest, out: &mut Vec<Action>) {
+    pub(super) fn climb(&mut self, from: LinkId, mut request: JoinRequest, out: &mut Vec<Action>) {
+        // Who has a parent has lost none.
+        request.lost = Path::default();
         let (join, way) = (request.join, request.way);
         let back = Hop::Link(from);
         let Way::Move { climb, within } = way else {

@@ -110,11 +110,13 @@ impl Parked {
 impl Node {
     /// A place has become free: the request that waits longest gets it.
     pub(super) fn serve_parked(&mut self, out: &mut Vec<Action>) {
-        // One who waited for a failed candidate may have taken it already; and one who moves may wait on,
-        // because it is a child here.
+        // One who waited for a failed candidate may have taken it already; and some wait on, under another number
+        // perhaps: for who has come since, the place is still there when all others have been looked at.
         let mut after = 0;
+        let last = self.parked.next;
         while self.free_slot().is_some()
-            && let Some((&number, _)) = self.parked.queue.range(after..).next()
+            && after <= last
+            && let Some((&number, _)) = self.parked.queue.range(after..=last).next()
         {
             after = number + 1;
             self.place_again(number, out);

@@ -64,6 +64,7 @@ impl Relay {
             heard: self.now,
             meter: Meter::new(config.joiner_traffic, self.now),
             state: State::Greeting,
+            abdicated: false,
         };
         let id = self
             .connections

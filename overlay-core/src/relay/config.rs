@@ -40,8 +40,8 @@ pub struct RelayConfig {
     pub hello_timeout: Duration,
 
     /// How often a client says something at least: 20 s; one that is silent for twice as long is
-    /// disconnected. So no proxy (they cut after 60 s or more) takes the connection for idle, and a
-    /// root that vanished makes room for another within 40 s.
+    /// disconnected. So no proxy (they cut after 60 s or more) takes the connection for idle. For a root
+    /// see `root_lease`.
     pub keepalive: Duration,
 
     /// How long a root may take joiners in after it has asked for a sign of life that was answered: 8 s. It
@@ -56,7 +56,7 @@ pub struct RelayConfig {
     /// Standbys in one overlay: 8. Each keeps a connection; more than a few are of no use.
     pub max_standbys: usize,
 
-    /// How long a joiner may stay connected: 10 min. That is many joins; who has not come through by
+    /// How long a joiner that does not stand by may stay connected: 10 min. That is many joins; who has not come through by
     /// then gives its place to somebody else, and comes back if it still wants to.
     pub max_joiner_session: Duration,
 
@@ -126,10 +126,16 @@ pub enum RelayConfigError {
     /// The field of this name is not a time that fits a frame.
     #[error("`{0}` must be between 1 ms and 49 days")]
     Duration(&'static str),
+    /// A root that asks for a sign of life each second could not keep its lease.
+    #[error("`root_lease` must be at least {} s", LEAST_LEASE.as_secs())]
+    Lease,
     /// A burst of bytes is too small for the longest frame.
     #[error("the byte burst of `{0}` must hold a frame of {MAX_FRAME} bytes")]
     ByteBurst(&'static str),
 }
+
+/// The shortest `root_lease`: no node asks for a sign of life more often than each second.
+const LEAST_LEASE: Duration = Duration::from_secs(3);
 
 impl RelayConfig {
     /// The default bounds, for these overlays.
@@ -193,6 +199,7 @@ impl RelayConfig {
             ),
             ("max_overlays", self.max_overlays),
             ("max_pending_joins", self.max_pending_joins),
+            ("max_standbys", self.max_standbys),
             ("max_wrong_tokens", self.max_wrong_tokens as usize),
             ("max_wrong_token_sources", self.max_wrong_token_sources),
         ];
@@ -213,6 +220,9 @@ impl RelayConfig {
             if !(1..=u128::from(u32::MAX)).contains(&duration.as_millis()) {
                 return Err(RelayConfigError::Duration(name));
             }
+        }
+        if self.root_lease < LEAST_LEASE {
+            return Err(RelayConfigError::Lease);
         }
         self.joiner_traffic.validate("joiner_traffic")?;
         self.root_traffic.validate("root_traffic")

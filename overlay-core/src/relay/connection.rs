@@ -20,9 +20,11 @@ pub(super) struct Connection {
     pub(super) heard: Instant,
     pub(super) meter: Meter,
     pub(super) state: State,
+    /// Whether it was the root and has laid that down.
+    pub(super) abdicated: bool,
 }
 
-/// What a client has become. It begins as `Greeting` and changes once.
+/// What a client has become. It begins as `Greeting` and changes once, a standby that succeeds twice.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
     /// It has not said who it is.

@@ -7,7 +7,6 @@ use super::root::Passage;
 use super::{Notice, Relay, RelayAction, send};
 use crate::id::{ConnectionId, JoinId};
 use crate::signal::Signal;
-use crate::time::Instant;
 use crate::wire::{JoinFrame, JoinRequest, Refusal, RejectReason, Rejection, ServerFrame};
 
 impl Relay {
@@ -133,8 +132,13 @@ impl Relay {
 
     /// Joiners that wait for an answer are told that none will come. Those that have theirs are left
     /// to connect, which needs no root; if they can't, their own patience ends the attempt.
-    pub(super) fn root_left(&mut self, client: Client, heard: Instant, out: &mut Vec<RelayAction>) {
-        let ends = self.reign_ends(heard);
+    pub(super) fn root_left(
+        &mut self,
+        client: Client,
+        connection: &Connection,
+        out: &mut Vec<RelayAction>,
+    ) {
+        let ends = self.reign_ends(connection);
         let Some((overlay, root)) = self.overlays.take_root(client.overlay, ends) else {
             return;
         };

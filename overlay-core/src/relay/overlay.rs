@@ -40,6 +40,8 @@ impl Overlay {
 pub(super) struct Overlays {
     slots: Slab<Overlay>,
     by_name: BTreeMap<OverlayName, OverlayKey>,
+    /// The reigns of overlays that nobody is here for, until they end: the root may be about to come back.
+    vacant: BTreeMap<OverlayName, Reign>,
 }
 
 impl Overlays {
@@ -74,7 +76,7 @@ impl Overlays {
                 name: name.clone(),
                 members: BTreeMap::new(),
                 root: None,
-                reign: None,
+                reign: self.vacant.remove(name),
                 line: Vec::new(),
             }));
             self.by_name.insert(name.clone(), key);
@@ -95,6 +97,22 @@ impl Overlays {
         if overlay.members.is_empty() {
             let overlay = self.slots.remove(key.0);
             self.by_name.remove(&overlay.name);
+            if let Some(reign) = overlay.reign {
+                self.vacant.insert(overlay.name, reign);
+            }
+        }
+    }
+
+    /// Forgets the reigns that have ended; of more than `most` those that end first.
+    pub(super) fn forget_ended(&mut self, now: Instant, most: usize) {
+        self.vacant
+            .retain(|_, reign| reign.ends.is_some_and(|ends| ends > now));
+        while self.vacant.len() > most {
+            let first = self.vacant.iter().min_by_key(|(_, reign)| reign.ends);
+            let Some(name) = first.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            self.vacant.remove(&name);
         }
     }
 
@@ -135,7 +153,10 @@ impl Overlays {
     }
 
     pub(super) fn reign_of(&self, name: &OverlayName) -> Option<Reign> {
-        self.named(name)?.reign
+        match self.named(name) {
+            Some(overlay) => overlay.reign,
+            None => self.vacant.get(name).copied(),
+        }
     }
 
     /// How many stand by.

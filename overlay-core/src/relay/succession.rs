@@ -82,6 +82,8 @@ impl Relay {
         {
             return Err(Refusal::RateLimited);
         }
+        self.overlays
+            .forget_ended(self.now, self.config.max_overlays);
         let reign = self.overlays.reign_of(&hello.overlay);
         let claims = reigning
             && seen > Epoch::default()
@@ -143,9 +145,12 @@ impl Relay {
         self.overlays.stand_by(client.overlay, client.id, unknown);
     }
 
-    /// The reign of who is gone ends when nobody can hold it any more.
-    pub(super) fn reign_ends(&self, heard: Instant) -> Instant {
-        (self.now + self.config.root_grace).max(heard + self.config.root_lease)
+    /// The reign of who is gone ends when nobody can hold it any more: at once, if it said so itself.
+    pub(super) fn reign_ends(&self, root: &Connection) -> Instant {
+        if root.abdicated {
+            return self.now;
+        }
+        (self.now + self.config.root_grace).max(root.heard + self.config.root_lease)
     }
 
     /// When this client, as the first in line, becomes the root.
@@ -202,6 +207,7 @@ impl Relay {
         let clock = self.born.saturating_add(self.now.as_micros());
         self.minted = clock.max(self.minted.saturating_add(1));
         let last = reign.map_or(0, |reign| reign.epoch.0);
-        Epoch(self.minted.max(last.saturating_add(1)))
+        self.minted = self.minted.max(last.saturating_add(1));
+        Epoch(self.minted)
     }
 }

@@ -112,6 +112,8 @@ pub enum ClientFrame {
     Ping,
     /// A join's traffic.
     Join(JoinFrame),
+    /// From a root that leaves for good: a standby need not wait for it to come back.
+    Abdicate,
 }
 
 /// From the server to a node.

@@ -220,3 +220,27 @@ fn members_hear_that_the_root_has_changed() {
     };
     assert_eq!(told(&actions).iter().filter(changed).count(), 1);
 }
+
+#[test]
+fn a_standby_believes_the_server_when_a_parent_has_lied_about_the_epoch() {
+    let (mut solo, parent) = standby();
+    let (epoch, path) = (Epoch(99), below_root(1));
+    solo.says(parent, &LinkFrame::Moved { epoch, path });
+    solo.event(EventKind::LinkClosed(parent));
+    let link = opened(&solo.wait(secs(1)))[0];
+    solo.dial(link);
+    solo.welcome_in(link, 5);
+    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(
+        returns(&mut solo),
+        claims(5, false),
+        "nor does it pass the lie on"
+    );
+}
+
+#[test]
+fn a_root_that_leaves_says_that_it_does_not_come_back() {
+    let mut solo = Solo::root_in(3);
+    let frames = client_frames(&solo.event(EventKind::Leave));
+    assert_eq!(frames, [ClientFrame::Abdicate]);
+}

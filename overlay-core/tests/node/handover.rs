@@ -159,3 +159,48 @@ fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
     assert_eq!(sent(&actions, child), [LinkFrame::Counts(other)]);
     assert_eq!(delivered(&brings(&mut solo, parent, 1)), [1]);
 }
+
+/// The next broadcast of a root that came later, of epoch 2.
+fn later_root(next: u64) -> Count {
+    Count {
+        root: id(77),
+        epoch: Epoch(2),
+        next,
+    }
+}
+
+#[test]
+fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
+    let (mut solo, old, new) = greeted();
+    let (epoch, path) = (Epoch(2), below_root(1));
+    solo.says(old, &LinkFrame::Moved { epoch, path });
+    solo.says(old, &LinkFrame::Counts(later_root(1)));
+    assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
+    let mut welcome = welcome(epoch, below_root(2));
+    if let LinkFrame::Welcome { count: told, .. } = &mut welcome {
+        *told = count(Epoch(1), 2);
+    }
+    assert_eq!(missed(&solo.says(new, &welcome)), []);
+    assert_eq!(
+        delivered(&brings(&mut solo, new, 2)),
+        [],
+        "the former root's"
+    );
+    solo.says(new, &LinkFrame::Counts(later_root(1)));
+    assert_eq!(delivered(&brings(&mut solo, new, 1)), []);
+    assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
+}
+
+#[test]
+fn a_parent_that_is_already_at_the_next_roots_broadcasts_has_to_wait() {
+    let (mut solo, old, new) = greeted();
+    let mut welcome = welcome(Epoch(2), below_root(2));
+    if let LinkFrame::Welcome { count: told, .. } = &mut welcome {
+        *told = later_root(2);
+    }
+    assert_eq!(missed(&solo.says(new, &welcome)), []);
+    assert_eq!(delivered(&brings(&mut solo, old, 3)), [3]);
+    solo.says(old, &LinkFrame::Counts(later_root(1)));
+    assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
+    assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
+}

@@ -4,7 +4,8 @@ use overlay_core::wire::{
     ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, Way,
 };
 use overlay_core::{
-    Action, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Signal, Standing,
+    Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Signal,
+    Standing,
 };
 
 use crate::harness::{
@@ -268,4 +269,26 @@ fn a_request_that_can_not_take_a_free_place_waits_on() {
     assert_eq!((solo.node.load().parked, solo.node.places_taken()), (1, 2));
     let actions = solo.greet(second, join_of(7));
     assert_eq!(delegated(&actions, second), [join_of(5)]);
+}
+
+#[test]
+fn a_request_that_waits_for_a_place_that_it_can_not_take_is_looked_at_once() {
+    let mut solo = Solo::root(config(2));
+    let (_silent, liar) = (solo.child(5), solo.child(6));
+    for _ in 0..8 {
+        solo.wait(secs(1));
+        solo.says(liar, &LinkFrame::Heartbeat);
+    }
+    let mut census = Census::of_node(2);
+    census.admit(&Census::of_node(2));
+    let request = JoinRequest {
+        census,
+        way: way(1, ANYWHERE),
+        lost: Path::root(id(1000)).child(id(5)).unwrap(),
+        ..request(join_of(5), 1)
+    };
+    solo.says(liar, &LinkFrame::Join(JoinFrame::Request(request)));
+    // A place becomes free, and the joiner, a child already, can't take it.
+    solo.says(liar, &LinkFrame::Leaving);
+    assert!(solo.node.load().parked <= 1);
 }

@@ -1,6 +1,6 @@
 //! Who comes next when a root is gone.
 
-use overlay_core::wire::{Post, Refusal, ServerFrame};
+use overlay_core::wire::{ClientFrame, Post, Refusal, ServerFrame};
 use overlay_core::{ConnectionId, Epoch};
 
 use crate::harness::*;
@@ -201,6 +201,7 @@ fn no_two_roots_get_the_same_epoch_even_at_the_same_moment() {
     for id in 1..=3 {
         let (root, post) = claimant(&mut server, id);
         epochs.push(post.unwrap());
+        server.send(root, &ClientFrame::Abdicate);
         server.hang_up(root);
     }
     assert!(
@@ -215,4 +216,44 @@ fn who_says_that_it_reigns_in_no_epoch_does_not() {
     pair(&mut server);
     let (_, post) = returning(&mut server, 3, Epoch(0));
     assert_eq!(post.map(|(post, _)| post), Some(Post::Standby));
+}
+
+#[test]
+fn a_root_that_was_alone_here_has_its_time_to_come_back_too() {
+    let mut server = Server::new();
+    let (root, post) = claimant(&mut server, 1);
+    let epoch = post.unwrap().1;
+    server.hang_up(root);
+    let (_, other) = claimant(&mut server, 2);
+    assert_eq!(other, Some((Post::Standby, epoch)));
+    let (_, back) = returning(&mut server, 1, epoch);
+    assert_eq!(back, Some((Post::Root, epoch)));
+}
+
+#[test]
+fn nobody_waits_for_a_root_that_has_abdicated() {
+    let mut server = Server::new();
+    let (root, epoch, standby) = pair(&mut server);
+    server.send(root, &ClientFrame::Abdicate);
+    server.hang_up(root);
+    server.wait(seconds(0));
+    assert!(promoted(&server.received(standby)) > Some(epoch));
+}
+
+#[test]
+fn a_standby_that_comes_and_goes_succeeds_in_the_end() {
+    let mut server = Server::new();
+    let (root, _) = claimant(&mut server, 1);
+    server.hang_up(root);
+    let mut posts = Vec::new();
+    for _ in 0..4 {
+        let (standby, post) = claimant(&mut server, 2);
+        posts.extend(post);
+        server.hang_up(standby);
+        server.wait(seconds(3));
+    }
+    assert!(
+        posts.iter().any(|(post, _)| *post == Post::Root),
+        "{posts:?}"
+    );
 }

@@ -309,8 +309,13 @@ impl World {
             Notification::Missed { broadcasts } => {
                 self.model.told_of_missed(ix, *broadcasts);
                 let moves = self.machines[ix].moved == self.events;
+                let patience = self.setup.config.request_timeout;
+                let slow = self
+                    .slow_until
+                    .is_some_and(|until| self.now <= until + patience);
                 // The timer tells that the old parent has taken too long.
-                Claim::MovesMissNothing.holds(!moves || timer || self.disturbed(self.now), || {
+                let excused = timer || slow || self.disturbed(self.now);
+                Claim::MovesMissNothing.holds(!moves || excused, || {
                     format!("{broadcasts} broadcasts missed")
                 })
             }

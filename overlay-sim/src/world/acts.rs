@@ -227,7 +227,10 @@ impl World {
                 self.coverage.count(trouble.name());
                 self.arm(ix);
             }
-            Trouble::Busy => self.plan(time, What::Resume(ix)),
+            Trouble::Busy => {
+                self.slow_until = self.slow_until.max(Some(until));
+                self.plan(time, What::Resume(ix));
+            }
             _ => {}
         }
     }
