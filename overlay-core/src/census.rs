@@ -12,6 +12,9 @@ use crate::path::MAX_DEPTH;
 /// One number for each depth.
 type Levels = List<u32, { MAX_DEPTH + 1 }>;
 
+/// A last level with fewer nodes than one for so many of the level above consists of stragglers.
+const STRAGGLERS: u32 = 2;
+
 /// A subtree, depth by depth. Depths are relative: its topmost node is at 0.
 ///
 /// A place counts as taken from the moment a join is sent on its way to it. A node counts from the
@@ -52,6 +55,15 @@ impl Census {
         self.nodes.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
+    /// How many levels it has, without a last one of stragglers: they are soon invited up, and because of
+    /// them no subtree should pass for one that may be a level deeper.
+    pub(crate) fn height(&self) -> usize {
+        match *self.nodes {
+            [.., above, last] if last < above / STRAGGLERS => self.nodes.len() - 1,
+            _ => self.nodes.len(),
+        }
+    }
+
     /// The depth of the shallowest free place, at least 1.
     #[must_use]
     pub fn shallowest_place(&self) -> Option<usize> {
@@ -62,7 +74,7 @@ impl Census {
     /// there is surely shorter and makes room, because a free place is further down.
     pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
         let place = self.shallowest_place()?;
-        let makes_room = (self.nodes.len() + 1).saturating_sub(levels).max(1);
+        let makes_room = (self.height() + 1).saturating_sub(levels).max(1);
         Some(if levels > 1 {
             place.min(makes_room)
         } else {
@@ -135,6 +147,17 @@ mod tests {
         assert!(tree.admit(&pair));
         assert_eq!(tree.nodes(), [1, 1, 1]);
         assert_eq!(tree.shallowest_place(), Some(2));
+    }
+
+    #[test]
+    fn a_few_stragglers_add_no_height() {
+        let mut tree = Census::of_node(4);
+        for _ in 0..4 + 1 {
+            tree.admit(&Census::of_node(4));
+        }
+        assert_eq!((tree.nodes(), tree.height()), (&[1, 4, 1][..], 2));
+        tree.admit(&Census::of_node(4));
+        assert_eq!((tree.nodes(), tree.height()), (&[1, 4, 2][..], 3));
     }
 
     #[test]

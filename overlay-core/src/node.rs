@@ -115,8 +115,8 @@ enum Role {
     /// On its way out, as soon as its children have other parents.
     Rehoming {
         parent: LinkId,
-        /// When children that have not asked for other places count as dead.
-        asked_by: Instant,
+        /// When children that have not asked for other places count as dead; None once they do.
+        asked_by: Option<Instant>,
         until: Instant,
     },
     /// On top.

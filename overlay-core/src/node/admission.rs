@@ -11,8 +11,8 @@
 //!    connected child, the first that has a place, and after `park_timeout`, counted over all the nodes
 //!    that it waits at, it is rejected.
 //!
-//! A joiner that brings a higher subtree than some child of a full node does not go further down: the child
-//! does. It is asked to move, and the request waits for its place as it would for a candidate.
+//! A joiner that brings a larger subtree than some child of a full node may not have to go further down: the child
+//! does. It is asked to move, and the request waits for its place as it would for a candidate (`balance`).
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
@@ -422,12 +422,9 @@ impl Node {
         if waiting.displaces || !self.can_wait(waiting) {
             return None;
         }
-        let shorter = self.shorter_child(&waiting.request)?;
-        // Where the subtree fits without making this one deeper, nobody needs to go.
-        let fits = self.best_depth(waiting).is_some_and(|depth| {
-            depth + waiting.request.census.nodes().len() <= self.census().nodes().len()
-        });
-        (!fits).then_some(shorter)
+        let below = self.best_depth(waiting);
+        let room = below.map_or(0, |depth| self.census().height().saturating_sub(depth));
+        self.smaller_child(&waiting.request, room)
     }
 
     /// The child whose place another high subtree waits for, if this joiner does best below that one. Not for who
@@ -448,7 +445,7 @@ impl Node {
     /// Whether a single node had better take the free place, with this joiner below it.
     fn gives_way(&self, waiting: &Waiting) -> bool {
         let once = !waiting.gave_way && self.can_wait(waiting);
-        once && self.is_short_for(&waiting.request)
+        once && self.is_small_for(&waiting.request)
     }
 
     fn can_wait(&self, waiting: &Waiting) -> bool {

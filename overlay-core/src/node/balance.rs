@@ -10,11 +10,16 @@
 //! stays. So every move makes the sum of all depths smaller, and nothing here makes it greater. When no
 //! node sees anything to do, no place is free above the deepest leaf: the tree is the complete one.
 //!
-//! What an orphan brings has a height, and there the shallowest place is not the best one. Below a lost node of the
+//! What an orphan brings is a subtree, and there the shallowest place is not the best one. Below a lost node of the
 //! third level from below stand ten subtrees of two levels; if one of them took its place, its children would have to
-//! make room for the other nine. So a high joiner gives way to a single node where there is such a place, a
+//! make room for the other nine. So such a joiner gives way to a single node where there is such a place, a
 //! newcomer or a leaf that is invited, and goes below it. For the same reason all of a lost parent's orphans are led
 //! to its place.
+//!
+//! Where a joiner's subtree would stand too deep, the smallest child *makes room*: it is invited to go elsewhere. Sizes
+//! decide, because what grows in a lost node's place before its orphans come is often as high as they are, but
+//! thin. Whoever makes room may ask the same of others, but weighs less than the joiner (`Extent::weight`): so
+//! there is an end to it, and nobody comes back for its place.
 //!
 //! One invitation at a time, `rebalance_interval` apart, and only for a place that has been free for that long:
 //! mostly a newcomer or an orphan takes it, and saves the move.
@@ -25,6 +30,7 @@ use super::link::{Child, Door, Forecast, LinkState};
 use super::parking::Waiting;
 use super::{Node, Role};
 use crate::action::Action;
+use crate::census::Census;
 use crate::id::LinkId;
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -54,8 +60,15 @@ struct Branch {
     /// The same for its shallowest free place.
     place: Option<usize>,
     size: u32,
-    /// Depth and size once those are in who are on their way there.
-    expected: (usize, u32),
+    /// Once those are in who are on their way there.
+    to_come: Extent,
+}
+
+/// How large a subtree is.
+#[derive(Clone, Copy)]
+struct Extent {
+    levels: usize,
+    size: u32,
 }
 
 impl Balance {
@@ -103,26 +116,29 @@ impl Node {
         }
     }
 
-    /// The child that makes room for a joiner who brings a higher and larger subtree: the shortest, and of
-    /// these the smallest. Not for a joiner that may only go so deep, nor for the sake of a single node.
-    pub(super) fn shorter_child(&self, request: &JoinRequest) -> Option<LinkId> {
-        let height = self.height_to_place(request);
-        if self.config.policy != Policy::Balanced || height < 2 {
+    /// The smallest child, if it had better make room for a joiner that has room for so many levels below it: each
+    /// level more makes this subtree deeper. Not for a joiner that may only go so deep, nor for a single node.
+    pub(super) fn smaller_child(&self, request: &JoinRequest, room: usize) -> Option<LinkId> {
+        let levels = self.height_to_place(request);
+        if self.config.policy != Policy::Balanced || levels < 2 || request.census.height() <= room {
             return None;
         }
         let others = self.links_of_others(request);
-        let shortest = others.min_by_key(Branch::once_all_are_in)?;
-        let (depth, size) = shortest.once_all_are_in();
-        let smaller = depth < height && size < request.census.size();
-        smaller.then_some(shortest.link)
+        let child = others.min_by_key(|child| child.to_come.size)?;
+        let (joiner, child, link) = (Extent::of(&request.census), child.to_come, child.link);
+        let smaller = child.size < joiner.size || levels > room + 1;
+        let goes = child.is_small_beside(joiner) || child.levels < joiner.levels && smaller;
+        (goes && child.weight() < joiner.weight()).then_some(link)
     }
 
-    /// Whether a joiner's subtree is one level too short for a place here: it was below a node in such a place. Then a
+    /// Whether a joiner's subtree is too small for a place here: it was below a node in such a place. Then a
     /// single node fills it best, and all of the lost one's orphans go below, as before; if one of them took it, the
     /// children of that one would have to make room for the others.
-    pub(super) fn is_short_for(&self, request: &JoinRequest) -> bool {
-        let height = self.height_to_place(request);
-        height >= 2 && height + 1 < self.census().nodes().len()
+    pub(super) fn is_small_for(&self, request: &JoinRequest) -> bool {
+        let sizes = self.branches().map(|child| u64::from(child.size));
+        let (children, all) = sizes.fold((0, 0), |(n, all), size| (n + 1, all + size));
+        let size = u64::from(request.census.size());
+        self.height_to_place(request) >= 2 && size * 3 * children < all * 2
     }
 
     /// Invites the deepest leaf to a free place here.
@@ -231,15 +247,38 @@ impl Branch {
             depth: known.nodes().len(),
             place: place.map(|place| place + 1),
             size: known.size(),
-            expected: (predicted.nodes().len(), predicted.size()),
+            to_come: Extent::of(known).max(Extent::of(predicted)),
         }
-    }
-
-    fn once_all_are_in(&self) -> (usize, u32) {
-        self.by_depth().max(self.expected)
     }
 
     const fn by_depth(&self) -> (usize, u32) {
         (self.depth, self.size)
+    }
+}
+
+impl Extent {
+    fn of(census: &Census) -> Self {
+        Self {
+            levels: census.nodes().len(),
+            size: census.size(),
+        }
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self {
+            levels: self.levels.max(other.levels),
+            size: self.size.max(other.size),
+        }
+    }
+
+    /// Whether the other is so much larger that it is worth a move if this one stands deeper in its stead.
+    const fn is_small_beside(self, other: Self) -> bool {
+        self.size.saturating_mul(2) < other.size
+    }
+
+    /// Who asks for room weighs more than the one who makes it. One level more is worth as much as twice the size: to
+    /// be a level too high is worse than a few nodes more at the lowest level.
+    const fn weight(self) -> u128 {
+        (self.size as u128) << self.levels
     }
 }

@@ -138,13 +138,21 @@ impl Node {
         self.bootstrap.failures = 0;
         if !self.bootstrap.wants_crown() {
             self.close_bootstrap(out);
-        } else if let Session::Ready {
+        } else {
+            self.hang_up_as_joiner(out);
+        }
+    }
+
+    /// Hangs up, if this node wants the crown and the server has standbys enough. That may change: with the next
+    /// connection it asks again.
+    pub(super) fn hang_up_as_joiner(&mut self, out: &mut Vec<Action>) {
+        if let Session::Ready {
             id,
             post: Post::Joiner,
             ..
         } = self.bootstrap.session
+            && self.bootstrap.wants_crown()
         {
-            // There are standbys enough; it asks again when it next needs the server.
             out.push(Action::CloseBootstrap(id));
             self.bootstrap.session = Session::Closed;
         }

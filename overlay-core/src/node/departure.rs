@@ -32,7 +32,7 @@ impl Node {
             Role::Member { parent } if self.children().next().is_some() => {
                 self.role = Role::Rehoming {
                     parent,
-                    asked_by: self.now + self.config.patience,
+                    asked_by: Some(self.now + self.config.patience),
                     until: self.now + self.config.leave_timeout,
                 };
                 self.close_bootstrap(out);
@@ -53,19 +53,22 @@ impl Node {
         match self.role {
             Role::Rehoming {
                 asked_by, until, ..
-            } => Some(if self.now < asked_by {
-                asked_by.min(until)
-            } else {
-                until
-            }),
+            } => Some(asked_by.map_or(until, |asked_by| asked_by.min(until))),
             _ => None,
         }
     }
 
     pub(super) fn expire_rehoming(&mut self, out: &mut Vec<Action>) {
-        match self.role {
-            Role::Rehoming { until, .. } if until <= self.now => self.part_from_all(out),
-            _ => self.go_if_rehomed(out),
+        let Role::Rehoming {
+            asked_by, until, ..
+        } = &mut self.role
+        else {
+            return;
+        };
+        if *until <= self.now {
+            self.part_from_all(out);
+        } else if asked_by.take_if(|asked_by| *asked_by <= self.now).is_some() {
+            self.go_if_rehomed(out);
         }
     }
 
@@ -77,7 +80,7 @@ impl Node {
         };
         let waited_for = |door| match door {
             Door::Open => false,
-            Door::Invited => self.now < asked_by,
+            Door::Invited => asked_by.is_some(),
             Door::Asking | Door::Leaving => true,
         };
         let on_its_way =

@@ -395,6 +395,7 @@ impl Node {
 
     fn seek_introduction(&mut self, out: &mut Vec<Action>) {
         self.set_joining_stage(Stage::Introducing);
+        self.hang_up_as_joiner(out);
         if self.bootstrap.is_ready() {
             self.believe_server();
             self.dial(out);

@@ -31,6 +31,15 @@ fn pair(below: u32) -> Census {
     census
 }
 
+/// So many nodes, one below the other, each of which takes one.
+fn chain(levels: usize) -> Census {
+    let mut census = Census::of_node(1);
+    for _ in 1..levels {
+        census.admit(&Census::of_node(1));
+    }
+    census
+}
+
 /// The first attempt of an orphan that has lost the node of this number, a child of the node under test.
 fn orphan(joiner: u128, lost: u128, census: Census) -> JoinFrame {
     let lost = Path::root(id(1000)).child(id(lost)).unwrap();
@@ -137,6 +146,26 @@ fn who_makes_room_is_followed_by_the_one_who_asked() {
 }
 
 #[test]
+fn a_thin_child_makes_room_for_a_large_subtree_that_is_no_higher() {
+    let mut solo = Solo::root(config(1));
+    let thin = solo.child(1);
+    solo.says(thin, &status(0, chain(3)));
+    let actions = solo.server_passes(orphan(7, 99, pair(6)));
+    assert_eq!(invitations(&actions, thin).len(), 1);
+}
+
+#[test]
+fn nobody_makes_room_for_who_would_make_room_for_it() {
+    let (mut solo, large) = (Solo::root(config(1)), pair(6));
+    let child = solo.child(1);
+    solo.says(child, &status(0, large));
+    for (joiner, census) in [(7, chain(3)), (8, pair(2)), (9, pair(5))] {
+        let actions = solo.server_passes(orphan(joiner, 99, census));
+        assert_eq!(delegated(&actions, child), [join_of(joiner)]);
+    }
+}
+
+#[test]
 fn nobody_makes_room_for_a_single_node() {
     let mut solo = Solo::root(config(1));
     let short = solo.child(1);
@@ -169,6 +198,15 @@ fn a_single_node_takes_the_free_place_before_an_orphan_and_the_orphan_goes_below
     let single = opened(&solo.request(8))[0];
     let actions = solo.greet(single, join_of(8));
     assert_eq!(delegated(&actions, single), [join_of(7)]);
+}
+
+#[test]
+fn a_thin_subtree_gives_way_too_however_high() {
+    let mut solo = Solo::root(config(2));
+    let large = solo.child(1);
+    solo.says(large, &status(0, pair(6)));
+    let actions = solo.server_passes(orphan(7, 99, chain(3)));
+    assert_eq!(invitations(&actions, large).len(), 1);
 }
 
 #[test]

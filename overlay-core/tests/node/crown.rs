@@ -71,6 +71,22 @@ fn a_standby_is_a_member_that_stays_at_the_server() {
 }
 
 #[test]
+fn who_wants_the_crown_where_standbys_are_enough_asks_again_with_each_attempt() {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token)));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let first = solo.server();
+    let link = opened(&solo.registered_as(Post::Joiner, 5))[0];
+    solo.event(EventKind::LinkClosed(link));
+    let actions = solo.wait(secs(2));
+    assert!(actions.contains(&Action::CloseBootstrap(first)));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    solo.registered_as(Post::Standby, 5);
+    assert!(solo.node.stands_by());
+}
+
+#[test]
 fn a_promoted_standby_leaves_its_parent_and_keeps_its_children() {
     let (mut solo, parent) = standby();
     let child = solo.child_from(parent, 2);

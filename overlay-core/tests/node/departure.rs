@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame,
-    VERSION,
+    ANYWHERE, Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection,
+    ServerFrame, VERSION,
 };
 use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Standing};
 
-use crate::harness::{Solo, World, config, opened, secs, sent, sent_up, told};
+use crate::harness::{Solo, World, config, moving, opened, secs, sent, sent_up, told, way};
 
 fn goodbye() -> LinkFrame<'static> {
     LinkFrame::Goodbye(Farewell::Leaving)
@@ -372,7 +372,7 @@ fn a_node_and_its_parent_can_leave_at_once() {
 }
 
 #[test]
-fn a_node_that_leaves_waits_for_its_children_only_so_long() {
+fn who_leaves_does_not_wait_long_for_a_child_that_has_not_even_asked() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     let actions = solo.event(EventKind::Leave);
@@ -380,9 +380,22 @@ fn a_node_that_leaves_waits_for_its_children_only_so_long() {
     assert!(matches!(sent(&actions, child)[..], [LinkFrame::Invite(_)]));
     assert_eq!(solo.node.standing(), Standing::Leaving);
     assert!(solo.node.parent().is_some());
-    let actions = solo.wait(solo.node.config().leave_timeout);
+    let actions = solo.wait(solo.node.config().patience);
     assert!(sent(&actions, child).contains(&goodbye()));
     assert!(sent(&actions, parent).contains(&goodbye()));
+}
+
+#[test]
+fn who_leaves_waits_longer_for_a_child_that_has_asked() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::Leave);
+    solo.says(child, &moving(5, way(2, ANYWHERE)));
+    let config = solo.node.config().clone();
+    let actions = solo.wait(config.patience);
+    assert_eq!(sent(&actions, child), []);
+    let actions = solo.wait(config.leave_timeout - config.patience);
+    assert!(sent(&actions, child).contains(&goodbye()));
 }
 
 #[test]

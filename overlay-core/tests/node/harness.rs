@@ -14,7 +14,7 @@ use overlay_core::{Action, Config, JoinId, LinkId, NodeId, Notification, wire};
 
 pub(crate) use overlay_sim::Rules;
 pub(crate) use solo::{
-    OWN_JOIN, Solo, below_root, candidate, count, hello, request, sdp, status, welcome,
+    OWN_JOIN, Solo, below_root, candidate, count, hello, moving, request, sdp, status, way, welcome,
 };
 pub(crate) use world::{Handshakes, Ix, World};
 

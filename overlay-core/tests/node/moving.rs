@@ -1,7 +1,7 @@
 //! Moving to another parent, and helping others to.
 
 use overlay_core::wire::{
-    ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, Way,
+    ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
 };
 use overlay_core::{
     Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Signal,
@@ -9,8 +9,8 @@ use overlay_core::{
 };
 
 use crate::harness::{
-    OWN_JOIN, Solo, below_root, config, delegated, id, join_of, opened, request, sdp, secs, sent,
-    sent_up, told, welcome,
+    OWN_JOIN, Solo, below_root, config, delegated, id, join_of, moving, opened, request, sdp, secs,
+    sent, sent_up, told, way, welcome,
 };
 
 /// The second attempt of the node under test: its first made it a member.
@@ -25,16 +25,6 @@ fn invite() -> LinkFrame<'static> {
         climb: 2,
         within: 1,
     })
-}
-
-fn way(climb: u8, within: u8) -> Way {
-    Way::Move { climb, within }
-}
-
-/// A request to move, of a single node with one place.
-fn moving(joiner: u128, way: Way) -> LinkFrame<'static> {
-    let request = request(join_of(joiner), 1);
-    LinkFrame::Join(JoinFrame::Request(JoinRequest { way, ..request }))
 }
 
 fn requests(actions: &[Action], link: LinkId) -> Vec<JoinRequest> {

@@ -253,6 +253,16 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
     }
 }
 
+pub(crate) fn way(climb: u8, within: u8) -> Way {
+    Way::Move { climb, within }
+}
+
+/// A request to move, of a single node with one place.
+pub(crate) fn moving(joiner: u128, way: Way) -> LinkFrame<'static> {
+    let request = request(join_of(joiner), 1);
+    LinkFrame::Join(JoinFrame::Request(JoinRequest { way, ..request }))
+}
+
 pub(crate) fn hello(join: JoinId, window: u32) -> LinkFrame<'static> {
     LinkFrame::Hello {
         version: VERSION,
