@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{BootstrapError, Event, Events, Node, ServerLost, Tls, node};
+use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Tls, node};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -102,16 +102,16 @@ impl Seat {
         loop {
             let event = self.events.next().await;
             match event.ok_or_else(|| Failure::new("the node has ended"))? {
-                Event::ServerReady => {
+                Event::BootstrapReady => {
                     self.contact_by = None;
                     if std::mem::take(&mut self.server_lost) {
                         self.facts.say("The bootstrap server is there again.");
                     }
                     let node = self.node.id().to_string();
                     self.facts.tell(&Fact::Registered { node });
-                    return Ok(Event::ServerReady);
+                    return Ok(Event::BootstrapReady);
                 }
-                Event::ServerLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
+                Event::BootstrapLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
                 event => {
                     // Whoever has a parent does not care.
                     self.server_lost &= !matches!(event, Event::ParentConnected { .. });
@@ -123,7 +123,7 @@ impl Seat {
 
     fn server_lost(
         &mut self,
-        cause: &ServerLost,
+        cause: &BootstrapLost,
         retry_in: Option<Duration>,
     ) -> Result<(), Failure> {
         self.facts.tell(&Fact::ServerLost {
@@ -147,25 +147,25 @@ impl Seat {
     }
 }
 
-const fn hint(cause: &ServerLost) -> Option<&'static str> {
+const fn hint(cause: &BootstrapLost) -> Option<&'static str> {
     match cause {
-        ServerLost::Failed(BootstrapError::Tls { .. }) => Some(
+        BootstrapLost::Failed(BootstrapError::Tls { .. }) => Some(
             "does this machine trust the certificate (see --ca-file)? A server without TLS has an \
              address that starts with ws://",
         ),
-        ServerLost::Failed(_) | ServerLost::Silent => {
+        BootstrapLost::Failed(_) | BootstrapLost::Silent => {
             Some("is `overlay server` running there? --connect-timeout 0 keeps trying until it is")
         }
-        ServerLost::Refused(Refusal::WrongToken) => {
+        BootstrapLost::Refused(Refusal::WrongToken) => {
             Some("the root's token must be the server's: compare the two token files")
         }
-        ServerLost::Refused(Refusal::Version) => {
+        BootstrapLost::Refused(Refusal::Version) => {
             Some("install the same version of overlay on both sides")
         }
-        ServerLost::Refused(Refusal::UnknownOverlay) => {
+        BootstrapLost::Refused(Refusal::UnknownOverlay) => {
             Some("check the name given with --overlay: the server has a fixed list of them")
         }
-        ServerLost::Refused(_) | ServerLost::NoServer => None,
+        BootstrapLost::Refused(_) | BootstrapLost::NoServer => None,
     }
 }
 

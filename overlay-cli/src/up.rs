@@ -111,7 +111,7 @@ impl Stage {
         root.become_root(token).await;
         loop {
             match root_events.next().await {
-                Some(Event::ServerReady) => {}
+                Some(Event::BootstrapReady) => {}
                 Some(Event::Promoted { .. }) => break,
                 event => {
                     return Err(Failure::new(format!(

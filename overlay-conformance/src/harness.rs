@@ -81,7 +81,7 @@ impl World {
     pub async fn root_of(&self, builder: Builder) -> Member {
         let mut root = Member::of(builder);
         root.node.become_root(token()).await;
-        root.until(|event| matches!(event, Event::ServerReady))
+        root.until(|event| matches!(event, Event::BootstrapReady))
             .await;
         root
     }

@@ -9,7 +9,7 @@ use overlay_core::wire::{
     self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
 use overlay_core::{JoinId, NodeId, Standing};
-use overlay_driver::{Event, ServerConfig, ServerLost};
+use overlay_driver::{BootstrapLost, Event, ServerConfig};
 
 use crate::Driver;
 use crate::harness::{Member, World, access};
@@ -137,7 +137,7 @@ pub(crate) async fn a_forged_answer_reaches_nobody(driver: Driver) {
     let world = World::new(driver);
     let mut victim = world.joiner(2).await;
     victim
-        .until(|event| matches!(event, Event::ServerReady))
+        .until(|event| matches!(event, Event::BootstrapReady))
         .await;
     let mut rogue = Rogue::greet(&world).await;
     let join = JoinId {
@@ -167,12 +167,12 @@ pub(crate) async fn a_wrong_token_is_refused_and_the_node_gives_up(driver: Drive
     let mut thief = Member::of(world.builder(2));
     thief.node.become_root(Token::new("guess").unwrap()).await;
     let lost = thief
-        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
     assert!(matches!(
         lost,
-        Event::ServerLost {
-            cause: ServerLost::Refused(Refusal::WrongToken),
+        Event::BootstrapLost {
+            cause: BootstrapLost::Refused(Refusal::WrongToken),
             retry_in: None
         }
     ));
@@ -186,11 +186,11 @@ pub(crate) async fn a_root_outlives_the_servers_that_introduce_to_it(driver: Dri
     let mut member = world.member(2).await;
     let address = world.address();
     world.server.shut_down().await;
-    root.until(|event| matches!(event, Event::ServerLost { .. }))
+    root.until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
     let config = ServerConfig::new(RelayConfig::new(access()));
     let _second = (world.driver.serve)(address, config).unwrap();
-    root.until(|event| matches!(event, Event::ServerReady))
+    root.until(|event| matches!(event, Event::BootstrapReady))
         .await;
     root.node.broadcast("still here").await.unwrap();
     assert_eq!(member.message().await, b"still here");
@@ -205,9 +205,9 @@ pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {
     let mut lost = Member::of(builder);
     lost.node.join().await;
     let event = lost
-        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
-    let Event::ServerLost { cause, retry_in } = event else {
+    let Event::BootstrapLost { cause, retry_in } = event else {
         unreachable!()
     };
     assert!(
@@ -242,11 +242,11 @@ pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver:
     let root = world.root(2).await;
     let mut turned_away = world.joiner(2).await;
     turned_away
-        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
     drop(root);
     turned_away
-        .until(|event| matches!(event, Event::ServerReady))
+        .until(|event| matches!(event, Event::BootstrapReady))
         .await;
 }
 

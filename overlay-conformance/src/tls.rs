@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use futures_util::future::select;
 use futures_util::io::{AsyncReadExt, copy};
 use overlay_driver::link::LinkConfig;
-use overlay_driver::{BootstrapError, ByteStream, Event, ServerLost, ServerUrl, Tls};
+use overlay_driver::{BootstrapError, BootstrapLost, ByteStream, Event, ServerUrl, Tls};
 
 use crate::Driver;
 use crate::harness::{Member, World};
@@ -82,12 +82,12 @@ pub(crate) async fn a_server_that_nobody_vouches_for_is_not_trusted(driver: Driv
     let mut careful = Member::of((world.driver.node)().server(url).tls(tls));
     careful.node.join().await;
     let lost = careful
-        .until(|event| matches!(event, Event::ServerLost { .. }))
+        .until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
     assert!(matches!(
         lost,
-        Event::ServerLost {
-            cause: ServerLost::Failed(BootstrapError::Tls { .. }),
+        Event::BootstrapLost {
+            cause: BootstrapLost::Failed(BootstrapError::Tls { .. }),
             ..
         }
     ));

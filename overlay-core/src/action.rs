@@ -186,11 +186,8 @@ pub enum Notification {
         reason: Unsent,
     },
     /// Broadcasts of the root have passed while this node, or one above it, was not in the tree. They will not
-    /// come any more. A node is told when it knows, before the next broadcast.
-    Missed {
-        /// How many.
-        broadcasts: u64,
-    },
+    /// come any more. A node is told how many when it knows, before the next broadcast.
+    BroadcastsMissed(u64),
     /// A neighbour that a message was refused for ([`Unsent::Backlog`]) takes messages again.
     Writable(LinkId),
     /// The node has left: it has no link and wants none.

@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_few_stragglers_add_no_height() {
         let mut tree = Census::of_node(4);
-        for _ in 0..4 + 1 {
+        for _ in 0..5 {
             tree.admit(&Census::of_node(4));
         }
         assert_eq!((tree.nodes(), tree.height()), (&[1, 4, 1][..], 2));

@@ -15,7 +15,7 @@ use tracing::{Span, debug, field, info, info_span};
 
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
-use crate::event::{Event, EventSender, Message, ServerLost};
+use crate::event::{BootstrapLost, Event, EventSender, Message};
 use crate::handle::{Command, Status};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
 use crate::runtime::Runtime;
@@ -369,15 +369,15 @@ impl Engine {
                 info!(%reason, ?retry_in, "join rejected");
                 Event::JoinRejected { reason, retry_in }
             }
-            Notification::BootstrapReady => Event::ServerReady,
+            Notification::BootstrapReady => Event::BootstrapReady,
             Notification::BootstrapLost { refusal, retry_in } => {
                 let cause = self.why_lost(refusal);
                 info!(%cause, ?retry_in, "no bootstrap server");
-                Event::ServerLost { cause, retry_in }
+                Event::BootstrapLost { cause, retry_in }
             }
             // The engine asks before it sends; a message that came too late has no one to tell.
             Notification::Unsent { .. } | Notification::Writable(_) => return,
-            Notification::Missed { broadcasts } => {
+            Notification::BroadcastsMissed(broadcasts) => {
                 info!(broadcasts, "missed");
                 Event::BroadcastsMissed(broadcasts)
             }
@@ -386,12 +386,12 @@ impl Engine {
         self.app.send(event);
     }
 
-    fn why_lost(&mut self, refusal: Option<overlay_core::wire::Refusal>) -> ServerLost {
+    fn why_lost(&mut self, refusal: Option<overlay_core::wire::Refusal>) -> BootstrapLost {
         match (refusal, self.server_error.take()) {
-            (Some(refusal), _) => ServerLost::Refused(refusal),
-            (None, Some(error)) => ServerLost::Failed(error),
-            (None, None) if self.servers.is_empty() => ServerLost::NoServer,
-            (None, None) => ServerLost::Silent,
+            (Some(refusal), _) => BootstrapLost::Refused(refusal),
+            (None, Some(error)) => BootstrapLost::Failed(error),
+            (None, None) if self.servers.is_empty() => BootstrapLost::NoServer,
+            (None, None) => BootstrapLost::Silent,
         }
     }
 

@@ -101,20 +101,21 @@ pub enum Event {
     },
     /// A bootstrap server has this node registered, as a joiner, a standby or the root;
     /// [`Promoted`](Self::Promoted) tells if it is the root.
-    ServerReady,
+    BootstrapReady,
     /// There is no connection to a bootstrap server, though there should be one.
-    ServerLost {
+    BootstrapLost {
         /// Why.
-        cause: ServerLost,
+        cause: BootstrapLost,
         /// When the node tries again; `None` if another attempt can't succeed.
         retry_in: Option<Duration>,
     },
-    /// So many broadcasts of the root passed while this node was without a parent, and will not come.
+    /// So many broadcasts of the root have passed while this node, or one above it, was not in the tree. They will
+    /// not come any more.
     BroadcastsMissed(u64),
     /// The node has left the tree. It may join again.
     Left,
     /// The app did not listen, and this many events that were not messages are lost.
-    Missed(usize),
+    EventsMissed(usize),
 }
 
 /// An app message that has arrived.
@@ -130,7 +131,7 @@ pub struct Message {
 
 /// Why there is no connection to a bootstrap server.
 #[derive(Debug, thiserror::Error)]
-pub enum ServerLost {
+pub enum BootstrapLost {
     /// The server refused this node.
     #[error("the bootstrap server refused: {0}")]
     Refused(Refusal),
@@ -236,7 +237,7 @@ impl EventSender {
         }
         if self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
-            self.queue(Event::Missed(missed), None);
+            self.queue(Event::EventsMissed(missed), None);
         }
         self.queue(event, None);
     }
@@ -266,10 +267,10 @@ mod tests {
         let (receipts, _taken) = async_channel::unbounded();
         let (mut sender, mut events) = channel(receipts);
         for _ in 0..MAX_WAITING + 5 {
-            sender.send(Event::ServerReady);
+            sender.send(Event::BootstrapReady);
         }
         let first = futures_util::FutureExt::now_or_never(events.next());
-        assert!(matches!(first, Some(Some(Event::ServerReady))));
+        assert!(matches!(first, Some(Some(Event::BootstrapReady))));
         sender.send(Event::Left);
         let rest: Vec<Event> =
             std::iter::from_fn(|| futures_util::FutureExt::now_or_never(events.next()).flatten())
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(rest.len(), MAX_WAITING + 1);
         assert!(matches!(
             rest[MAX_WAITING - 1..],
-            [Event::Missed(5), Event::Left]
+            [Event::EventsMissed(5), Event::Left]
         ));
     }
 }

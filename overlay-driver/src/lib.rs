@@ -27,7 +27,7 @@ mod websocket;
 
 pub use bootstrap::BootstrapError;
 pub use builder::{BuildError, Builder, random_token};
-pub use event::{Event, Events, Message, ServerLost};
+pub use event::{BootstrapLost, Event, Events, Message};
 pub use handle::{Node, SendError, Status};
 pub use hub::{Hub, HubError};
 pub use runtime::{Accepted, ByteStream, Runtime};

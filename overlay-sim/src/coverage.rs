@@ -80,7 +80,7 @@ impl Coverage {
                 Unsent::TooLong => "unsent: too long",
                 Unsent::Backlog => "unsent: backlog",
             }),
-            Notification::Missed { .. } => self.count("broadcasts missed"),
+            Notification::BroadcastsMissed(_) => self.count("broadcasts missed"),
             Notification::Writable(_) => self.count("writable again"),
             Notification::Left => self.count("left"),
         }

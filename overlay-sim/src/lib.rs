@@ -1,6 +1,9 @@
 //! Deterministic simulation of the tree overlay: thousands of the [`Node`](overlay_core::Node)s and the
 //! [`Relay`](overlay_core::relay::Relay) that ship, in virtual time, with faults.
 //!
+//! For whoever changes the protocol, or wants to know what a tree of thousands does under faults; an app needs none
+//! of it.
+//!
 //! A [`World`] holds machines, a bootstrap server and the network between them; its time jumps to whatever
 //! happens next. What is done to it, wishes, messages and faults, is a [`Schedule`]: a text that a person
 //! can read and edit. [`schedule`] draws one for each seed, [`run`] carries it out and checks every

@@ -1,4 +1,4 @@
-//! The tree overlay over WebRTC, on smol.
+//! The tree overlay over WebRTC, on smol: the crate for an app that runs there.
 //!
 //! A [`Node`] joins a tree, or becomes its root, and says what happens as a stream of [`Event`]s:
 //!
@@ -28,7 +28,7 @@
 //! A bootstrap server, which [`serve`] starts, introduces newcomers to the root.
 //!
 //! `overlay-tokio` has the same for tokio, and both meet in one tree. What is not smol's own is in `overlay-driver`, and the
-//! protocol in `overlay-core`.
+//! protocol in `overlay-core`: its [`Notification`](overlay_core::Notification)s are the [`Event`]s here, with the same names.
 #![forbid(unsafe_code)]
 
 mod runtime;
@@ -38,8 +38,9 @@ pub use overlay_core::wire::{OverlayName, Token};
 pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Scope, Standing};
 pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
 pub use overlay_driver::{
-    BootstrapError, BuildError, Builder, Event, Events, Message, Node, ParseServerUrlError,
-    SendError, Server, ServerConfig, ServerError, ServerLost, ServerUrl, Status, Tls, random_token,
+    BootstrapError, BootstrapLost, BuildError, Builder, Event, Events, Message, Node,
+    ParseServerUrlError, SendError, Server, ServerConfig, ServerError, ServerUrl, Status, Tls,
+    random_token,
 };
 pub use runtime::Smol;
 

@@ -136,10 +136,10 @@ impl Node {
     /// Is in the tree. A standby goes on being one; others need the server no more.
     pub(super) fn introduction_over(&mut self, out: &mut Vec<Action>) {
         self.bootstrap.failures = 0;
-        if !self.bootstrap.wants_crown() {
-            self.close_bootstrap(out);
-        } else {
+        if self.bootstrap.wants_crown() {
             self.hang_up_as_joiner(out);
+        } else {
+            self.close_bootstrap(out);
         }
     }
 

@@ -299,7 +299,7 @@ impl Node {
         let lag = held / u64::from(message_cost(0)) * (MAX_DEPTH as u64 + 1);
         let broadcasts = self.broadcasts.skip_to(count, lag);
         if broadcasts > 0 {
-            notify(Notification::Missed { broadcasts }, out);
+            notify(Notification::BroadcastsMissed(broadcasts), out);
         }
     }
 

@@ -394,7 +394,7 @@ fn who_leaves_waits_longer_for_a_child_that_has_asked() {
     let config = solo.node.config().clone();
     let actions = solo.wait(config.patience);
     assert_eq!(sent(&actions, child), []);
-    let actions = solo.wait(config.leave_timeout - config.patience);
+    let actions = solo.wait(config.leave_timeout);
     assert!(sent(&actions, child).contains(&goodbye()));
 }
 

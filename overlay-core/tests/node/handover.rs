@@ -20,7 +20,7 @@ fn delivered(actions: &[Action]) -> Vec<u8> {
 
 fn missed(actions: &[Action]) -> Vec<u64> {
     let missed = |note: &Notification| match note {
-        Notification::Missed { broadcasts } => Some(*broadcasts),
+        Notification::BroadcastsMissed(broadcasts) => Some(*broadcasts),
         _ => None,
     };
     told(actions).into_iter().filter_map(missed).collect()

@@ -306,7 +306,7 @@ impl World {
                 let silent = timer && *reason == RejectReason::Timeout;
                 self.join_was_answered(ix, silent)
             }
-            Notification::Missed { broadcasts } => {
+            Notification::BroadcastsMissed(broadcasts) => {
                 self.model.told_of_missed(ix, *broadcasts);
                 let moves = self.machines[ix].moved == self.events;
                 let patience = self.setup.config.request_timeout;
