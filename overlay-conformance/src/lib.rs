@@ -1,6 +1,7 @@
 //! What every driver must do: trees of real WebRTC links over loopback, with a real server.
 //!
-//! For whoever brings the overlay to another runtime. The suite is written once; a driver's crate runs it as a test without the standard harness:
+//! For whoever brings the overlay to another runtime. The suite is written once; a driver's crate runs it as a test
+//! without the standard harness:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
