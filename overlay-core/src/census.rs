@@ -71,7 +71,7 @@ impl Census {
     }
 
     /// The depth at which a subtree of so many levels comes to stand: at a free place, or where whoever stands
-    /// there is surely shorter and makes room, because a free place is further down.
+    /// there is shorter and most likely makes room, because a free place is further down.
     pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
         let place = self.shallowest_place()?;
         let makes_room = (self.height() + 1).saturating_sub(levels).max(1);

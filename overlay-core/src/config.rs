@@ -27,7 +27,8 @@ pub struct Config {
 
     /// How long a request waits for a candidate that is the best parent for it before it settles for
     /// a child that is connected. Default 2 s: most handshakes take less, so a flash crowd still
-    /// gets the complete tree, and one hanging candidate delays nobody by more.
+    /// gets the complete tree, and one hanging candidate delays nobody by more. A leaving node waits as
+    /// long for a child that has not even asked for another parent: it may be dead.
     pub patience: Duration,
 
     /// How long a request waits in all, at this node and those above, before it is rejected as `Busy`.

@@ -115,7 +115,7 @@ enum Role {
     /// On its way out, as soon as its children have other parents.
     Rehoming {
         parent: LinkId,
-        /// When children that have not asked for other places count as dead; None once they do.
+        /// When children that have not asked for other places count as dead; None once that time has passed.
         asked_by: Option<Instant>,
         until: Instant,
     },

@@ -37,7 +37,7 @@ pub struct Stats {
     pub moves_given_up: u64,
     /// Children that went to another parent because this node left.
     pub children_rehomed: u64,
-    /// Children that were asked to make room for a joiner with a higher subtree.
+    /// Children that were asked to make room for a joiner with a larger subtree.
     pub children_displaced: u64,
     /// Orphans that were led to where their lost parent stood.
     pub hints_followed: u64,

@@ -324,11 +324,12 @@ impl Rules {
         }
     }
 
-    /// Of two requests by one name, the one that may end anywhere counts: the other may be a forgery.
+    /// Of two requests by one name, the one that may end deeper counts: the other may be a forgery.
     fn asks(&mut self, request: &JoinRequest) {
         match request.way {
             Way::Move { within, .. } if within != ANYWHERE => {
-                self.within.entry(request.join).or_insert(within);
+                let most = self.within.entry(request.join).or_insert(within);
+                *most = within.max(*most);
             }
             _ => drop(self.within.remove(&request.join)),
         }

@@ -209,11 +209,13 @@ impl Node {
                     self.invite_leaf(out);
                 }
                 let gave_way = true;
-                let waiting = Waiting {
+                let mut waiting = Waiting {
                     gave_way,
                     ..waiting
                 };
-                return self.park(number, None, waiting);
+                // Under a new number: its patience begins anew.
+                waiting.count(self.now);
+                return self.park(None, None, waiting);
             }
             self.accept(slot, waiting, out);
             self.place_all_who_gave_way(out);
@@ -444,7 +446,8 @@ impl Node {
 
     /// Whether a single node had better take the free place, with this joiner below it.
     fn gives_way(&self, waiting: &Waiting) -> bool {
-        let once = !waiting.gave_way && self.can_wait(waiting);
+        // Not who has been made room for: the place is its own.
+        let once = !waiting.gave_way && !waiting.displaces && self.can_wait(waiting);
         once && self.is_small_for(&waiting.request)
     }
 

@@ -7,7 +7,7 @@
 //! place and leaf lie below the same child, that child sees it.
 //!
 //! This comes to an end: the mover stood at depth `p + 1` and must come to stand at `p` at most (`within`), or it
-//! stays. So every move makes the sum of all depths smaller, and nothing here makes it greater. When no
+//! stays. So every such move makes the sum of all depths smaller. When no
 //! node sees anything to do, no place is free above the deepest leaf: the tree is the complete one.
 //!
 //! What an orphan brings is a subtree, and there the shallowest place is not the best one. Below a lost node of the
@@ -123,12 +123,18 @@ impl Node {
         if self.config.policy != Policy::Balanced || levels < 2 || request.census.height() <= room {
             return None;
         }
-        let others = self.links_of_others(request);
-        let child = others.min_by_key(|child| child.to_come.size)?;
-        let (joiner, child, link) = (Extent::of(&request.census), child.to_come, child.link);
-        let smaller = child.size < joiner.size || levels > room + 1;
-        let goes = child.is_small_beside(joiner) || child.levels < joiner.levels && smaller;
-        (goes && child.weight() < joiner.weight()).then_some(link)
+        let joiner = Extent::of(&request.census);
+        let far = levels > room + 1;
+        let goes = |child: &Branch| {
+            let child = child.to_come;
+            let shorter = child.levels < joiner.levels;
+            let smaller =
+                child.is_small_beside(joiner) || shorter && (far || child.size < joiner.size);
+            smaller && child.weight() < joiner.weight()
+        };
+        let children = self.links_of_others(request).filter(goes);
+        let smallest = children.min_by_key(|child| child.to_come.size)?;
+        Some(smallest.link)
     }
 
     /// Whether a joiner's subtree is too small for a place here: it was below a node in such a place. Then a

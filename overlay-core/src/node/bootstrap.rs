@@ -115,7 +115,13 @@ impl Node {
     /// Wants something of the server.
     pub(super) fn register(&mut self, wanted: Wanted, out: &mut Vec<Action>) {
         self.bootstrap.wanted = Some(wanted);
-        if matches!(self.bootstrap.session, Session::Closed) {
+        let idle = match self.bootstrap.session {
+            Session::Closed => true,
+            // Nothing has failed: a member waits until it asks again for the crown.
+            Session::Waiting { .. } => self.bootstrap.failures == 0,
+            _ => false,
+        };
+        if idle {
             self.connect_bootstrap(out);
         }
     }
@@ -136,26 +142,37 @@ impl Node {
     /// Is in the tree. A standby goes on being one; others need the server no more.
     pub(super) fn introduction_over(&mut self, out: &mut Vec<Action>) {
         self.bootstrap.failures = 0;
-        if self.bootstrap.wants_crown() {
-            self.hang_up_as_joiner(out);
-        } else {
+        if !self.bootstrap.wants_crown() {
             self.close_bootstrap(out);
+        } else if self.hang_up_as_joiner(out) {
+            self.bootstrap.session = Session::Waiting {
+                until: self.now + self.config.retry_max,
+            };
         }
     }
 
-    /// Hangs up, if this node wants the crown and the server has standbys enough. That may change: with the next
-    /// connection it asks again.
-    pub(super) fn hang_up_as_joiner(&mut self, out: &mut Vec<Action>) {
-        if let Session::Ready {
+    /// Nobody reigns: if this node wants the crown and the server had standbys enough, that may be over.
+    pub(super) fn ask_again_for_the_crown(&mut self, out: &mut Vec<Action>) {
+        if self.hang_up_as_joiner(out) {
+            self.connect_bootstrap(out);
+        }
+    }
+
+    /// Hangs up, if this node wants the crown and the server takes it for a mere joiner.
+    fn hang_up_as_joiner(&mut self, out: &mut Vec<Action>) -> bool {
+        let Session::Ready {
             id,
             post: Post::Joiner,
             ..
         } = self.bootstrap.session
-            && self.bootstrap.wants_crown()
-        {
+        else {
+            return false;
+        };
+        let hangs_up = self.bootstrap.wants_crown();
+        if hangs_up {
             out.push(Action::CloseBootstrap(id));
-            self.bootstrap.session = Session::Closed;
         }
+        hangs_up
     }
 
     /// Needs the server no more.

@@ -395,7 +395,6 @@ impl Node {
 
     fn seek_introduction(&mut self, out: &mut Vec<Action>) {
         self.set_joining_stage(Stage::Introducing);
-        self.hang_up_as_joiner(out);
         if self.bootstrap.is_ready() {
             self.believe_server();
             self.dial(out);
@@ -472,6 +471,8 @@ impl Node {
         notify(Notification::JoinRejected { reason, retry_in }, out);
         if retry_in.is_none() {
             self.give_up(out);
+        } else if reason == RejectReason::NoRoot {
+            self.ask_again_for_the_crown(out);
         }
     }
 

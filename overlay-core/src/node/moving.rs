@@ -9,7 +9,7 @@
 //!
 //! Three reasons there are. A node that leaves invites its children (`departure`): they climb two levels. A node is
 //! invited up to a free place (`balance`): it climbs to the one who knows the place. A child makes room for a
-//! higher subtree (`admission`): it climbs to the root, because its parent knows no other place for it.
+//! larger subtree (`admission`): it climbs to the root, because its parent knows no other place for it.
 //!
 //! # Why no two moves end in a cycle
 //!

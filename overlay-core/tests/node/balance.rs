@@ -155,6 +155,18 @@ fn a_thin_child_makes_room_for_a_large_subtree_that_is_no_higher() {
 }
 
 #[test]
+fn who_has_been_made_room_for_gives_the_place_to_nobody() {
+    let mut solo = Solo::root(config(2));
+    let (large, small) = (solo.child(1), solo.child(2));
+    solo.says(large, &status(0, pair(6)));
+    let actions = solo.server_passes(orphan(7, 99, pair(3)));
+    assert_eq!(invitations(&actions, small).len(), 1);
+    let actions = solo.event(EventKind::LinkClosed(small));
+    assert_eq!(opened(&actions).len(), 1);
+    assert_eq!(invitations(&actions, large), []);
+}
+
+#[test]
 fn nobody_makes_room_for_who_would_make_room_for_it() {
     let (mut solo, large) = (Solo::root(config(1)), pair(6));
     let child = solo.child(1);

@@ -1,7 +1,8 @@
 //! Being the root, and standing by for it.
 
 use overlay_core::wire::{
-    ClientFrame, Farewell, LinkFrame, Post, Registration, RejectReason, ServerFrame, Token,
+    ClientFrame, Farewell, JoinFrame, LinkFrame, Post, Registration, RejectReason, Rejection,
+    ServerFrame, Token,
 };
 use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Standing};
 
@@ -18,6 +19,16 @@ fn standby() -> (Solo, LinkId) {
     let link = opened(&solo.registered_as(Post::Standby, 5))[0];
     solo.dial(link);
     solo.welcome_in(link, 5);
+    (solo, link)
+}
+
+/// A would-be root for whom the server has no post: it joins. The link of its first attempt.
+fn one_too_many() -> (Solo, LinkId) {
+    let mut solo = Solo::new(Config::default());
+    let token = Token::new("token").unwrap();
+    solo.event(EventKind::BecomeRoot(Some(token)));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let link = opened(&solo.registered_as(Post::Joiner, 5))[0];
     (solo, link)
 }
 
@@ -71,19 +82,31 @@ fn a_standby_is_a_member_that_stays_at_the_server() {
 }
 
 #[test]
-fn who_wants_the_crown_where_standbys_are_enough_asks_again_with_each_attempt() {
-    let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
-    solo.event(EventKind::BecomeRoot(Some(token)));
-    solo.event(EventKind::BootstrapOpened(solo.server()));
+fn who_wants_the_crown_where_standbys_are_enough_asks_again_when_there_is_no_root() {
+    let (mut solo, link) = one_too_many();
+    let join = solo.dial(link);
     let first = solo.server();
-    let link = opened(&solo.registered_as(Post::Joiner, 5))[0];
-    solo.event(EventKind::LinkClosed(link));
-    let actions = solo.wait(secs(2));
+    let rejection = Rejection {
+        reason: RejectReason::NoRoot,
+        retry_after_ms: 1_000,
+    };
+    let actions = solo.server_passes(JoinFrame::Reject { join, rejection });
     assert!(actions.contains(&Action::CloseBootstrap(first)));
+    assert!(actions.contains(&Action::ConnectBootstrap(solo.server())));
+}
+
+#[test]
+fn a_member_that_wants_the_crown_asks_again_from_time_to_time() {
+    let (mut solo, link) = one_too_many();
+    let first = solo.server();
+    solo.dial(link);
+    let actions = solo.welcome_in(link, 5);
+    assert!(actions.contains(&Action::CloseBootstrap(first)));
+    let actions = solo.wait(solo.node.config().retry_max);
+    assert!(actions.contains(&Action::ConnectBootstrap(solo.server())));
     solo.event(EventKind::BootstrapOpened(solo.server()));
     solo.registered_as(Post::Standby, 5);
-    assert!(solo.node.stands_by());
+    assert_eq!(client_frames(&solo.wait(secs(10))), [ClientFrame::Ping]);
 }
 
 #[test]
