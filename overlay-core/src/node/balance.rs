@@ -144,6 +144,7 @@ impl Node {
         let sizes = self.branches().map(|child| u64::from(child.size));
         let (children, all) = sizes.fold((0, 0), |(n, all), size| (n + 1, all + size));
         let size = u64::from(request.census.size());
+        // Below two thirds of the average: of two children of a binary tree's node each has half.
         self.height_to_place(request) >= 2 && size * 3 * children < all * 2
     }
 
