@@ -160,19 +160,18 @@ impl Node {
 
     /// Hangs up, if this node wants the crown and the server takes it for a mere joiner.
     fn hang_up_as_joiner(&mut self, out: &mut Vec<Action>) -> bool {
-        let Session::Ready {
-            id,
-            post: Post::Joiner,
-            ..
-        } = self.bootstrap.session
-        else {
-            return false;
-        };
-        let hangs_up = self.bootstrap.wants_crown();
-        if hangs_up {
-            out.push(Action::CloseBootstrap(id));
+        match self.bootstrap.session {
+            Session::Ready {
+                id,
+                post: Post::Joiner,
+                ..
+            } if self.bootstrap.wants_crown() => {
+                out.push(Action::CloseBootstrap(id));
+                self.bootstrap.session = Session::Closed;
+                true
+            }
+            _ => false,
         }
-        hangs_up
     }
 
     /// Needs the server no more.

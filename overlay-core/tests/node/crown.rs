@@ -10,12 +10,18 @@ use crate::harness::{
     Solo, World, below_root, client_frames, id, join_of, ms, opened, rejections, secs, sent, told,
 };
 
-/// A standby below a parent, in epoch 5.
-fn standby() -> (Solo, LinkId) {
+/// A node that wants the crown, and has told the server.
+fn claimant() -> Solo {
     let mut solo = Solo::new(Config::default());
     let token = Token::new("token").unwrap();
     solo.event(EventKind::BecomeRoot(Some(token)));
     solo.event(EventKind::BootstrapOpened(solo.server()));
+    solo
+}
+
+/// A standby below a parent, in epoch 5.
+fn standby() -> (Solo, LinkId) {
+    let mut solo = claimant();
     let link = opened(&solo.registered_as(Post::Standby, 5))[0];
     solo.dial(link);
     solo.welcome_in(link, 5);
@@ -24,10 +30,7 @@ fn standby() -> (Solo, LinkId) {
 
 /// A would-be root for whom the server has no post: it joins. The link of its first attempt.
 fn one_too_many() -> (Solo, LinkId) {
-    let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
-    solo.event(EventKind::BecomeRoot(Some(token)));
-    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let mut solo = claimant();
     let link = opened(&solo.registered_as(Post::Joiner, 5))[0];
     (solo, link)
 }
