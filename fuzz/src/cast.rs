@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Post, Refusal,
-    RejectReason, Rejection, ServerFrame, VERSION,
+    self, Count, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
+    Post, Refusal, RejectReason, Rejection, ServerFrame, VERSION, Way,
 };
 use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
 
@@ -17,8 +17,10 @@ pub const SELF: u8 = 7;
 vocabulary! {
     /// What is said about a join. Joiners have numbers below 8.
     pub enum JoinWord {
-        /// Asks for a parent, with so many places below.
-        4 => Request(who: u8, attempt: u8, places: u8),
+        /// Asks for a parent, with this subtree.
+        4 => Request(who: u8, attempt: u8, subtree: u8),
+        /// The same from inside the tree: so many levels up, and so deep below that at most.
+        4 => Move(who: u8, attempt: u8, subtree: u8, climb: u8, within: u8),
         /// The acceptor answers.
         1 => Answer(who: u8, attempt: u8),
         /// Either side has an ICE candidate.
@@ -39,18 +41,26 @@ vocabulary! {
         1 => Heartbeat,
         /// About a join.
         1 => Join(word: JoinWord),
-        /// A child's subtree: itself and so many places.
-        1 => Status(seen: u8, places: u8),
+        /// A child's subtree, after so many requests.
+        1 => Status(seen: u8, subtree: u8),
         /// A parent that stands elsewhere now.
         1 => Moved(who: u8, epoch: u8),
         /// So much was taken.
         1 => Credit(bytes: u32),
-        /// The end: of its membership, or of the link alone.
-        1 => Goodbye(leaves: bool),
+        /// The end: of the link alone, of its membership, or of its being below this parent.
+        1 => Goodbye(how: u8),
         /// An app message of so many bytes.
         1 => Direct(len: u16),
-        /// The same, for everybody.
+        /// The same, for everybody; its number is its length.
         1 => Broadcast(len: u16),
+        /// The wish that a node so far below go elsewhere: so many levels up, and so deep below that at most.
+        1 => Invite(down: u8, climb: u8, within: u8),
+        /// Nothing came of that wish.
+        1 => Stay,
+        /// It leaves, and its children will ask for other parents.
+        1 => Leaving,
+        /// The next broadcast has this number, of this root.
+        1 => Counts(who: u8, epoch: u8, next: u16),
     }
 
     /// What the server says.
@@ -97,6 +107,25 @@ pub fn path_of(who: u8) -> Path {
     }
 }
 
+/// A node with up to three free places, and up to seven others below it.
+#[must_use]
+pub fn subtree(shape: u8) -> Census {
+    let mut census = Census::of_node(u32::from(shape % 4));
+    for _ in 0..shape / 4 % 8 {
+        census.admit(&Census::of_node(2));
+    }
+    census
+}
+
+/// A few levels, or as many as there can be.
+#[must_use]
+pub const fn levels(number: u8) -> u8 {
+    match number % 8 {
+        7 => u8::MAX,
+        few => few,
+    }
+}
+
 /// A session description.
 #[must_use]
 pub fn sdp() -> Sdp {
@@ -115,15 +144,11 @@ impl JoinWord {
     #[must_use]
     pub fn frame(self) -> JoinFrame {
         match self {
-            Self::Request(who, attempt, places) => JoinFrame::Request(JoinRequest {
-                join: join(who, attempt),
-                offer: sdp(),
-                census: Census::of_node(u32::from(places % 4)),
-                hops: 0,
-                waited_ms: 0,
-                way: overlay_core::wire::Way::Server,
-                lost: overlay_core::Path::default(),
-            }),
+            Self::Request(who, attempt, subtree) => request(who, attempt, subtree, Way::Server),
+            Self::Move(who, attempt, subtree, climb, within) => {
+                let (climb, within) = (levels(climb), levels(within));
+                request(who, attempt, subtree, Way::Move { climb, within })
+            }
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),
                 signal: Signal::Answer(sdp()),
@@ -159,17 +184,20 @@ impl LinkWord {
             Self::Welcome(who, epoch) => welcome(who % 8, epoch % 4),
             Self::Heartbeat => LinkFrame::Heartbeat,
             Self::Join(word) => LinkFrame::Join(word.frame()),
-            Self::Status(seen, places) => LinkFrame::Status {
+            Self::Status(seen, shape) => LinkFrame::Status {
                 seen: u32::from(seen),
-                census: Census::of_node(u32::from(places % 4)),
+                census: subtree(shape),
             },
             Self::Moved(who, epoch) => LinkFrame::Moved {
                 epoch: Epoch(u64::from(epoch % 4)),
                 path: path_of(who % 8),
             },
             Self::Credit(bytes) => LinkFrame::Credit { bytes },
-            Self::Goodbye(true) => LinkFrame::Goodbye(Farewell::Leaving),
-            Self::Goodbye(false) => LinkFrame::Goodbye(Farewell::Closing),
+            Self::Goodbye(how) => LinkFrame::Goodbye(match how % 3 {
+                0 => Farewell::Closing,
+                1 => Farewell::Leaving,
+                _ => Farewell::Moved,
+            }),
             Self::Direct(len) => LinkFrame::Direct {
                 payload: payload(len),
             },
@@ -177,6 +205,18 @@ impl LinkWord {
                 number: u64::from(len),
                 payload: payload(len),
             },
+            Self::Invite(down, climb, within) => LinkFrame::Invite(Invitation {
+                down: levels(down),
+                climb: levels(climb),
+                within: levels(within),
+            }),
+            Self::Stay => LinkFrame::Stay,
+            Self::Leaving => LinkFrame::Leaving,
+            Self::Counts(who, epoch, next) => LinkFrame::Counts(Count {
+                root: id(who % 8),
+                epoch: Epoch(u64::from(epoch % 4)),
+                next: u64::from(next),
+            }),
         })
     }
 }
@@ -238,7 +278,7 @@ pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
         epoch: Epoch(u64::from(epoch)),
         path: path_of(who),
         window: MIN_WINDOW,
-        count: overlay_core::wire::Count {
+        count: Count {
             root: id(0),
             epoch: Epoch(u64::from(epoch)),
             next: u64::from(epoch),
@@ -257,4 +297,16 @@ pub fn payload(len: u16) -> &'static [u8] {
         _ => MAX_PAYLOAD + 1,
     };
     &PAYLOAD[..len]
+}
+
+fn request(who: u8, attempt: u8, shape: u8, way: Way) -> JoinFrame {
+    JoinFrame::Request(JoinRequest {
+        join: join(who, attempt),
+        offer: sdp(),
+        census: subtree(shape),
+        hops: 0,
+        waited_ms: 0,
+        way,
+        lost: Path::default(),
+    })
 }

@@ -11,7 +11,7 @@ use overlay_core::{
 };
 use overlay_sim::Rules;
 
-use crate::cast::{JoinWord, SELF, ServerWord, candidate, hello, id, sdp, welcome};
+use crate::cast::{JoinWord, SELF, candidate, hello, id, sdp, welcome};
 
 /// A node, and what it has asked for so far.
 #[derive(Debug)]
@@ -169,10 +169,7 @@ impl Watched {
 
     /// The parent, or else the server, passes a join's frame down.
     pub fn passed_down(&mut self, word: JoinWord) -> Vec<Action> {
-        match self.node.parent() {
-            Some(parent) => self.says(parent.link, &LinkFrame::Join(word.frame())),
-            None => self.server_says(ServerWord::Join(word).bytes()),
-        }
+        self.hears_of_a_join(word.frame())
     }
 
     /// Time passes, and the node is told.
@@ -239,11 +236,14 @@ impl Watched {
             (true, 1) => self.event(EventKind::LinkOffer(id, sdp())),
             (true, 2) => {
                 let signal = Signal::Answer(sdp());
-                let answer = ServerFrame::Join(JoinFrame::Signal { join, signal });
-                self.server_says(wire::encode(&answer))
+                self.hears_of_a_join(JoinFrame::Signal { join, signal })
             }
             (true, 3) | (false, 2) => self.event(EventKind::LinkOpened(id)),
-            (true, 4) => self.says(id, &welcome(1, 1)),
+            (true, 4) => {
+                // A node that moves has node 1 as its parent, and goes to another.
+                let parent = if self.node.parent().is_some() { 6 } else { 1 };
+                self.says(id, &welcome(parent, 1))
+            }
             (false, 1) => self.event(EventKind::LinkSignal(id, Signal::Answer(sdp()))),
             (false, 3) => self.says(id, &hello(join)),
             (_, 5) => self.event(EventKind::LinkSignal(id, candidate())),
@@ -274,6 +274,13 @@ impl Watched {
         let mut length = Length(0);
         let _ = write!(length, "{:?}", self.node);
         length.0
+    }
+
+    fn hears_of_a_join(&mut self, frame: JoinFrame) -> Vec<Action> {
+        match self.node.parent() {
+            Some(parent) => self.says(parent.link, &LinkFrame::Join(frame)),
+            None => self.server_says(wire::encode(&ServerFrame::Join(frame))),
+        }
     }
 
     fn closed(&mut self, id: LinkId) {

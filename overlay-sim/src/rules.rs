@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    self, ANYWHERE, ClientFrame, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
-    ServerFrame, Way,
+    self, ANYWHERE, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, ServerFrame, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Dial, Epoch, EventKind, Instant, JoinId, LinkId, Node, NodeId,
@@ -227,12 +226,16 @@ impl Rules {
                     told: Told::Nothing,
                     shut: false,
                 });
+                if *dial == Dial::Offer {
+                    return Ok(());
+                }
                 let join = node.join_of(*link);
                 let within = join.and_then(|join| self.within.get(&join));
                 Claim::MovesRise.holds(within != Some(&0), || format!("accepts {join:?}"))?;
-                let above = join.is_some_and(|join| node.path().contains(join.origin));
-                let answers = matches!(dial, Dial::Answer(_));
-                Claim::NoLoopIsAccepted.holds(!(answers && above), || {
+                let above = join.is_some_and(|JoinId { origin, .. }| {
+                    origin == node.id() || node.path().contains(origin)
+                });
+                Claim::NoLoopIsAccepted.holds(!above, || {
                     format!("accepts {join:?} below {:?}", node.path())
                 })
             }
@@ -312,7 +315,13 @@ impl Rules {
         match frame {
             Ok(LinkFrame::Stay) => live.shut = false,
             Ok(LinkFrame::Leaving) if is_child => live.shut = true,
-            Ok(LinkFrame::Join(JoinFrame::Request(request))) => self.asks(&request),
+            Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
+                let within = match request.way {
+                    Way::Move { within, .. } => within,
+                    Way::Server => ANYWHERE,
+                };
+                self.asks(request.join, within);
+            }
             _ => {}
         }
     }
@@ -320,19 +329,14 @@ impl Rules {
     /// Who comes by way of the server moves nowhere, whatever the request says.
     fn hears_server(&mut self, bytes: &[u8]) {
         if let Ok(ServerFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) {
-            self.within.remove(&request.join);
+            self.asks(request.join, ANYWHERE);
         }
     }
 
     /// Of two requests by one name, the one that may end deeper counts: the other may be a forgery.
-    fn asks(&mut self, request: &JoinRequest) {
-        match request.way {
-            Way::Move { within, .. } if within != ANYWHERE => {
-                let most = self.within.entry(request.join).or_insert(within);
-                *most = within.max(*most);
-            }
-            _ => drop(self.within.remove(&request.join)),
-        }
+    fn asks(&mut self, join: JoinId, within: u8) {
+        let most = self.within.entry(join).or_insert(within);
+        *most = within.max(*most);
     }
 
     /// A request goes to nobody who would have to be its own parent, and to no child that is on its way out.
@@ -358,11 +362,9 @@ impl Rules {
                 Claim::NobodyIsSentToItself.holds(join.origin != child, || {
                     format!("the request {join:?} goes to its own joiner")
                 })?;
-                let Some(most) = self.within.get(&join) else {
-                    return Ok(());
-                };
-                let rises =
-                    matches!(request.way, Way::Move { within, .. } if within < (*most).max(1));
+                let most = self.within.get(&join).copied().unwrap_or(ANYWHERE);
+                let rises = most == ANYWHERE
+                    || matches!(request.way, Way::Move { within, .. } if within < most.max(1));
                 Claim::MovesRise.holds(rises, || {
                     format!("{:?} is passed on, within {most}", request.way)
                 })

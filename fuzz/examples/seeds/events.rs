@@ -78,10 +78,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
                         Step::Word(0, LinkWord::Credit(40_000)),
                         Step::Word(1, LinkWord::Credit(40_000)),
                     ],
-                    &[
-                        Step::Wish(Wish::Leave),
-                        Step::Word(0, LinkWord::Goodbye(true)),
-                    ],
+                    &[Step::Wish(Wish::Leave), Step::Word(0, LinkWord::Goodbye(1))],
                 ]
                 .concat(),
             ),
@@ -110,6 +107,42 @@ pub(crate) fn seeds() -> Vec<Seed> {
                     &[Step::ServerGoesOn, Step::ServerGoesOn],
                     &[goes_on(1), goes_on(1), goes_on(1), goes_on(1)],
                     &[Step::Word(1, LinkWord::Broadcast(20)), Step::Consume(0)],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a-member-is-invited-and-moves-with-a-child",
+            write(
+                &opening(Role::Member),
+                &[
+                    &child(2, 1)[..],
+                    &[Step::Word(0, LinkWord::Invite(0, 1, 7))],
+                    &[goes_on(2), goes_on(2), goes_on(2), goes_on(2)],
+                    &[Step::WaitUntilDue; 3],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a-child-moves-up-another-stays-and-the-last-leaves",
+            write(
+                &opening(Role::Root),
+                &[
+                    &child(2, 0)[..],
+                    &child(3, 1),
+                    &[
+                        Step::Word(0, LinkWord::Status(0, 29)),
+                        Step::Word(1, LinkWord::Status(0, 2)),
+                        Step::Word(1, LinkWord::Stay),
+                        Step::Word(0, LinkWord::Join(JoinWord::Move(4, 1, 0, 0, 1))),
+                        Step::Word(1, LinkWord::Leaving),
+                        Step::Word(1, LinkWord::Goodbye(1)),
+                        goes_on(1),
+                        goes_on(1),
+                        goes_on(1),
+                    ],
+                    &[Step::WaitUntilDue; 3],
                 ]
                 .concat(),
             ),

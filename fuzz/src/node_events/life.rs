@@ -132,14 +132,19 @@ impl Life {
 
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
-        use LinkWord::{Broadcast, Credit, Direct, Goodbye, Heartbeat, Join, Moved, Status};
+        use LinkWord::{
+            Broadcast, Counts, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Leaving, Moved,
+            Status, Stay,
+        };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
         let below = node.children().any(|child| child.link == link);
         let fits = match word {
-            Join(JoinWord::Request(..)) | Broadcast(_) | Moved(1, 1) => above,
+            Join(JoinWord::Request(..)) | Broadcast(_) | Moved(1, 1) | Invite(..) | Counts(..) => {
+                above
+            }
             Join(_) | Direct(_) | Credit(_) | Goodbye(_) => above || below,
-            Status(..) => below,
+            Status(..) | Stay | Leaving => below,
             _ => false,
         };
         (above || below).then_some(if fits { word } else { Heartbeat })

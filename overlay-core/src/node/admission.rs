@@ -189,10 +189,7 @@ impl Node {
     pub(super) fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
         let join = waiting.request.join;
         // Also of one who has waited: this node may have moved below it meanwhile.
-        let above = self.path.contains(join.origin);
-        #[cfg(planted)]
-        let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);
-        if above {
+        if self.stands_below(join.origin) {
             self.reject(waiting.from, join, RejectReason::Loop, out);
             return;
         }
@@ -495,10 +492,17 @@ impl Node {
     fn may_not_greet(&self, link: LinkId, node: NodeId) -> bool {
         let state = self.links.get(link).map(|link| &link.state);
         let moves = matches!(state, Some(LinkState::Candidate(candidate)) if candidate.moves);
-        let above = self.path.contains(node);
+        self.stands_below(node) || moves && self.has_child(node)
+    }
+
+    /// Whether this node is that one, or below it: what it takes in would be its own ancestor. An orphan knows
+    /// no path, and is still itself.
+    pub(super) fn stands_below(&self, node: NodeId) -> bool {
         #[cfg(planted)]
-        let above = above && !self.config.has_bug(crate::Planted::LoopCheckGone);
-        above || moves && self.has_child(node)
+        if self.config.has_bug(crate::Planted::LoopCheckGone) {
+            return false;
+        }
+        node == self.id || self.path.contains(node)
     }
 
     /// Makes a candidate a child.

@@ -115,6 +115,9 @@ impl Node {
             self.stats.join_frames_dropped += 1;
             return;
         }
+        if self.stands_below(join.origin) {
+            return self.refuse(back, join, RejectReason::Loop, out);
+        }
         if !self.let_climb(from, join) {
             self.refuse(back, join, RejectReason::Busy, out);
             return;

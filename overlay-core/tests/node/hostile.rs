@@ -3,15 +3,16 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, JoinFrame, LinkFrame, MAX_FRAME, Refusal, RejectReason, Rejection, ServerFrame, VERSION,
-    WireError,
+    self, ANYWHERE, JoinFrame, LinkFrame, MAX_FRAME, Refusal, RejectReason, Rejection, ServerFrame,
+    VERSION, WireError,
 };
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
 };
 
 use crate::harness::{
-    Solo, below_root, hello, id, join_of, opened, request, sdp, sent, sent_up, welcome,
+    Solo, below_root, config, hello, id, join_of, moving, opened, request, sdp, sent, sent_up, way,
+    welcome,
 };
 
 fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
@@ -184,6 +185,24 @@ fn a_request_from_below_can_not_end_the_join_that_it_names() {
     let actions = solo.event(EventKind::LinkSignal(link, signal.clone()));
     let join = join_of(2);
     assert_eq!(sent_up(&actions), [JoinFrame::Signal { join, signal }]);
+}
+
+#[test]
+fn nobody_below_asks_in_the_name_of_the_node_or_of_one_above() {
+    let (mut solo, parent) = Solo::member(config(3));
+    let child = solo.child_from(parent, 5);
+    let refused = |actions: &[Action]| {
+        let rejects = |frame: &LinkFrame<'_>| {
+            matches!(frame, LinkFrame::Join(JoinFrame::Reject { rejection, .. })
+                if rejection.reason == RejectReason::Loop)
+        };
+        matches!(&sent(actions, child)[..], [frame] if rejects(frame)) && actions.len() == 1
+    };
+    assert!(refused(&solo.says(child, &moving(1, way(2, ANYWHERE)))));
+    assert!(refused(&solo.says(child, &moving(1000, way(1, ANYWHERE)))));
+    // An orphan has forgotten who was above it. It is still itself.
+    solo.event(EventKind::LinkClosed(parent));
+    assert!(refused(&solo.says(child, &moving(1000, way(1, ANYWHERE)))));
 }
 
 #[test]
