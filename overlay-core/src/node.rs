@@ -12,7 +12,8 @@
 //! | `bootstrap`, `keepalive` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
-//! | `parking` | requests that wait for a candidate |
+//! | `placement` | which place a joiner gets, or whose subtree |
+//! | `parking` | requests that wait for a candidate, or for a place |
 //! | `routing` | passing a join's signals between joiner and acceptor |
 //! | `neighbours` | frames of parent and children, and what becomes of a closed link |
 //! | `liveness` | heartbeats |
@@ -36,6 +37,7 @@ mod messages;
 mod moving;
 mod neighbours;
 mod parking;
+mod placement;
 mod progress;
 mod report;
 mod routing;

@@ -1,18 +1,8 @@
 //! Others' way into the tree: a request is accepted, delegated, parked or rejected.
 //!
-//! 1. A free place: this node accepts, and the joiner's link is a *candidate* until it has greeted. A
-//!    candidate takes a place, so children and candidates never exceed `max_degree`.
-//! 2. No free place: the policy chooses a child. It sees candidates too, because in a flash crowd the
-//!    best parent for a newcomer is often one that is about to connect.
-//! 3. The choice fell on a candidate: the request is *parked* behind it. When the candidate connects,
-//!    it gets all that waits behind it, in order; when it fails, they are placed anew at once, and the
-//!    first of them gets its place.
-//! 4. A hanging candidate must not hold up others: after `patience` a parked request settles for a
-//!    connected child, the first that has a place, and after `park_timeout`, counted over all the nodes
-//!    that it waits at, it is rejected.
-//!
-//! A joiner that brings a larger subtree than some child of a full node may not have to go further down: the child
-//! does. It is asked to move, and the request waits for its place as it would for a candidate (`balance`).
+//! Which of these it is, `placement` decides. Who is accepted is a *candidate* until its link has greeted: it
+//! takes a place, so children and candidates never exceed `max_degree`, and it gives it back when it fails. When it
+//! connects, it gets all that waits behind it, in order.
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the way back to the joiner.
 
@@ -20,20 +10,16 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::balance::Lead;
 use super::joining::{failure, rejection};
-use super::link::{Candidate, Door, Forecast, LinkState};
+use super::link::{Candidate, Forecast, LinkState};
 use super::parking::Waiting;
+use super::placement::Placement;
 use super::routing::{Hop, Towards};
 use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
-use crate::census::Census;
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
-use crate::policy::{self, Policy, Subtree};
-use crate::wire::{
-    ANYWHERE, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP, VERSION, Way,
-};
+use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way};
 
 impl Node {
     /// A request has come that this node finds a place for: from the side where the root is, or from a node
@@ -47,7 +33,7 @@ impl Node {
         if let Way::Move { within, .. } = &mut request.way
             && self.config.has_bug(crate::Planted::WithinIgnored)
         {
-            *within = ANYWHERE;
+            *within = crate::wire::ANYWHERE;
         }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
@@ -65,10 +51,8 @@ impl Node {
                 since: self.now,
                 until: self.now + left,
                 early: Vec::new(),
-                behind: None,
-                displaces: false,
+                made_room: false,
                 gave_way: false,
-                holds_out: false,
             };
             self.place(None, waiting, out);
         }
@@ -124,7 +108,7 @@ impl Node {
         self.transmit(link, &welcome, out);
         notify(Notification::ChildConnected { link, node }, out);
         self.report.changed(self.now, &self.config);
-        for number in self.parked.behind(Some(link)) {
+        for number in self.parked.behind(link) {
             if let Some(waiting) = self.parked.take(number) {
                 self.forward(link, waiting, out);
             }
@@ -149,7 +133,7 @@ impl Node {
                 self.remember_route(candidate.join, route.back, route.towards);
             }
         }
-        for number in self.parked.behind(Some(link)) {
+        for number in self.parked.behind(link) {
             #[cfg(planted)]
             if self.config.has_bug(crate::Planted::ParkedForgotten) {
                 self.parked.take(number);
@@ -187,102 +171,31 @@ impl Node {
 
     /// Finds a parent for a request. `number`: its place in the queue, if it had one.
     pub(super) fn place(&mut self, number: Option<u64>, waiting: Waiting, out: &mut Vec<Action>) {
-        let join = waiting.request.join;
+        let (from, join) = (waiting.from, waiting.request.join);
         // Also of one who has waited: this node may have moved below it meanwhile.
         if self.stands_below(join.origin) {
-            self.reject(waiting.from, join, RejectReason::Loop, out);
-            return;
+            return self.reject(from, join, RejectReason::Loop, out);
         }
-        if !self.may_take_from(waiting.from) {
+        if !self.may_take_from(from) {
             self.stats.lease_over += 1;
-            self.reject(waiting.from, join, RejectReason::Busy, out);
-            return;
+            return self.reject(from, join, RejectReason::Busy, out);
         }
-        let (way, twin) = (waiting.request.way, self.has_child(join.origin));
-        let slot = self.free_slot().filter(|_| !(way.is_move() && twin));
-        if let Some(slot) = slot.filter(|_| way.within() >= 1) {
-            if self.gives_way(&waiting) {
-                if !self.awaits_single() {
-                    self.invite_leaf(out);
-                }
-                let gave_way = true;
-                let mut waiting = Waiting {
-                    gave_way,
-                    ..waiting
-                };
-                // Under a new number: its patience begins anew.
-                waiting.count(self.now);
-                return self.park(None, None, waiting);
+        match self.placement(&waiting) {
+            Placement::Here(slot) => {
+                self.accept(slot, waiting, out);
+                self.place_all_who_gave_way(out);
             }
-            self.accept(slot, waiting, out);
-            self.place_all_who_gave_way(out);
-            return;
-        }
-        match self.lead(&waiting) {
-            Some(Lead::Down(child)) => {
-                self.stats.hints_followed += 1;
+            Placement::Below { child, led } => {
+                self.stats.hints_followed += u64::from(led);
                 self.predict(child, &waiting.request);
-                return self.forward(child, waiting, out);
+                self.forward(child, waiting, out);
             }
-            Some(Lead::Behind(child)) if self.can_wait(&waiting) => {
-                self.stats.hints_followed += 1;
-                let holds_out = true;
-                let waiting = Waiting {
-                    holds_out,
-                    ..waiting
-                };
-                return self.park(number, Some(child), waiting);
-            }
-            _ => {}
-        }
-        if let Some(child) = self.who_makes_room(&waiting) {
-            let displaces = true;
-            self.stats.children_displaced += 1;
-            let invitation = Invitation {
-                down: 0,
-                climb: TO_THE_TOP,
-                within: ANYWHERE,
-            };
-            self.park(
-                number,
-                Some(child),
-                Waiting {
-                    displaces,
-                    ..waiting
-                },
-            );
-            self.invite(child, invitation, out);
-            return;
-        }
-        if let Some(child) = self.who_goes_first(&waiting) {
-            return self.park(number, Some(child), waiting);
-        }
-        let Some(link) = self.choose(&waiting, Among::All) else {
-            // Some place here will be free soon, or open again.
-            let soon = way.within() == ANYWHERE && self.slots.len() > self.places_open();
-            let reason = if soon {
-                RejectReason::Busy
-            } else {
-                RejectReason::Full
-            };
-            self.reject(waiting.from, join, reason, out);
-            return;
-        };
-        let room = self.parked.len() < self.config.max_parked;
-        #[cfg(planted)]
-        let room = room || self.config.has_bug(crate::Planted::ParkedWithoutLimit);
-        if matches!(self.state_mut(link), Some(LinkState::Child(_))) {
-            self.predict(link, &waiting.request);
-            self.forward(link, waiting, out);
-        } else if room && waiting.until > self.now {
-            self.predict(link, &waiting.request);
-            self.park(number, Some(link), waiting);
-        } else {
-            self.reject(waiting.from, join, RejectReason::Busy, out);
+            Placement::After(awaits) => self.park(number, awaits, waiting, out),
+            Placement::Nowhere(reason) => self.reject(from, join, reason, out),
         }
     }
 
-    pub(super) fn accept(&mut self, slot: usize, waiting: Waiting, out: &mut Vec<Action>) {
+    fn accept(&mut self, slot: usize, waiting: Waiting, out: &mut Vec<Action>) {
         let Waiting {
             request,
             from,
@@ -367,125 +280,6 @@ impl Node {
         };
     }
 
-    /// The child or candidate that takes a joiner for whom there is no place here.
-    /// Never a link to the joiner itself: it would not ask if that one were alive. Nor the one that the
-    /// request has come from, or a child that takes no joins.
-    pub(super) fn choose(&self, waiting: &Waiting, among: Among) -> Option<LinkId> {
-        let (origin, from) = (waiting.request.join.origin, waiting.from);
-        let within = usize::from(waiting.request.way.within());
-        let open = |door: Door| door == Door::Open;
-        #[cfg(planted)]
-        let open =
-            |door: Door| open(door) || self.config.has_bug(crate::Planted::ClosedChildChosen);
-        let subtree = |link: LinkId| match &self.links.get(link)?.state {
-            _ if from == Hop::Link(link) => None,
-            LinkState::Child(child) if child.node != origin && open(child.door) => {
-                Some(&child.subtree.predicted)
-            }
-            #[cfg(planted)]
-            LinkState::Child(child) if self.config.has_bug(crate::Planted::TwinChosen) => {
-                Some(&child.subtree.predicted)
-            }
-            LinkState::Candidate(candidate)
-                if candidate.join.origin != origin && among == Among::All =>
-            {
-                Some(&candidate.subtree.predicted)
-            }
-            _ => None,
-        };
-        match self.config.policy {
-            Policy::Hash => {
-                let slot = policy::hash_slot(origin, self.id, self.config.max_degree);
-                let link = (*self.slots.get(slot)?)?;
-                subtree(link).map(|_| link)
-            }
-            Policy::Balanced => {
-                let height = self.height_to_place(&waiting.request);
-                let seen = self.slots.iter().map(|slot| {
-                    let census = slot.and_then(subtree);
-                    Subtree {
-                        shallowest_place: census.and_then(|census| census.shallowest_for(height)),
-                        size: census.map_or(0, Census::size),
-                    }
-                });
-                let link = self.slots[policy::balanced(seen)?]?;
-                let depth = 1 + subtree(link)?.shallowest_place()?;
-                (depth <= within || within == usize::from(ANYWHERE)).then_some(link)
-            }
-        }
-    }
-
-    /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
-    /// wait for that.
-    fn who_makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        if waiting.displaces || !self.can_wait(waiting) {
-            return None;
-        }
-        let below = self.best_depth(waiting);
-        let room = below.map_or(0, |depth| self.census().height().saturating_sub(depth));
-        self.smaller_child(&waiting.request, room)
-    }
-
-    /// The child whose place another high subtree waits for, if this joiner does best below that one. Not for who
-    /// has a place while it waits: others may wait for that.
-    fn who_goes_first(&self, waiting: &Waiting) -> Option<LinkId> {
-        let height = self.height_to_place(&waiting.request);
-        if height < 2 || waiting.request.way.is_move() || !self.can_wait(waiting) {
-            return None;
-        }
-        let best = self.best_depth(waiting).unwrap_or(usize::MAX);
-        let below = |first: &&Waiting| {
-            let depth = first.request.census.shallowest_for(height);
-            depth.is_some_and(|depth| depth + 1 < best)
-        };
-        self.parked.displacing().find(below)?.behind
-    }
-
-    /// Whether a single node had better take the free place, with this joiner below it.
-    fn gives_way(&self, waiting: &Waiting) -> bool {
-        // Not who has been made room for: the place is its own.
-        let once = !waiting.gave_way && !waiting.displaces && self.can_wait(waiting);
-        once && self.is_small_for(&waiting.request)
-    }
-
-    fn can_wait(&self, waiting: &Waiting) -> bool {
-        self.parked.len() < self.config.max_parked && waiting.until > self.now
-    }
-
-    /// How far below this node a joiner comes to stand, as far as is known.
-    pub(super) fn best_depth(&self, waiting: &Waiting) -> Option<usize> {
-        let height = self.height_to_place(&waiting.request);
-        let link = self.choose(waiting, Among::All)?;
-        let subtree = match &self.links.get(link)?.state {
-            LinkState::Child(child) => &child.subtree,
-            LinkState::Candidate(candidate) => &candidate.subtree,
-            _ => return None,
-        };
-        Some(subtree.predicted.shallowest_for(height)? + 1)
-    }
-
-    pub(super) fn free_slot(&self) -> Option<usize> {
-        self.slots.iter().position(Option::is_none)
-    }
-
-    /// How many places are held by children and candidates that stay and take joins.
-    fn places_open(&self) -> usize {
-        let held = |link: &LinkId| match self.links.get(*link).map(|link| &link.state) {
-            Some(LinkState::Child(child)) => child.door == Door::Open,
-            Some(LinkState::Candidate(_)) => true,
-            _ => false,
-        };
-        self.slots
-            .iter()
-            .flatten()
-            .filter(|link| held(link))
-            .count()
-    }
-
-    fn has_child(&self, node: NodeId) -> bool {
-        self.children().any(|child| child.node == node)
-    }
-
     /// Whether a candidate must not become a child: it has come to stand above this node since it was
     /// accepted, or it moves and is a child here already. Only who comes by way of the server replaces a
     /// link: nobody below can ask for that in another's name.
@@ -493,16 +287,6 @@ impl Node {
         let state = self.links.get(link).map(|link| &link.state);
         let moves = matches!(state, Some(LinkState::Candidate(candidate)) if candidate.moves);
         self.stands_below(node) || moves && self.has_child(node)
-    }
-
-    /// Whether this node is that one, or below it: what it takes in would be its own ancestor. An orphan knows
-    /// no path, and is still itself.
-    pub(super) fn stands_below(&self, node: NodeId) -> bool {
-        #[cfg(planted)]
-        if self.config.has_bug(crate::Planted::LoopCheckGone) {
-            return false;
-        }
-        node == self.id || self.path.contains(node)
     }
 
     /// Makes a candidate a child.
@@ -517,13 +301,4 @@ impl Node {
             other => other,
         };
     }
-}
-
-/// Whom a policy chooses among.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Among {
-    /// Children and candidates.
-    All,
-    /// Those that are connected.
-    Children,
 }

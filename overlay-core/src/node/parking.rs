@@ -1,23 +1,23 @@
-//! Requests that wait for a candidate: it is the best parent for them, and about to connect.
+//! Requests that wait: for a candidate, which is the best parent for them and about to connect, or for a place.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Node;
-use super::admission::Among;
 use super::link::LinkState;
+use super::placement::Among;
 use super::routing::{Hop, Towards};
 use crate::action::Action;
 use crate::config::Config;
 use crate::id::LinkId;
 use crate::signal::Signal;
 use crate::time::Instant;
-use crate::wire::{JoinRequest, RejectReason};
+use crate::wire::{Invitation, JoinRequest, RejectReason};
 
-/// Requests that wait for a candidate, oldest first.
+/// Requests that wait, oldest first, and what for.
 #[derive(Debug, Default)]
 pub(super) struct Parked {
-    queue: BTreeMap<u64, Waiting>,
+    queue: BTreeMap<u64, (Awaits, Waiting)>,
     /// The same, by when they are rejected: some have waited elsewhere before.
     by_end: BTreeSet<(Instant, u64)>,
     next: u64,
@@ -37,15 +37,25 @@ pub(super) struct Waiting {
     pub(super) until: Instant,
     /// The joiner's candidates so far.
     pub(super) early: Vec<Signal>,
-    /// The candidate that it waits for, or the child that makes room. None if it waits for a single node to
-    /// take the free place, and goes below that one.
-    pub(super) behind: Option<LinkId>,
     /// A child has been asked to make room for it. That happens once.
-    pub(super) displaces: bool,
+    pub(super) made_room: bool,
     /// It has given a single node the time to take a free place before it. That happens once.
     pub(super) gave_way: bool,
-    /// It waits until a silent child is given up, and settles for no other before.
-    pub(super) holds_out: bool,
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// A candidate, to go below it.
+    Candidate(LinkId),
+    /// A child's place, which was asked to make room.
+    Room(LinkId),
+    /// The same child, to go below the one for whom it makes room.
+    Turn(LinkId),
+    /// The place of a silent child, and no other: it will be given up soon.
+    Hole(LinkId),
+    /// A single node that takes the free place, to go below it.
+    Single,
 }
 
 impl Waiting {
@@ -58,31 +68,52 @@ impl Waiting {
     }
 }
 
+impl Awaits {
+    /// Whose fate decides.
+    const fn link(self) -> Option<LinkId> {
+        match self {
+            Self::Candidate(link) | Self::Room(link) | Self::Turn(link) | Self::Hole(link) => {
+                Some(link)
+            }
+            Self::Single => None,
+        }
+    }
+}
+
 impl Parked {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// Those for whom a child makes room.
-    pub(super) fn displacing(&self) -> impl Iterator<Item = &Waiting> {
-        self.queue.values().filter(|waiting| waiting.displaces)
+    /// The child that makes room for the first of those requests that `fits`.
+    pub(super) fn who_makes_room_for(&self, fits: impl Fn(&Waiting) -> bool) -> Option<LinkId> {
+        self.queue
+            .values()
+            .find_map(|(awaits, waiting)| match awaits {
+                Awaits::Room(child) if fits(waiting) => Some(*child),
+                _ => None,
+            })
     }
 
     pub(super) fn early_candidates(&self) -> usize {
         self.early
     }
 
-    fn put(&mut self, number: u64, waiting: Waiting) {
+    fn put(&mut self, number: u64, awaits: Awaits, waiting: Waiting) {
         self.early += waiting.early.len();
         self.by_end.insert((waiting.until, number));
-        self.queue.insert(number, waiting);
+        self.queue.insert(number, (awaits, waiting));
     }
 
     pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
-        let waiting = self.queue.remove(&number)?;
+        self.take_entry(number).map(|(_, waiting)| waiting)
+    }
+
+    fn take_entry(&mut self, number: u64) -> Option<(Awaits, Waiting)> {
+        let (awaits, waiting) = self.queue.remove(&number)?;
         self.by_end.remove(&(waiting.until, number));
         self.early -= waiting.early.len();
-        Some(waiting)
+        Some((awaits, waiting))
     }
 
     fn take_oldest(&mut self) -> Option<Waiting> {
@@ -93,17 +124,24 @@ impl Parked {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         let (ends, _) = *self.by_end.first()?;
         let patient = self.queue.range(self.patient_from..).next();
-        let settles = patient.map(|(_, waiting)| waiting.since + config.patience);
+        let settles = patient.map(|(_, (_, waiting))| waiting.since + config.patience);
         Some(settles.map_or(ends, |settles| settles.min(ends)))
     }
 
-    /// The requests that wait behind this link, or for somebody to take the free place, oldest first.
-    pub(super) fn behind(&self, candidate: Option<LinkId>) -> Vec<u64> {
-        self.queue
-            .iter()
-            .filter(|(_, waiting)| waiting.behind == candidate)
-            .map(|(number, _)| *number)
-            .collect()
+    /// The requests that wait for what becomes of this link, oldest first.
+    pub(super) fn behind(&self, link: LinkId) -> Vec<u64> {
+        self.which(|awaits, _| awaits.link() == Some(link))
+    }
+
+    /// Those that wait for somebody to take the free place.
+    fn who_gave_way(&self) -> Vec<u64> {
+        self.which(|awaits, _| awaits == Awaits::Single)
+    }
+
+    fn which(&self, fits: impl Fn(Awaits, &Waiting) -> bool) -> Vec<u64> {
+        let entries = self.queue.iter();
+        let fitting = entries.filter(|(_, (awaits, waiting))| fits(*awaits, waiting));
+        fitting.map(|(number, _)| *number).collect()
     }
 }
 
@@ -126,7 +164,7 @@ impl Node {
 
     pub(super) fn expire_parked(&mut self, out: &mut Vec<Action>) {
         let before = self.parked.queue.len();
-        while let Some((number, waiting)) =
+        while let Some((number, (_, waiting))) =
             self.parked.queue.range(self.parked.patient_from..).next()
             && waiting.since + self.config.patience <= self.now
         {
@@ -166,10 +204,7 @@ impl Node {
 
     /// The way back to these joiners is gone. Should one come by another way, it is new here.
     pub(super) fn forget_parked_from(&mut self, hop: Hop) {
-        let from_there = self.parked.queue.iter();
-        let from_there = from_there.filter(|(_, waiting)| waiting.from == hop);
-        let numbers: Vec<u64> = from_there.map(|(number, _)| *number).collect();
-        for number in numbers {
+        for number in self.parked.which(|_, waiting| waiting.from == hop) {
             if let Some(waiting) = self.parked.take(number) {
                 self.routes.remove(waiting.request.join);
             }
@@ -187,7 +222,7 @@ impl Node {
     pub(super) fn keep_early(&mut self, number: u64, signal: Signal) {
         let limit = self.config.max_early_candidates;
         match self.parked.queue.get_mut(&number) {
-            Some(waiting) if waiting.early.len() < limit => {
+            Some((_, waiting)) if waiting.early.len() < limit => {
                 waiting.early.push(signal);
                 self.parked.early += 1;
             }
@@ -197,7 +232,7 @@ impl Node {
 
     /// Sends a waiting request to a child that is connected, if one has a place.
     fn settle(&mut self, number: u64, out: &mut Vec<Action>) {
-        let Some(waiting) = self.parked.queue.get(&number) else {
+        let Some((awaits, waiting)) = self.parked.queue.get(&number) else {
             return;
         };
         if !self.may_take_from(waiting.from) {
@@ -205,7 +240,7 @@ impl Node {
         }
         if self.free_slot().is_some() {
             self.place_again(number, out);
-        } else if !waiting.holds_out
+        } else if !matches!(awaits, Awaits::Hole(_))
             && let Some(child) = self.choose(waiting, Among::Children)
             && let Some(waiting) = self.parked.take(number)
         {
@@ -216,51 +251,66 @@ impl Node {
 
     /// Places those anew who wait behind a link.
     pub(super) fn place_all_behind(&mut self, link: LinkId, out: &mut Vec<Action>) {
-        for number in self.parked.behind(Some(link)) {
+        for number in self.parked.behind(link) {
             self.place_again(number, out);
         }
     }
 
     /// Somebody has taken the free place that others gave up: they go below.
     pub(super) fn place_all_who_gave_way(&mut self, out: &mut Vec<Action>) {
-        for number in self.parked.behind(None) {
+        for number in self.parked.who_gave_way() {
             self.place_again(number, out);
         }
     }
 
-    /// Whether somebody waits for a single node to take the free place.
-    pub(super) fn awaits_single(&self) -> bool {
-        !self.parked.behind(None).is_empty()
-    }
-
     pub(super) fn place_again(&mut self, number: u64, out: &mut Vec<Action>) {
-        let Some(mut waiting) = self.parked.take(number) else {
+        let Some((awaits, mut waiting)) = self.parked.take_entry(number) else {
             return;
         };
         // Who has waited for a place to become free, or to be taken, has lost no patience with the one who takes
         // it.
-        let anew = waiting.holds_out || waiting.behind.is_none();
+        let anew = matches!(awaits, Awaits::Hole(_) | Awaits::Single);
         if anew {
             waiting.count(self.now);
-            waiting.holds_out = false;
         }
         self.place((!anew).then_some(number), waiting, out);
     }
 
+    /// The request waits. `number`: its place in the queue, if it had one.
     pub(super) fn park(
         &mut self,
         number: Option<u64>,
-        candidate: Option<LinkId>,
+        awaits: Awaits,
         mut waiting: Waiting,
+        out: &mut Vec<Action>,
     ) {
+        let mut number = number;
+        match awaits {
+            Awaits::Candidate(link) => self.predict(link, &waiting.request),
+            Awaits::Room(child) => {
+                waiting.made_room = true;
+                self.stats.children_displaced += 1;
+                self.invite(child, Invitation::ELSEWHERE, out);
+            }
+            Awaits::Turn(_) => {}
+            Awaits::Hole(_) => self.stats.hints_followed += 1,
+            Awaits::Single => {
+                if self.parked.who_gave_way().is_empty() {
+                    self.invite_leaf(out);
+                }
+                waiting.gave_way = true;
+                // Under a new number: its patience begins anew.
+                waiting.count(self.now);
+                number = None;
+            }
+        }
         let number = number.unwrap_or_else(|| {
             self.stats.joins_parked += 1;
             self.parked.next += 1;
             self.parked.next
         });
-        waiting.behind = candidate;
         self.remember_route(waiting.request.join, waiting.from, Towards::Parked(number));
-        self.parked.put(number, waiting);
+        self.parked.put(number, awaits, waiting);
     }
 
     /// Requests have left the queue: a candidate expects only those that still wait for it.
@@ -275,8 +325,8 @@ impl Node {
                 subtree.predicted = subtree.known.clone();
             }
         }
-        for waiting in self.parked.queue.values() {
-            let link = waiting.behind.and_then(|link| self.links.get_mut(link));
+        for (awaits, waiting) in self.parked.queue.values() {
+            let link = awaits.link().and_then(|link| self.links.get_mut(link));
             if let Some(LinkState::Candidate(candidate)) = link.map(|link| &mut link.state) {
                 candidate.subtree.predicted.admit(&waiting.request.census);
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JoinFrame, MAX_FRAME};
+use super::{ANYWHERE, JoinFrame, MAX_FRAME, TO_THE_TOP};
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::Path;
@@ -109,6 +109,15 @@ pub struct Invitation {
     pub climb: u8,
     /// How many levels below that one it comes to stand at most; [`ANYWHERE`](super::ANYWHERE) is no limit.
     pub within: u8,
+}
+
+impl Invitation {
+    /// To the receiver itself, and for wherever the root finds a place.
+    pub(crate) const ELSEWHERE: Self = Self {
+        down: 0,
+        climb: TO_THE_TOP,
+        within: ANYWHERE,
+    };
 }
 
 /// Why a neighbour says goodbye.
