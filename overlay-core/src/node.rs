@@ -5,7 +5,8 @@
 //! | file | idea |
 //! |---|---|
 //! | `link` | the table of links and what each of them is |
-//! | `joining` | this node's own way into the tree |
+//! | `joining` | this node's own way into the tree: again and again, until it is there |
+//! | `dial` | one attempt to come below a parent |
 //! | `balance` | who is to move so that the tree stays shallow |
 //! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `moving` | a node's way to another parent, and the invitation to it |
@@ -27,6 +28,7 @@ mod balance;
 mod bootstrap;
 mod crown;
 mod departure;
+mod dial;
 mod handover;
 mod joining;
 mod keepalive;

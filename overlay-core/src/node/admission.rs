@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::joining::{failure, rejection};
+use super::dial::failure;
 use super::link::{Candidate, Forecast, LinkState};
 use super::parking::Waiting;
 use super::placement::Placement;
@@ -19,7 +19,7 @@ use super::{Node, notify};
 use crate::action::{Action, CloseReason, Dial, Notification, Violation};
 use crate::id::{JoinId, LinkId, NodeId};
 use crate::path::MAX_DEPTH;
-use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, VERSION, Way};
+use crate::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way};
 
 impl Node {
     /// A request has come that this node finds a place for: from the side where the root is, or from a node
@@ -165,7 +165,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         self.stats.joins_rejected += 1;
-        let rejection = rejection(reason, self.config.retry_after);
+        let rejection = Rejection::new(reason, self.config.retry_after);
         self.send_hop(to, JoinFrame::Reject { join, rejection }, out);
     }
 

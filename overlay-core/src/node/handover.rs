@@ -17,13 +17,13 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Node;
-use super::joining::{Welcome, rejection};
+use super::dial::Welcome;
 use super::link::DialStage;
 use crate::action::{Action, CloseReason, Violation};
 use crate::census::Census;
 use crate::flow::message_cost;
 use crate::id::LinkId;
-use crate::wire::{Farewell, JoinFrame, JoinRequest, LinkFrame, RejectReason};
+use crate::wire::{Farewell, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection};
 
 /// Control frames of a new parent that wait at the most; at one more the old parent is waited for no longer.
 const MOST_HELD: usize = 64;
@@ -115,7 +115,7 @@ impl Node {
 
     /// A joiner can't wait for the old parent. The new one will hear in a report that nobody has come in.
     fn refuse_while_holding(&mut self, link: LinkId, request: &JoinRequest, out: &mut Vec<Action>) {
-        let rejection = rejection(RejectReason::Busy, self.config.retry_after);
+        let rejection = Rejection::new(RejectReason::Busy, self.config.retry_after);
         let join = request.join;
         self.stats.joins_rejected += 1;
         let reject = JoinFrame::Reject { join, rejection };

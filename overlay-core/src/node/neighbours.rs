@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::joining::Welcome;
+use super::dial::Welcome;
 use super::link::LinkState;
 use super::messages::Broadcast;
 use super::routing::{Hop, Towards};

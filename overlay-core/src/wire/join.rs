@@ -150,6 +150,15 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// A rejection for this reason, until that much time has passed.
+    #[must_use]
+    pub fn new(reason: RejectReason, retry_after: Duration) -> Self {
+        Self {
+            reason,
+            retry_after_ms: u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
+
     /// The least time until the next attempt.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {

@@ -105,9 +105,9 @@ pub struct Invitation {
     /// leaf.
     pub down: u8,
     /// How many levels above the receiver the node stands that places it;
-    /// [`TO_THE_TOP`](super::TO_THE_TOP) is the root.
+    /// [`TO_THE_TOP`] is the root.
     pub climb: u8,
-    /// How many levels below that one it comes to stand at most; [`ANYWHERE`](super::ANYWHERE) is no limit.
+    /// How many levels below that one it comes to stand at most; [`ANYWHERE`] is no limit.
     pub within: u8,
 }
 
