@@ -7,25 +7,27 @@
 //! | `link` | the table of links and what each of them is |
 //! | `joining` | this node's own way into the tree: again and again, until it is there |
 //! | `dial` | one attempt to come below a parent |
-//! | `balance` | who is to move so that the tree stays shallow |
-//! | `handover` | from one parent to the other, without losing or doubling a broadcast |
-//! | `moving` | a node's way to another parent, and the invitation to it |
 //! | `bootstrap`, `keepalive` | the connection to the server |
 //! | `crown` | being the root, and standing by for it |
 //! | `admission` | others' way in: accept, delegate, park or reject a request |
 //! | `placement` | which place a joiner gets, or whose subtree |
 //! | `parking` | requests that wait for a candidate, or for a place |
 //! | `routing` | passing a join's signals between joiner and acceptor |
+//! | `balance` | who is to move so that the tree stays shallow |
+//! | `moving` | a node's way to another parent, and the invitation to it |
+//! | `handover` | from one parent to the other, without losing or doubling a broadcast |
 //! | `neighbours` | frames of parent and children, and what becomes of a closed link |
 //! | `liveness` | heartbeats |
 //! | `report` | telling the parent what the subtree looks like |
-//! | `messages` | app messages |
+//! | `messages` | app messages: what a link takes, and those to a neighbour |
+//! | `broadcasts` | app messages from the root to everybody |
 //! | `departure` | leaving |
 //! | `progress`, `load` | what an embedder may know of all this |
 
 mod admission;
 mod balance;
 mod bootstrap;
+mod broadcasts;
 mod crown;
 mod departure;
 mod dial;
@@ -61,9 +63,9 @@ use crate::wire::ResumeSecret;
 
 use balance::Balance;
 use bootstrap::Bootstrap;
+use broadcasts::Broadcasts;
 use joining::Joining;
 use link::{Door, LinkState, Links};
-use messages::Broadcasts;
 use parking::Parked;
 use report::Report;
 use routing::Routes;

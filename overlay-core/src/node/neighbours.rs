@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::broadcasts::Broadcast;
 use super::dial::Welcome;
 use super::link::LinkState;
-use super::messages::Broadcast;
 use super::routing::{Hop, Towards};
 use super::{Node, Role, notify};
 use crate::action::{Action, CloseReason, Notification, Violation};
