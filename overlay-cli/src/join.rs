@@ -67,7 +67,7 @@ async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Fail
                     return Ok(Ended::NobodyReads);
                 }
             }
-            event => news.tell(seat, &event)?,
+            event => news.tell(seat, &event),
         }
     }
 }

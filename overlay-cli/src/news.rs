@@ -3,7 +3,6 @@
 use overlay_tokio::core::wire::RejectReason;
 use overlay_tokio::{CloseReason, Event, NodeId};
 
-use crate::failure::Failure;
 use crate::seat::{Fact, Seat, millis};
 
 /// What a person has been told of a node's place.
@@ -18,8 +17,8 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Tells of an event, if it is one about the node's place. Fails when the node can't join at all.
-    pub(crate) fn tell(&mut self, seat: &Seat, event: &Event) -> Result<(), Failure> {
+    /// Tells of an event, if it is one about the node's place.
+    pub(crate) fn tell(&mut self, seat: &Seat, event: &Event) {
         let facts = seat.facts;
         match event {
             Event::ParentConnected {
@@ -85,18 +84,14 @@ impl News {
             Event::JoinRejected { reason, retry_in } => {
                 facts.tell(&Fact::Rejected {
                     reason: reason.to_string(),
-                    retry_ms: retry_in.map(millis),
+                    retry_ms: millis(*retry_in),
                 });
-                if retry_in.is_none() {
-                    return Err(Failure::new(format!("cannot join: {reason}")));
-                }
                 if self.rejected.replace(*reason) != Some(*reason) {
                     facts.say(&format!("Not joined yet: {reason}. Trying again …"));
                 }
             }
             _ => {}
         }
-        Ok(())
     }
 }
 

@@ -73,7 +73,7 @@ async fn crowned(seat: &mut Seat) -> Result<Option<Census>, Failure> {
                     "There is a root already. Standing by: this one takes over when that one is gone.",
                 );
             }
-            event => news.tell(seat, &event)?,
+            event => news.tell(seat, &event),
         }
     }
 }

@@ -52,11 +52,7 @@ pub(crate) enum Fact {
     /// The tree has another root.
     RootChanged { epoch: u64, root: String },
     /// An attempt has failed.
-    Rejected {
-        reason: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_ms: Option<u64>,
-    },
+    Rejected { reason: String, retry_ms: u64 },
     /// There is another root; this one takes over when it is gone.
     StandingBy { epoch: u64 },
     /// The node is the root.

@@ -163,9 +163,9 @@ pub enum Notification {
     JoinRejected {
         /// Why.
         reason: RejectReason,
-        /// When the node tries again; `None` if another attempt can't succeed: then it leaves, and
-        /// [`Left`](Self::Left) tells when it has.
-        retry_in: Option<Duration>,
+        /// When the node tries again. It does so until it is told to leave, or the server refuses it for good: any
+        /// node on the way may reject, and none of them may send another away for ever.
+        retry_in: Duration,
     },
     /// The server has this node registered, as a joiner, a standby or the root;
     /// [`Promoted`](Self::Promoted) tells if it is the root.

@@ -86,8 +86,9 @@ pub struct Config {
     pub send_queue: usize,
 
     /// How long a leaving node waits for its children to find other parents, and then for a neighbour that
-    /// takes nothing any more. Default 10 s: most handshakes take less than two; more than the neighbour's
-    /// `link_timeout` is of no use, because there is no heartbeat while nothing is taken.
+    /// takes nothing any more; for one that takes what is left slowly, 32 times that. Default 10 s: most handshakes
+    /// take less than two; more than the neighbour's `link_timeout` is of no use, because there is no heartbeat
+    /// while nothing is taken.
     pub leave_timeout: Duration,
 
     /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.

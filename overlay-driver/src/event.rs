@@ -96,8 +96,8 @@ pub enum Event {
     JoinRejected {
         /// Why.
         reason: RejectReason,
-        /// When the node tries again; `None` if another attempt can't succeed: it is detached now.
-        retry_in: Option<Duration>,
+        /// When the node tries again.
+        retry_in: Duration,
     },
     /// A bootstrap server has this node registered, as a joiner, a standby or the root;
     /// [`Promoted`](Self::Promoted) tells if it is the root.

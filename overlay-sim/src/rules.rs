@@ -186,13 +186,10 @@ impl Rules {
     /// Every table and queue of the node is within its limit.
     fn queues(&self, node: &Node) -> Result<(), Breach> {
         let (config, load) = (node.config(), node.load());
-        // Each takes a place, but for the parent, a dial and a child that leaves. Former parents that the node has parted from
-        // come on top.
-        let most_links = usize::from(config.max_degree) + 3;
-        let former = |live: &&Live| matches!(live.told, Told::FormerParent);
-        let former = || self.live.iter().filter(former).count();
+        // Each takes a place, but for the parent, a dial, a child that leaves, and four former parents.
+        let most_links = usize::from(config.max_degree) + 7;
         let within = load.links == self.live.len()
-            && (load.links <= most_links || load.links <= most_links + former())
+            && load.links <= most_links
             && load.parked <= config.max_parked
             && load.early_candidates <= load.parked.saturating_mul(config.max_early_candidates)
             && load.routes <= config.max_routes

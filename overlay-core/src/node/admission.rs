@@ -35,6 +35,13 @@ impl Node {
         {
             *within = crate::wire::ANYWHERE;
         }
+        if let Some(route) = self.routes.get(join)
+            && self.is_above(from)
+            && !self.is_above(route.back)
+        {
+            // Somebody below has asked in the name of one who comes from above.
+            self.route(route.back, JoinFrame::Cancel { join }, out);
+        }
         if self.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
             self.stats.join_frames_dropped += 1;

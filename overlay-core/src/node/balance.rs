@@ -176,7 +176,8 @@ impl Node {
         if hole == 1 {
             // Two heartbeats are due, and somebody else has not heard them either.
             let heard = self.links.get(child)?.heard;
-            let silent = self.now.since(heard) > self.config.heartbeat_interval * 3 / 2;
+            let silent =
+                self.now.since(heard) > self.config.heartbeat_interval.saturating_mul(3) / 2;
             return silent.then_some(Lead::Behind(child));
         }
         let best = self.best_depth(waiting);

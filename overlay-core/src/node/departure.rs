@@ -19,6 +19,14 @@ use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::{Farewell, LinkFrame, RejectReason};
 
+/// However slowly a neighbour takes what is left for it: after so many times `leave_timeout` it has had its time. A full
+/// queue of 512 KiB comes through at 1.6 KB a second.
+const MOST_PUT_OFF: u32 = 32;
+
+/// How many former parents are waited for at once. Moves are seconds apart, and what is left for a parent is mostly
+/// gone in one.
+const MOST_FAREWELLS: usize = 4;
+
 impl Node {
     pub(super) fn leave(&mut self, out: &mut Vec<Action>) {
         match self.role {
@@ -28,6 +36,8 @@ impl Node {
             _ => {}
         }
         self.cancel_dial(CloseReason::Left, out);
+        // Before it waits for its children: each candidate that goes is a look at whether there are any to wait for.
+        self.turn_joiners_away(out);
         match self.role {
             Role::Member { parent } if self.children().next().is_some() => {
                 self.role = Role::Rehoming {
@@ -36,14 +46,12 @@ impl Node {
                     until: self.now + self.config.leave_timeout,
                 };
                 self.close_bootstrap(out);
-                self.turn_joiners_away(out);
                 self.transmit(parent, &LinkFrame::Leaving, out);
                 self.invite_children(out);
                 self.go_if_rehomed(out);
             }
             _ => {
                 self.role = Role::Leaving;
-                self.turn_joiners_away(out);
                 self.part_from_all(out);
             }
         }
@@ -138,7 +146,7 @@ impl Node {
                 if let Some(LinkState::Parting(parting)) = self.state_mut(id)
                     && taken
                 {
-                    parting.deadline = deadline;
+                    parting.deadline = deadline.min(parting.latest);
                 }
             }
             // Both part at once.
@@ -181,7 +189,7 @@ impl Node {
         reason: CloseReason,
         out: &mut Vec<Action>,
     ) {
-        let deadline = self.now + self.config.leave_timeout;
+        let timeout = self.config.leave_timeout;
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
@@ -193,7 +201,8 @@ impl Node {
             slot: link.state.slot(),
             farewell,
             said: false,
-            deadline,
+            deadline: self.now + timeout,
+            latest: self.now + timeout.saturating_mul(MOST_PUT_OFF),
         };
         link.state = LinkState::Parting(parting);
         let link = id;
@@ -204,7 +213,27 @@ impl Node {
             self.report.changed(self.now, &self.config);
         } else {
             notify(Notification::ParentClosed { link, node, reason }, out);
+            self.drop_oldest_farewell(out);
         }
         self.pump(id, out);
+    }
+
+    /// Former parents may be many, and slow: there is an end to how many are waited for.
+    fn drop_oldest_farewell(&mut self, out: &mut Vec<Action>) {
+        let farewells = || {
+            self.links
+                .iter()
+                .filter_map(|(id, link)| match &link.state {
+                    LinkState::Parting(parting) if parting.slot.is_none() => {
+                        Some((parting.latest, id))
+                    }
+                    _ => None,
+                })
+        };
+        if farewells().count() > MOST_FAREWELLS
+            && let Some((_, link)) = farewells().min()
+        {
+            self.shut(link, CloseReason::Left, out);
+        }
     }
 }

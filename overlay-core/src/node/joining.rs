@@ -187,13 +187,16 @@ impl Node {
                 out,
             );
         }
-        self.count_from(welcome.count, out);
         self.note_reign(out);
         #[cfg(planted)]
         if moved && self.config.has_bug(crate::Planted::PathKeptAfterMove) {
+            self.count_from(welcome.count, out);
             return Ok(());
         }
+        // The path before the count: of a child that moves between the two, the new parent's count is that of an
+        // earlier root, and not a new one.
         self.tell_children_path(out);
+        self.count_from(welcome.count, out);
         self.report.changed(self.now, &self.config);
         Ok(())
     }
@@ -239,23 +242,17 @@ impl Node {
         };
         joining.failures = joining.failures.saturating_add(1);
         let reason = rejection.reason;
-        let retry_in = (reason != RejectReason::Unauthorized).then(|| {
-            let wait = backoff::after_failures(joining.failures, &self.config, &mut self.random);
-            wait.max(rejection.retry_after().min(self.config.retry_max))
-        });
-        if let Some(wait) = retry_in {
-            joining.stage = Stage::Waiting {
-                until: self.now + wait,
-            };
-        }
+        let wait = backoff::after_failures(joining.failures, &self.config, &mut self.random);
+        let retry_in = wait.max(rejection.retry_after().min(self.config.retry_max));
+        joining.stage = Stage::Waiting {
+            until: self.now + retry_in,
+        };
         #[cfg(planted)]
         if self.config.has_bug(crate::Planted::RetryForgotten) && reason == RejectReason::Timeout {
             joining.stage = Stage::Introducing;
         }
         notify(Notification::JoinRejected { reason, retry_in }, out);
-        if retry_in.is_none() {
-            self.give_up(out);
-        } else if reason == RejectReason::NoRoot {
+        if reason == RejectReason::NoRoot {
             self.ask_again_for_the_crown(out);
         }
     }

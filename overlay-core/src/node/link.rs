@@ -127,7 +127,10 @@ pub(super) struct Parting {
     pub(super) farewell: Farewell,
     /// Whether the farewell is sent: then all that is missing is that the neighbour closes.
     pub(super) said: bool,
+    /// When it is over, unless the neighbour takes something before.
     pub(super) deadline: Instant,
+    /// When it is over in any case.
+    pub(super) latest: Instant,
 }
 
 impl LinkState {

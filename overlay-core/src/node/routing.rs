@@ -164,6 +164,14 @@ impl Node {
         self.routes.insert(join, route, expires);
     }
 
+    /// Whether the root is on that side, or the server who introduces to it.
+    pub(super) fn is_above(&self, hop: Hop) -> bool {
+        match hop {
+            Hop::Server(_) => true,
+            Hop::Link(link) => self.parent_link() == Some(link),
+        }
+    }
+
     /// Passes on a frame of somebody else's join, unless it is a request.
     pub(super) fn route(&mut self, from: Hop, frame: JoinFrame, out: &mut Vec<Action>) {
         let join = frame.join();

@@ -1,7 +1,11 @@
 //! A tree that stays shallow: who is invited up, who makes room, and who waits for whom.
 
 use overlay_core::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, TO_THE_TOP};
-use overlay_core::{Action, Census, CloseReason, EventKind, LinkId, Notification, Path, Policy};
+use std::time::Duration;
+
+use overlay_core::{
+    Action, Census, CloseReason, Config, EventKind, LinkId, Notification, Path, Policy,
+};
 
 use crate::harness::{
     Solo, World, config, delegated, id, join_of, opened, request, secs, sent, status,
@@ -48,6 +52,19 @@ fn orphan(joiner: u128, lost: u128, census: Census) -> JoinFrame {
         lost,
         ..request(join_of(joiner), 2)
     })
+}
+
+#[test]
+fn an_orphan_is_placed_however_rare_heartbeats_are() {
+    let mut solo = Solo::root(Config {
+        heartbeat_interval: Duration::MAX / 2,
+        link_timeout: Duration::MAX,
+        ..config(1)
+    });
+    let child = solo.child(1);
+    solo.says(child, &status(0, pair(6)));
+    let actions = solo.server_passes(orphan(66, 1, pair(1)));
+    assert_eq!(delegated(&actions, child), [join_of(66)]);
 }
 
 #[test]

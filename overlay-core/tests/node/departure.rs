@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    ANYWHERE, Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, Rejection,
-    ServerFrame, VERSION,
+    ANYWHERE, Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame,
+    VERSION,
 };
 use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Standing};
 
@@ -140,32 +140,46 @@ fn a_neighbour_that_takes_nothing_holds_nobody_back() {
 
 #[test]
 fn an_orphan_that_gives_up_lets_its_children_go() {
-    for by_server in [true, false] {
-        let (mut solo, parent) = Solo::member(Config::default());
-        let child = solo.child_from(parent, 5);
-        solo.event(EventKind::LinkClosed(parent));
-        solo.wait(secs(1));
-        let refused = if by_server {
-            solo.event(EventKind::BootstrapOpened(solo.server()));
-            solo.server_says(&ServerFrame::Refused {
-                version: VERSION,
-                refusal: Refusal::UnknownOverlay,
-                retry_after_ms: 0,
-            })
-        } else {
-            let link = opened(&solo.registered())[0];
-            let join = solo.dial(link);
-            let rejection = Rejection {
-                reason: RejectReason::Unauthorized,
-                retry_after_ms: 0,
-            };
-            solo.server_passes(JoinFrame::Reject { join, rejection })
-        };
-        assert_eq!(sent(&refused, child), [goodbye()]);
-        let actions = solo.event(EventKind::LinkClosed(child));
-        assert_eq!(told(&actions), [&Notification::Left]);
-        assert_eq!(solo.node.standing(), Standing::Detached);
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    solo.event(EventKind::BootstrapOpened(solo.server()));
+    let refused = solo.server_says(&ServerFrame::Refused {
+        version: VERSION,
+        refusal: Refusal::UnknownOverlay,
+        retry_after_ms: 0,
+    });
+    assert_eq!(sent(&refused, child), [goodbye()]);
+    let actions = solo.event(EventKind::LinkClosed(child));
+    assert_eq!(told(&actions), [&Notification::Left]);
+    assert_eq!(solo.node.standing(), Standing::Detached);
+}
+
+#[test]
+fn who_leaves_while_a_candidate_is_on_its_way_looks_after_its_children_all_the_same() {
+    let (mut solo, parent) = Solo::member(config(3));
+    let child = solo.child_from(parent, 5);
+    solo.request_from(parent, 6);
+    let actions = solo.event(EventKind::Leave);
+    assert!(matches!(sent(&actions, child)[..], [LinkFrame::Invite(_)]));
+    assert_eq!(sent(&actions, parent).last(), Some(&LinkFrame::Leaving));
+}
+
+#[test]
+fn a_neighbour_that_takes_a_crumb_at_a_time_is_not_waited_for_for_ever() {
+    let mut solo = Solo::root(Config::default());
+    let child = solo.child(1);
+    for _ in 0..2_000 {
+        let payload = Bytes::new();
+        solo.event(EventKind::Send { to: child, payload });
     }
+    solo.event(EventKind::Leave);
+    for _ in 0..36 {
+        solo.wait(secs(9));
+        solo.says(child, &LinkFrame::Credit { bytes: 64 });
+    }
+    assert_eq!(solo.node.standing(), Standing::Detached);
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! Broadcasts across a change of parents: none is lost unnoticed, and none comes twice.
 
-use overlay_core::wire::{Count, Invitation, JoinFrame, LinkFrame};
-use overlay_core::{
-    Action, Config, Epoch, EventKind, LinkId, Notification, Scope, Signal, Standing,
-};
+use overlay_core::wire::{Count, LinkFrame};
+use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Scope, Standing};
 
-use crate::harness::{Solo, below_root, config, count, id, opened, sdp, secs, sent, told, welcome};
+use crate::harness::{Solo, below_root, config, count, id, opened, secs, sent, told, welcome};
 
 /// The numbers that the app is given, as their payloads say them.
 fn delivered(actions: &[Action]) -> Vec<u8> {
@@ -49,19 +47,7 @@ fn greeted() -> (Solo, LinkId, LinkId) {
     for number in [1, 2] {
         assert_eq!(delivered(&brings(&mut solo, old, number)), [number]);
     }
-    let invitation = Invitation {
-        down: 0,
-        climb: 2,
-        within: 1,
-    };
-    let new = opened(&solo.says(old, &LinkFrame::Invite(invitation)))[0];
-    let offer = solo.event(EventKind::LinkOffer(new, sdp("offer")));
-    let [LinkFrame::Join(JoinFrame::Request(request))] = &sent(&offer, old)[..] else {
-        panic!("{offer:?}")
-    };
-    let (join, signal) = (request.join, Signal::Answer(sdp("answer")));
-    solo.says(old, &LinkFrame::Join(JoinFrame::Signal { join, signal }));
-    solo.event(EventKind::LinkOpened(new));
+    let new = solo.greets_another(old);
     (solo, old, new)
 }
 
@@ -158,6 +144,23 @@ fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
     let actions = solo.says(parent, &LinkFrame::Counts(other));
     assert_eq!(sent(&actions, child), [LinkFrame::Counts(other)]);
     assert_eq!(delivered(&brings(&mut solo, parent, 1)), [1]);
+}
+
+#[test]
+fn the_children_of_who_comes_to_another_root_hear_of_its_epoch_before_its_broadcasts() {
+    let (mut solo, parent) = Solo::member(config(2));
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    let actions = solo.welcome_in(link, 2);
+    // In the other order, a child that is welcomed by a node of the former tree between the two would take the
+    // former root for a new one, and miss all its broadcasts.
+    assert!(matches!(
+        sent(&actions, child)[..],
+        [LinkFrame::Moved { .. }, LinkFrame::Counts(_)]
+    ));
 }
 
 /// The next broadcast of a root that came later, of epoch 2.

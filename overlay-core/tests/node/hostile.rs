@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ANYWHERE, JoinFrame, LinkFrame, MAX_FRAME, Refusal, RejectReason, Rejection, ServerFrame,
-    VERSION, WireError,
+    self, ANYWHERE, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, Rejection,
+    ServerFrame, VERSION, WireError,
 };
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
@@ -203,6 +203,34 @@ fn nobody_below_asks_in_the_name_of_the_node_or_of_one_above() {
     // An orphan has forgotten who was above it. It is still itself.
     solo.event(EventKind::LinkClosed(parent));
     assert!(refused(&solo.says(child, &moving(1000, way(1, ANYWHERE)))));
+}
+
+#[test]
+fn a_request_in_anothers_name_does_not_stand_in_its_way() {
+    let mut solo = Solo::root(config(4));
+    let child = solo.child(1);
+    let forged = opened(&solo.says(child, &moving(9, way(1, ANYWHERE))))[0];
+    let actions = solo.request(9);
+    assert_eq!(closed(&actions, forged), Some(CloseReason::Cancelled));
+    assert_eq!(opened(&actions).len(), 1);
+}
+
+#[test]
+fn parents_that_hand_a_node_on_and_take_nothing_do_not_pile_up() {
+    let (mut solo, mut parent) = Solo::member(config(1));
+    for number in 2..12 {
+        while solo.node.can_send(parent) {
+            let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+            solo.event(EventKind::Send {
+                to: parent,
+                payload,
+            });
+        }
+        let next = solo.greets_another(parent);
+        solo.says(next, &welcome(Epoch(1), below_root(number)));
+        parent = next;
+    }
+    assert_eq!(solo.node.load().links, 1 + 4);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn joiner() -> (Solo, overlay_core::LinkId) {
 }
 
 /// The reason and the wait that the app is told.
-fn rejected(actions: &[Action]) -> Option<(RejectReason, Option<Duration>)> {
+fn rejected(actions: &[Action]) -> Option<(RejectReason, Duration)> {
     told(actions).into_iter().find_map(|note| match note {
         Notification::JoinRejected { reason, retry_in } => Some((*reason, *retry_in)),
         _ => None,
@@ -112,7 +112,7 @@ fn each_reason_reaches_the_app_with_a_wait() {
         let (mut solo, link) = joiner();
         solo.event(EventKind::LinkOffer(link, sdp("offer")));
         let actions = solo.server_passes(reject(OWN_JOIN, reason, 7_000));
-        assert_eq!(rejected(&actions), Some((reason, Some(secs(7)))));
+        assert_eq!(rejected(&actions), Some((reason, secs(7))));
         assert_eq!(
             actions[0],
             Action::CloseLink(link, CloseReason::Rejected(reason))
@@ -129,7 +129,7 @@ fn the_wait_grows_with_each_failure_and_stays_within_bounds() {
     for _ in 0..12 {
         let join = solo.dial(link);
         let actions = solo.server_passes(reject(join, RejectReason::Full, 0));
-        let wait = rejected(&actions).unwrap().1.unwrap();
+        let wait = rejected(&actions).unwrap().1;
         waits.push(wait);
         link = opened(&solo.wait(wait))[0];
     }
@@ -158,13 +158,16 @@ fn each_attempt_has_a_name_of_its_own_and_counts_from_the_last_parent() {
 }
 
 #[test]
-fn a_node_that_is_not_authorized_gives_up() {
+fn nobody_on_the_way_sends_a_joiner_away_for_good() {
     let (mut solo, link) = joiner();
     let join = solo.dial(link);
-    let actions = solo.server_passes(reject(join, RejectReason::Unauthorized, 0));
-    assert_eq!(rejected(&actions), Some((RejectReason::Unauthorized, None)));
-    assert_eq!(solo.node.standing(), Standing::Detached);
-    assert_eq!(solo.wait(secs(600)), []);
+    let actions = solo.server_passes(reject(join, RejectReason::Unauthorized, u32::MAX));
+    let longest = solo.node.config().retry_max;
+    assert_eq!(
+        rejected(&actions),
+        Some((RejectReason::Unauthorized, longest))
+    );
+    assert_eq!(opened(&solo.wait(longest)).len(), 1);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, Count, JoinFrame, JoinRequest, LinkFrame, Post, Registration, ServerFrame,
-    Token, VERSION, Way,
+    self, ClientFrame, Count, Invitation, JoinFrame, JoinRequest, LinkFrame, Post, Registration,
+    ServerFrame, Token, VERSION, Way,
 };
 use overlay_core::{
     Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
@@ -14,7 +14,7 @@ use overlay_core::{
 };
 
 use super::client_frames;
-use super::{Rules, id, join_of, opened};
+use super::{Rules, id, join_of, opened, sent};
 
 /// One node. Its own number is 1000; its parent, if it has one, is 1 and stands below the root 0.
 #[derive(Debug)]
@@ -224,6 +224,24 @@ impl Solo {
         self.server_passes(JoinFrame::Signal { join, signal });
         self.event(EventKind::LinkOpened(link));
         join
+    }
+
+    /// The parent invites the node, and it has greeted another: the link to that one.
+    pub(crate) fn greets_another(&mut self, parent: LinkId) -> LinkId {
+        let invitation = LinkFrame::Invite(Invitation {
+            down: 0,
+            climb: 2,
+            within: 1,
+        });
+        let link = opened(&self.says(parent, &invitation))[0];
+        let offer = self.event(EventKind::LinkOffer(link, sdp("offer")));
+        let [LinkFrame::Join(JoinFrame::Request(request))] = &sent(&offer, parent)[..] else {
+            panic!("{offer:?}")
+        };
+        let (join, signal) = (request.join, Signal::Answer(sdp("answer")));
+        self.says(parent, &LinkFrame::Join(JoinFrame::Signal { join, signal }));
+        self.event(EventKind::LinkOpened(link));
+        link
     }
 
     /// Node 1, below node 0, takes the node in.
