@@ -6,10 +6,10 @@ use super::Node;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Load {
-    /// Links of any kind: at most one for each of [`max_degree`](crate::Config::max_degree) places, and
-    /// one to the parent, one towards a parent to be, and one to a child that leaves. Up to four former parents that this node has moved away from, or
-    /// that the embedder closed, come on top, until they have what was queued for them or take nothing for a
-    /// [`leave_timeout`](crate::Config::leave_timeout).
+    /// Links of any kind: at most one for each of [`max_degree`](crate::Config::max_degree) places, one to the
+    /// parent, one towards a parent to be, one to a child that leaves, and four to former parents, which this node has
+    /// moved away from or the embedder has closed. Those go when they have what was queued for them, or take nothing
+    /// for a [`leave_timeout`](crate::Config::leave_timeout).
     pub links: usize,
     /// Requests that wait for a candidate: at most [`max_parked`](crate::Config::max_parked).
     pub parked: usize,
