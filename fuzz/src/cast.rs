@@ -108,8 +108,7 @@ pub fn path_of(who: u8) -> Path {
 }
 
 /// A node with up to three free places, and up to seven others below it.
-#[must_use]
-pub fn subtree(shape: u8) -> Census {
+fn subtree(shape: u8) -> Census {
     let mut census = Census::of_node(u32::from(shape % 4));
     for _ in 0..shape / 4 % 8 {
         census.admit(&Census::of_node(2));
@@ -118,8 +117,7 @@ pub fn subtree(shape: u8) -> Census {
 }
 
 /// A few levels, or as many as there can be.
-#[must_use]
-pub const fn levels(number: u8) -> u8 {
+const fn levels(number: u8) -> u8 {
     match number % 8 {
         7 => u8::MAX,
         few => few,

@@ -5,8 +5,8 @@
 //!
 //! A member with children finds other parents for them first: it tells its parent that it leaves, so that
 //! nobody is sent here any more, and invites each child to ask, by way of it, the parent's parent. When all
-//! have gone, said that they stay, or not even asked after `patience`, or when `leave_timeout` is over, it says goodbye. Until then it passes
-//! broadcasts and signals on. A root has nobody above whom its children could ask.
+//! have gone, said that they stay, or not even asked after `patience`, or when `leave_timeout` is over, it says
+//! goodbye. Until then it passes broadcasts and signals on. A root has nobody above whom its children could ask.
 
 use alloc::vec::Vec;
 
@@ -19,8 +19,8 @@ use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::{Farewell, LinkFrame, RejectReason};
 
-/// However slowly a neighbour takes what is left for it: after so many times `leave_timeout` it has had its time. A full
-/// queue of 512 KiB comes through at 1.6 KB a second.
+/// After so many times `leave_timeout` a neighbour has had its time, however slowly it takes what is left for it. With the
+/// default of 10 s, a queue of 512 KiB comes through at 1.6 KiB a second.
 const MOST_PUT_OFF: u32 = 32;
 
 /// How many former parents are waited for at once. Moves are seconds apart, and what is left for a parent is mostly

@@ -279,12 +279,11 @@ impl Node {
     /// The request waits. `number`: its place in the queue, if it had one.
     pub(super) fn park(
         &mut self,
-        number: Option<u64>,
+        mut number: Option<u64>,
         awaits: Awaits,
         mut waiting: Waiting,
         out: &mut Vec<Action>,
     ) {
-        let mut number = number;
         match awaits {
             Awaits::Candidate(link) => self.predict(link, &waiting.request),
             Awaits::Room(child) => {
