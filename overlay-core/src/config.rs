@@ -103,6 +103,10 @@ pub struct Config {
 /// no use for more.
 pub const MAX_DEGREE: u16 = 1024;
 
+/// How many former parents a node waits for at once. Moves are seconds apart, and what is left for a parent is mostly
+/// gone in one.
+pub(crate) const MAX_FORMER_PARENTS: usize = 4;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -188,6 +192,16 @@ impl Config {
             return Err(ConfigError::MaxRoutes);
         }
         Ok(())
+    }
+
+    /// How many links a node has at the most, of any kind: one for each slot, one to the parent, one to a parent-to-be, one
+    /// to a child that leaves and has given its slot back, and four to former parents.
+    ///
+    /// A former parent is one that the node has moved away from, or that the embedder has closed. Its link goes when the
+    /// parent has what was queued for it, or takes nothing for a [`leave_timeout`](Self::leave_timeout).
+    #[must_use]
+    pub fn max_links(&self) -> usize {
+        usize::from(self.max_degree) + 1 + 1 + 1 + MAX_FORMER_PARENTS
     }
 
     /// How long a join's route is remembered: as long as the join can go on, each step at its limit.

@@ -43,6 +43,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[macro_use]
+mod planted;
+
 mod action;
 mod backoff;
 pub mod bounded;
@@ -53,8 +56,6 @@ pub mod flow;
 mod id;
 mod node;
 mod path;
-#[cfg(planted)]
-mod planted;
 mod policy;
 mod random;
 pub mod relay;

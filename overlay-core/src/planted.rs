@@ -1,166 +1,27 @@
-//! Bugs on purpose. Whoever tests nodes can give them one and see whether the tests notice.
+//! Bugs on purpose. A test of the tests gives a node one, and sees whether the tests notice.
 //!
-//! Nothing of this is in what ships: it takes `RUSTFLAGS="--cfg planted"`. Each bug is one small
-//! `#[cfg(planted)]` beside the code that it breaks, and an error that somebody could make there. The node
-//! goes on, and looks well at first.
+//! None of this is in what ships: it takes `RUSTFLAGS="--cfg planted"`. Each bug is one `planted!` beside the code that
+//! it breaks, and an error that is easily made there. The node goes on, and looks well at first.
 
-use core::fmt;
+#[cfg(planted)]
+mod bugs;
 
-use crate::config::Config;
+#[cfg(planted)]
+pub use bugs::Planted;
 
-/// What a node with [`Config::planted`] does wrong. It does everything else right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Planted {
-    // ── Others' way in ──
-    /// The place of a candidate that fails stays taken.
-    SlotNotFreed,
-    /// A candidate that never connects is given up after ten times the `request_timeout`.
-    CandidateNeverTimesOut,
-    /// Somebody who stands above is accepted below.
-    LoopCheckGone,
-    /// A child that comes back on another link is a child twice.
-    TwinKept,
-    /// A newcomer is sent to the link that it has lost itself.
-    TwinChosen,
-    /// Requests that wait for a candidate are lost when it fails, as in the original.
-    ParkedForgotten,
-    /// `max_parked` is ignored.
-    ParkedWithoutLimit,
-    /// ICE candidates that came while a request waited do not follow it to the child.
-    EarlyCandidatesLost,
-    /// A place promised to a request that waits no more stays promised.
-    PromiseKept,
-
-    // ── Moves ──
-    /// Joins are sent to a child that is invited to go elsewhere.
-    ClosedChildChosen,
-    /// A node that has moved does not tell its children where it stands now.
-    PathKeptAfterMove,
-    /// A child is invited that is invited already.
-    InvitedTwice,
-    /// The depth that a move must not exceed is ignored.
-    WithinIgnored,
-    /// A node that moves parts from its old parent before that one has brought everything.
-    OldLinkDroppedEarly,
-    /// What a new parent brings once more is taken for new.
-    NumberNotChecked,
-
-    // ── The routes of joins ──
-    /// The route of a failed candidate is still remembered: signals go to a link that is closed.
-    RouteNotRemoved,
-    /// The routes to a child that is gone are kept, and the joiners there are not told.
-    RouteKeptTooLong,
-    /// A joiner gives up, and nobody on its route cares.
-    CancelIgnored,
-
-    // ── The census ──
-    /// A request sent to a child is not counted: its reports always seem to be old.
-    RequestNotCounted,
-    /// A subtree that has shrunk is not reported to the parent.
-    ReportForgotten,
-
-    // ── This node's own way in ──
-    /// After an attempt that ended without an answer there is no other, until the server is gone.
-    RetryForgotten,
-    /// What belongs to an earlier attempt is taken for an answer to the present one.
-    StaleAnswerTaken,
-    /// The connection to the server is not closed when a parent is found.
-    ServerKept,
-    /// Somebody who stands below is taken as the parent.
-    LoopWelcomed,
-    /// The children are not told where this node stands now.
-    PathNotPassedOn,
-
-    // ── The root ──
-    /// A root takes joiners in although another may have been made the root meanwhile.
-    LeaseIgnored,
-    /// A standby that is promoted goes on in the epoch of the root before it.
-    EpochKept,
-    /// An epoch below the one that the node has seen is taken from a parent.
-    StaleEpochAccepted,
-
-    // ── Links ──
-    /// Children get no heartbeats.
-    HeartbeatForgotten,
-    /// Neighbours are taken for dead after this node itself was asleep.
-    StallBlamedOnOthers,
-    /// The end of a link that is gone is taken for the end of the one in its place in the table.
-    LateEventTaken,
-    /// The goodbye does not wait for what is queued.
-    GoodbyeTooEarly,
-
-    // ── App messages ──
-    /// When credit comes, the second message in the queue overtakes the first.
-    OutboxReordered,
-    /// `send_queue` is ignored for messages to a neighbour.
-    SendQueueWithoutLimit,
-    /// The room that a broadcast took is not given back to the parent.
-    CreditForgotten,
-    /// Broadcasts that wait for a child are held for ever when it goes.
-    UnsentKept,
-    /// The child in the last place gets no broadcasts.
-    BroadcastSkipsChild,
-    /// A broadcast that has to wait for credit is sent twice.
-    BroadcastDoubled,
+/// Whether a node with this configuration has this bug: never, in what ships.
+#[cfg(planted)]
+macro_rules! planted {
+    ($config:expr, $bug:ident) => {
+        $config.planted == Some(crate::Planted::$bug)
+    };
 }
 
-impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 38] = [
-        Self::SlotNotFreed,
-        Self::CandidateNeverTimesOut,
-        Self::LoopCheckGone,
-        Self::TwinKept,
-        Self::TwinChosen,
-        Self::ParkedForgotten,
-        Self::ParkedWithoutLimit,
-        Self::EarlyCandidatesLost,
-        Self::PromiseKept,
-        Self::ClosedChildChosen,
-        Self::PathKeptAfterMove,
-        Self::InvitedTwice,
-        Self::WithinIgnored,
-        Self::OldLinkDroppedEarly,
-        Self::NumberNotChecked,
-        Self::RouteNotRemoved,
-        Self::RouteKeptTooLong,
-        Self::CancelIgnored,
-        Self::RequestNotCounted,
-        Self::ReportForgotten,
-        Self::RetryForgotten,
-        Self::StaleAnswerTaken,
-        Self::ServerKept,
-        Self::LoopWelcomed,
-        Self::PathNotPassedOn,
-        Self::LeaseIgnored,
-        Self::EpochKept,
-        Self::StaleEpochAccepted,
-        Self::HeartbeatForgotten,
-        Self::StallBlamedOnOthers,
-        Self::LateEventTaken,
-        Self::GoodbyeTooEarly,
-        Self::OutboxReordered,
-        Self::SendQueueWithoutLimit,
-        Self::CreditForgotten,
-        Self::UnsentKept,
-        Self::BroadcastSkipsChild,
-        Self::BroadcastDoubled,
-    ];
-}
-
-const _: () = assert!(
-    Planted::ALL.len() == Planted::BroadcastDoubled as usize + 1,
-    "every bug is in the list"
-);
-
-impl fmt::Display for Planted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl Config {
-    pub(crate) fn has_bug(&self, bug: Planted) -> bool {
-        self.planted == Some(bug)
-    }
+/// Whether a node with this configuration has this bug: never, in what ships.
+#[cfg(not(planted))]
+macro_rules! planted {
+    ($config:expr, $bug:ident) => {{
+        let _ = &$config;
+        false
+    }};
 }

@@ -1,267 +1,203 @@
-//! The table of links, and what each of them is.
+//! One WebRTC connection of this node, and what it is in the tree.
+//!
+//! | a link is | to | and becomes |
+//! |---|---|---|
+//! | [`Dialing`] | a parent-to-be | a handover or the parent, by the welcome |
+//! | [`Handover`] | a parent-to-be that waits for the old parent | the parent |
+//! | parent | the parent | closing |
+//! | [`Candidate`] | a child-to-be | a child, by its greeting |
+//! | [`Child`] | a child | closing |
+//! | [`Closing`] | a former parent or child | |
+//!
+//! From each of these it may be gone at once. A link changes by the transitions of [`State`] alone: each takes the old
+//! state and gives the new one, or the old one back where there is no such transition.
+
+mod arena;
+mod child;
+mod closing;
+mod dialing;
+mod handover;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use slab::Slab;
-
-use super::handover::Held;
-use crate::census::Census;
+use crate::config::Config;
 use crate::flow::{Inbox, Outbox};
-use crate::id::{JoinId, LinkId, NodeId};
+use crate::id::{JoinId, NodeId};
 use crate::time::Instant;
-use crate::wire::{Farewell, Way};
+use crate::wire::Farewell;
 
-/// All links of a node. At most one dial, one parent, former parents, and a child or candidate in each place.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    slab: Slab<Link>,
-    /// How many were ever made: the generation of the next one.
-    made: u32,
-}
+pub(crate) use arena::Links;
+pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
+pub(crate) use closing::Closing;
+pub(crate) use dialing::{Attempt, Dialing, Stage};
+pub(crate) use handover::{Handover, Held, Welcome};
 
 /// A WebRTC connection.
 #[derive(Debug)]
-pub(super) struct Link {
-    generation: u32,
-    pub(super) state: LinkState,
-    /// When the neighbour was last heard of.
-    pub(super) heard: Instant,
-    /// When the neighbour was last sent something.
-    pub(super) sent: Instant,
-    pub(super) outbox: Outbox,
-    pub(super) inbox: Inbox,
+pub(crate) struct Link {
+    pub(crate) state: State,
+    /// When the peer was last heard.
+    pub(crate) heard: Instant,
+    /// When the peer was last sent something.
+    pub(crate) sent: Instant,
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
 }
 
-/// What a link is. It becomes something else only by the named transitions below.
+/// What a link is.
 #[derive(Debug)]
-pub(super) enum LinkState {
-    /// Towards a parent to be.
+pub(crate) enum State {
     Dialing(Dialing),
-    /// To the parent.
+    Handover(Box<Handover>),
+    /// To the parent with this id.
     Parent(NodeId),
-    /// From a child to be.
     Candidate(Candidate),
-    /// To a child.
     Child(Child),
-    /// To a former parent or child, until it has all that it was sent.
-    Parting(Parting),
+    Closing(Closing),
 }
 
-#[derive(Debug)]
-pub(super) struct Dialing {
-    pub(super) join: JoinId,
-    /// By which way the request sets out, and its signals after it.
-    pub(super) way: Way,
-    /// What the parent to be was told of this node's subtree.
-    pub(super) census: Box<Census>,
-    pub(super) stage: DialStage,
-    /// When the present stage has taken too long.
-    pub(super) deadline: Instant,
-    /// Once it is welcomed while an old parent has still to bring something.
-    pub(super) held: Option<Box<Held>>,
-}
+/// The new state, or the old one where the transition does not apply.
+pub(crate) type Transition = Result<State, State>;
 
-/// How far a dial has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DialStage {
-    /// The embedder makes the offer.
-    Offering,
-    /// The request is on its way.
-    Requested,
-    /// An acceptor has answered.
-    Answered,
-    /// The channel is open and the greeting sent.
-    Greeted,
-    /// The acceptor has welcomed this node, which keeps its old parent for a little while.
-    Welcomed,
-}
+impl State {
+    /// The acceptor has welcomed this node, which keeps its old parent until that has brought everything.
+    pub(crate) fn held(self, welcome: Welcome, deadline: Instant) -> Transition {
+        match self {
+            Self::Dialing(dialing) if dialing.stage == Stage::Greeted => Ok(Self::Handover(
+                Box::new(Handover::new(dialing.attempt, welcome, deadline)),
+            )),
+            other => Err(other),
+        }
+    }
 
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) join: JoinId,
-    pub(super) slot: usize,
-    /// The subtree that it brings, and the same once all the joins that wait for it are in.
-    pub(super) subtree: Box<Forecast>,
-    /// It has a parent already.
-    pub(super) moves: bool,
-    pub(super) open: bool,
-    pub(super) deadline: Instant,
-}
+    /// The acceptor with this id is the parent from here on.
+    pub(crate) fn arrived(self, parent: NodeId) -> Transition {
+        match self {
+            Self::Dialing(dialing) if dialing.stage == Stage::Greeted => Ok(Self::Parent(parent)),
+            Self::Handover(_) => Ok(Self::Parent(parent)),
+            other => Err(other),
+        }
+    }
 
-#[derive(Debug)]
-pub(super) struct Child {
-    pub(super) node: NodeId,
-    /// The place that it takes; none if it leaves and has given it back.
-    pub(super) slot: Option<usize>,
-    /// Its subtree as it last reported it, and the same once all the joins sent there are in.
-    pub(super) subtree: Box<Forecast>,
-    /// How many joins were sent there.
-    pub(super) requests: u32,
-    pub(super) door: Door,
-}
+    /// The candidate's channel is open.
+    pub(crate) fn opened(self) -> Transition {
+        match self {
+            Self::Candidate(candidate) => Ok(Self::Candidate(Candidate {
+                channel: Channel::Open,
+                ..candidate
+            })),
+            other => Err(other),
+        }
+    }
 
-/// Whether joins are sent to a child. A subtree moves only out of a place that takes no joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    Open,
-    /// Shut: the child is invited to go elsewhere.
-    Invited,
-    /// Shut: it has asked for a place elsewhere.
-    Asking,
-    /// Shut for good: it leaves the tree.
-    Leaving,
-}
+    /// The candidate has greeted, in the name of its own join: it is a child.
+    pub(crate) fn greeted(self, join: JoinId) -> Transition {
+        match self {
+            Self::Candidate(candidate) if candidate.may_greet(join) => {
+                Ok(Self::Child(candidate.greeted()))
+            }
+            other => Err(other),
+        }
+    }
 
-/// What is known of a subtree, and what will become of it. Aside, because every node has a table of links, and
-/// most have nobody below them.
-#[derive(Debug)]
-pub(super) struct Forecast {
-    pub(super) known: Census,
-    pub(super) predicted: Census,
-}
+    /// This node parts from a neighbour.
+    pub(crate) fn parted(self, farewell: Farewell, now: Instant, timeout: Duration) -> Transition {
+        match self {
+            Self::Parent(_) | Self::Child(_) => {
+                Ok(Self::Closing(Closing::new(farewell, now, timeout)))
+            }
+            other => Err(other),
+        }
+    }
 
-#[derive(Debug)]
-pub(super) struct Parting {
-    pub(super) slot: Option<usize>,
-    pub(super) farewell: Farewell,
-    /// Whether the farewell is sent: then all that is missing is that the neighbour closes.
-    pub(super) said: bool,
-    /// When it is over, unless the neighbour takes something before.
-    pub(super) deadline: Instant,
-    /// When it is over in any case.
-    pub(super) latest: Instant,
-}
-
-impl LinkState {
     /// The neighbour in the tree at the link's other end.
-    pub(super) const fn neighbour(&self) -> Option<NodeId> {
+    pub(crate) const fn neighbour(&self) -> Option<NodeId> {
         match self {
             Self::Parent(node) => Some(*node),
             Self::Child(child) => Some(child.node),
-            Self::Dialing(_) | Self::Candidate(_) | Self::Parting(_) => None,
+            Self::Dialing(_) | Self::Handover(_) | Self::Candidate(_) | Self::Closing(_) => None,
         }
     }
 
-    /// The place that the link takes.
-    pub(super) const fn slot(&self) -> Option<usize> {
+    /// This node's own attempt, if that is what the link is for.
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
         match self {
-            Self::Candidate(candidate) => Some(candidate.slot),
-            Self::Child(child) => child.slot,
-            Self::Parting(parting) => parting.slot,
-            Self::Dialing(_) | Self::Parent(_) => None,
+            Self::Dialing(dialing) => Some(&dialing.attempt),
+            Self::Handover(handover) => Some(&handover.attempt),
+            Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => None,
         }
     }
 
-    /// Whether a parent to be waits for the old one.
-    pub(super) const fn is_held(&self) -> bool {
-        matches!(self, Self::Dialing(dialing) if dialing.held.is_some())
+    /// The attempt has at most until then, in view of bad news.
+    pub(crate) fn hurry(&mut self, latest: Instant) {
+        match self {
+            Self::Dialing(dialing) => dialing.deadline = dialing.deadline.min(latest),
+            Self::Handover(handover) => handover.deadline = handover.deadline.min(latest),
+            Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => {}
+        }
     }
 
-    /// When the link's handshake or farewell has taken too long.
-    pub(super) const fn deadline(&self) -> Option<Instant> {
+    /// Whether this node's own attempt has been answered by an acceptor.
+    pub(crate) fn is_answered(&self) -> bool {
+        match self {
+            Self::Dialing(dialing) => dialing.stage >= Stage::Answered,
+            Self::Handover(_) => true,
+            Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => false,
+        }
+    }
+
+    /// When the link's handshake, handover or goodbye has taken too long.
+    fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Dialing(dialing) => Some(dialing.deadline),
+            Self::Handover(handover) => Some(handover.deadline),
             Self::Candidate(candidate) => Some(candidate.deadline),
-            Self::Parting(parting) => Some(parting.deadline),
+            Self::Closing(closing) => Some(closing.deadline),
             Self::Parent(_) | Self::Child(_) => None,
         }
     }
-}
 
-impl Candidate {
-    /// The candidate has proved to be who it said it is.
-    pub(super) fn into_child(self) -> Child {
-        Child {
-            node: self.join.origin,
-            slot: Some(self.slot),
-            subtree: self.subtree,
-            requests: 0,
-            door: Door::Open,
-        }
+    /// Whether the peer takes this node for its neighbour, and expects to hear from it.
+    const fn expects_heartbeats(&self) -> bool {
+        matches!(self, Self::Handover(_) | Self::Parent(_) | Self::Child(_))
     }
 }
 
 impl Link {
-    /// When something is due on this link: its deadline, a heartbeat, or giving the neighbour up.
-    pub(super) fn next_deadline(&self, heartbeat: Duration, silence: Duration) -> Instant {
-        match self.state.deadline() {
-            Some(deadline) if self.state.is_held() => deadline.min(self.sent + heartbeat),
-            Some(deadline) => deadline,
-            None => (self.sent + heartbeat).min(self.heard + silence),
-        }
-    }
-}
-
-impl Links {
-    /// A new link, with an id that none had before.
-    pub(super) fn insert(&mut self, state: LinkState, window: u32, now: Instant) -> LinkId {
-        self.made = self.made.wrapping_add(1);
-        let generation = self.made;
-        if self.slab.capacity() == 0 {
-            // Most nodes are leaves: they have one link, and would be given room for four.
-            self.slab.reserve_exact(1);
-        }
-        let index = self.slab.insert(Link {
-            generation,
+    pub(crate) fn new(state: State, window: u32, now: Instant) -> Self {
+        Self {
             state,
             heard: now,
             sent: now,
             outbox: Outbox::default(),
             inbox: Inbox::new(window),
-        });
-        let index = u32::try_from(index).unwrap_or(u32::MAX);
-        LinkId { index, generation }
+        }
     }
 
-    pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
-        let link = self.slab.get(id.index as usize)?;
-        (link.generation == id.generation).then_some(link)
+    /// Changes the state by a transition. False, and nothing has changed, if it does not apply.
+    pub(crate) fn change(&mut self, transition: impl FnOnce(State) -> Transition) -> bool {
+        // The state moves out by way of a placeholder that nothing sees.
+        let placeholder = State::Parent(NodeId::from_u128(0));
+        let changed = transition(core::mem::replace(&mut self.state, placeholder));
+        let applies = changed.is_ok();
+        self.state = changed.unwrap_or_else(|same| same);
+        applies
     }
 
-    pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
-        let link = self.slab.get_mut(id.index as usize)?;
-        (link.generation == id.generation).then_some(link)
+    /// When something is due on this link: its deadline, a heartbeat, or giving the neighbour up.
+    pub(crate) fn next_deadline(&self, config: &Config) -> Instant {
+        let heartbeat = self
+            .state
+            .expects_heartbeats()
+            .then(|| self.sent + config.heartbeat_interval);
+        let end = self.state.deadline();
+        let end = end.unwrap_or_else(|| self.heard + config.link_timeout);
+        heartbeat.map_or(end, |heartbeat| heartbeat.min(end))
     }
 
-    /// The link that has the place in the table which `id` had.
-    #[cfg(planted)]
-    pub(super) fn in_place_of(&self, id: LinkId) -> LinkId {
-        let link = self.slab.get(id.index as usize);
-        let generation = link.map_or(id.generation, |link| link.generation);
-        LinkId { generation, ..id }
-    }
-
-    pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
-        self.get(id)?;
-        self.slab.try_remove(id.index as usize)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slab.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
-    }
-
-    /// In the order of their places in the table, which depends on nothing but the events so far.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.slab.iter().map(|(index, link)| {
-            let id = LinkId {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                generation: link.generation,
-            };
-            (id, link)
-        })
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.slab.iter_mut().map(|(_, link)| link)
-    }
-
-    /// The first link, in table order, that `wanted` accepts.
-    pub(super) fn find(&self, wanted: impl Fn(&Link) -> bool) -> Option<LinkId> {
-        self.iter().find(|(_, link)| wanted(link)).map(|(id, _)| id)
+    /// Whether the neighbour has said nothing for `link_timeout`.
+    pub(crate) fn is_silent(&self, now: Instant, config: &Config) -> bool {
+        self.heard + config.link_timeout <= now
     }
 }

@@ -7,90 +7,64 @@
 //! A throttled tab's timers fire once a minute, but its messages come through, and whatever comes makes a node look at
 //! its deadlines: a heartbeat that arrives brings out the one that was due here.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Node;
-use super::link::LinkState;
-use crate::action::{Action, CloseReason};
+use super::effects::Effects;
+use super::link::{Links, State};
+use crate::action::CloseReason;
+use crate::config::Config;
 use crate::id::LinkId;
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 
-impl Node {
-    /// When something is due on some link.
-    pub(super) fn links_deadline(&self) -> Option<Instant> {
-        let (heartbeat, silence) = self.rhythm();
-        self.links
-            .iter()
-            .map(|(_, link)| link.next_deadline(heartbeat, silence))
-            .min()
-    }
+/// What a link's deadline asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The link has had its time.
+    Close(LinkId, CloseReason),
+    /// The old parent has had its time: the node goes over to this one.
+    HandOver(LinkId),
+}
 
-    pub(super) fn expire_links(&mut self, out: &mut Vec<Action>) {
-        let (heartbeat, silence) = self.rhythm();
-        let now = self.now;
-        while let Some(id) = self
-            .links
-            .find(|link| link.next_deadline(heartbeat, silence) <= now)
-        {
-            self.link_due(id, out);
-        }
-    }
+/// When something is due on some link.
+pub(crate) fn next_deadline(links: &Links, config: &Config) -> Option<Instant> {
+    links
+        .iter()
+        .map(|(_, link)| link.next_deadline(config))
+        .min()
+}
 
-    /// Something was due this long ago and is only done now: for so long this node did not listen, and
-    /// the time does not count as anybody's silence. What it waited for in time does count, so that a
-    /// node which is late every time still finds out who is dead.
-    pub(super) fn forgive_own_stall(&mut self, late: Duration) {
-        #[cfg(planted)]
-        if self.config.has_bug(crate::Planted::StallBlamedOnOthers) {
-            return;
-        }
-        if late.is_zero() {
-            return;
-        }
-        let now = self.now;
-        for link in self.links.iter_mut() {
-            link.heard = (link.heard + late).min(now);
-        }
-        self.bootstrap.forgive(late, now);
-    }
-
-    fn link_due(&mut self, id: LinkId, out: &mut Vec<Action>) {
-        let (_, silence) = self.rhythm();
-        let Some(link) = self.links.get(id) else {
-            return;
-        };
-        let silent = link.heard + silence <= self.now;
-        match link.state {
-            LinkState::Dialing(ref dialing) if dialing.held.is_some() => {
-                if dialing.deadline <= self.now {
-                    self.hand_over(id, out);
-                } else {
-                    self.transmit(id, &LinkFrame::Heartbeat, out);
-                }
+/// Sends the heartbeats that are due, up to the first link that asks for something else.
+pub(crate) fn next_due(links: &mut Links, fx: &mut Effects) -> Option<Due> {
+    while let Some(id) = links.find(|link| link.next_deadline(&fx.config) <= fx.now) {
+        let link = links.get_mut(id)?;
+        let silent = link.is_silent(fx.now, &fx.config);
+        match &link.state {
+            State::Handover(handover) if handover.deadline <= fx.now => {
+                return Some(Due::HandOver(id));
             }
-            LinkState::Dialing(_) | LinkState::Candidate(_) => {
-                self.shut(id, CloseReason::Timeout, out);
+            State::Dialing(_) | State::Candidate(_) => {
+                return Some(Due::Close(id, CloseReason::Timeout));
             }
-            LinkState::Parting(_) => self.shut(id, CloseReason::Left, out),
-            LinkState::Parent(_) | LinkState::Child(_) if silent => {
-                self.stats.silent_neighbours += 1;
-                self.shut(id, CloseReason::Silent, out);
+            State::Closing(_) => return Some(Due::Close(id, CloseReason::Left)),
+            State::Parent(_) | State::Child(_) if silent => {
+                fx.stats.silent_neighbours += 1;
+                return Some(Due::Close(id, CloseReason::Silent));
             }
-            #[cfg(planted)]
-            LinkState::Child(_) if self.config.has_bug(crate::Planted::HeartbeatForgotten) => {
-                if let Some(link) = self.links.get_mut(id) {
-                    link.sent = self.now;
-                }
-            }
-            LinkState::Parent(_) | LinkState::Child(_) => {
-                self.transmit(id, &LinkFrame::Heartbeat, out);
+            State::Child(_) if planted!(fx.config, HeartbeatForgotten) => link.sent = fx.now,
+            State::Handover(_) | State::Parent(_) | State::Child(_) => {
+                links.transmit(id, &LinkFrame::Heartbeat, fx);
             }
         }
     }
+    None
+}
 
-    fn rhythm(&self) -> (Duration, Duration) {
-        (self.config.heartbeat_interval, self.config.link_timeout)
+/// Something was due this long ago and is only done now: for so long this node did not listen, and
+/// the time does not count as any peer's silence. What it waited for in time does count, so that a
+/// node which is late every time still finds out which peer is dead.
+pub(crate) fn forgive(links: &mut Links, late: Duration, now: Instant) {
+    for link in links.iter_mut() {
+        link.heard = (link.heard + late).min(now);
     }
 }

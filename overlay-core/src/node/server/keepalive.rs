@@ -1,30 +1,31 @@
-//! How often the server is asked for a sign of life, and what follows from its answer.
+//! How often the server is asked for a sign of life.
 
 use core::time::Duration;
 
 use crate::time::Instant;
 
-/// The server is asked for a sign of life, and when it has answered, again. What else it is sent calls for no
-/// answer.
+/// The latest question for a sign of life. What else the server is sent calls for no answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ping {
-    /// It answered what was asked at this moment.
+pub(crate) enum Ping {
+    /// The server has answered what was asked at this moment.
     Answered(Instant),
-    /// It was asked at this moment.
+    /// The server was asked at this moment.
     Asked(Instant),
 }
 
-/// How often a server is asked for a sign of life, and how long it may take.
+/// How often a server is asked for a sign of life, and for how long its answer holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rhythm {
-    pub(super) keepalive: Duration,
-    pub(super) lease: Duration,
-    pub(super) patience: Duration,
+pub(crate) struct Rhythm {
+    pub(crate) keepalive: Duration,
+    /// How long a root may admit joiners after it has asked.
+    pub(crate) lease: Duration,
+    /// How long the server may be silent.
+    pub(crate) patience: Duration,
 }
 
 impl Rhythm {
     /// As the server wants it.
-    pub(super) fn new(keepalive_ms: u32, lease_ms: u32) -> Self {
+    pub(crate) fn new(keepalive_ms: u32, lease_ms: u32) -> Self {
         let keepalive = Duration::from_millis(u64::from(keepalive_ms)).max(LEAST_KEEPALIVE);
         Self {
             keepalive,
@@ -35,7 +36,7 @@ impl Rhythm {
 
     /// A root asks often enough that its lease does not run out while all is well, and tries another
     /// connection when it has.
-    pub(super) fn of_root(self) -> Self {
+    pub(crate) fn of_root(self) -> Self {
         let keepalive = self.keepalive.min(self.lease / 3).max(LEAST_KEEPALIVE);
         Self {
             keepalive,

@@ -1,0 +1,144 @@
+//! What is below this node: its children and candidates, the joins that it sees to, and what it knows of its subtree.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `slots` | which link holds which slot |
+//! | `admission` | a request is accepted, delegated, queued or rejected |
+//! | `placement` | which of these, and where: one pure function |
+//! | `queue` | requests that wait for a candidate, or for a slot |
+//! | `relocation` | children that go elsewhere: invited, asking, leaving |
+//! | `rebalance` | which node is invited up so that the tree stays shallow |
+//! | `report` | telling the parent what the subtree looks like |
+
+mod admission;
+mod placement;
+mod queue;
+mod rebalance;
+mod relocation;
+mod report;
+mod slots;
+
+use super::effects::Effects;
+use super::link::Links;
+use crate::census::Census;
+use crate::config::Config;
+use crate::id::{LinkId, NodeId};
+use crate::time::Instant;
+
+use queue::WaitQueue;
+use rebalance::Rebalance;
+use report::Report;
+use slots::Slots;
+
+pub(crate) use relocation::{Above, pass_up};
+pub(crate) use slots::Freed;
+
+/// The state of all that is below this node.
+#[derive(Debug)]
+pub(crate) struct Downstream {
+    slots: Slots,
+    queue: WaitQueue,
+    rebalance: Rebalance,
+    report: Report,
+}
+
+impl Downstream {
+    pub(crate) fn new(max_degree: u16) -> Self {
+        Self {
+            slots: Slots::new(max_degree),
+            queue: WaitQueue::default(),
+            rebalance: Rebalance::default(),
+            report: Report::default(),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self, config: &Config) -> Option<Instant> {
+        let parts = [
+            self.queue.next_deadline(config),
+            self.report.next_deadline(),
+            self.rebalance.next_deadline(),
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    pub(crate) const fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// How many requests wait, and how many ICE candidates are kept for them.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.queue.len(), self.queue.early_candidates())
+    }
+
+    /// The children, in the order of their slots; behind them one that leaves.
+    pub(crate) fn children(&self, links: &Links) -> impl Iterator<Item = (LinkId, NodeId)> {
+        let links_down = self.slots.links();
+        links_down.filter_map(move |link| Some((link, links.child(link)?.node)))
+    }
+
+    /// A new parent was told of this subtree in the request.
+    pub(crate) fn introduce(&mut self, census: Census) {
+        self.report.introduce(census);
+    }
+
+    /// The parent has sent a joiner, and predicts where it ends up.
+    pub(crate) fn predicted(&mut self, joiner: &Census) {
+        self.report.expect(joiner);
+    }
+
+    /// Something has changed that a report may be about.
+    pub(crate) fn changed(&mut self, fx: &Effects) {
+        self.report.changed(fx);
+    }
+
+    /// A link is gone: its slot is free.
+    pub(crate) fn free(&mut self, link: LinkId, fx: &Effects) -> Freed {
+        let freed = self.slots.free(link);
+        if freed != Freed::Nothing {
+            self.report.changed(fx);
+        }
+        freed
+    }
+
+    /// Tells the parent and the app what the subtree looks like, if it is time to.
+    pub(crate) fn expire_report(
+        &mut self,
+        parent: Option<LinkId>,
+        in_tree: bool,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) {
+        if !self.report.is_due(fx.now) {
+            return;
+        }
+        let view = self.view(links, fx);
+        let useful = in_tree && view.invitation_up().is_some();
+        let census = view.census();
+        self.rebalance.looked(useful, fx);
+        if let Some(parent) = parent {
+            #[cfg(planted)]
+            if planted!(fx.config, ReportForgotten) && self.report.has_shrunk(&census) {
+                return;
+            }
+            if let Some(status) = self.report.news_for_parent(&census) {
+                links.transmit(parent, &status, fx);
+            }
+        }
+        self.report.show(census, fx);
+    }
+
+    /// Invites a node up to a free slot, if it is time to.
+    pub(crate) fn expire_rebalance(&mut self, in_tree: bool, links: &mut Links, fx: &mut Effects) {
+        if self.rebalance.is_due(fx.now)
+            && in_tree
+            && let Some((child, invitation)) = self.view(links, fx).invitation_up()
+        {
+            self.invite(child, invitation, links, fx);
+        }
+    }
+
+    /// The subtree below this node, itself included, as far as its children have told.
+    pub(crate) fn census(&self, links: &Links, fx: &Effects) -> Census {
+        self.view(links, fx).census()
+    }
+}

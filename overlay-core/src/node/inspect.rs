@@ -1,0 +1,250 @@
+//! What an embedder may know of a node, and simulations check: nothing here changes anything.
+
+use super::Node;
+use super::link::{Stage, State};
+use super::upstream::{Role, Step};
+use crate::census::Census;
+use crate::config::Config;
+use crate::id::{Epoch, JoinId, LinkId, NodeId};
+use crate::path::Path;
+use crate::stats::Stats;
+use crate::time::Instant;
+
+/// Where a node is in relation to the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not in the tree, and not on its way.
+    Detached,
+    /// Looking for a parent.
+    Joining,
+    /// In the tree, below a parent.
+    Member,
+    /// At the top of the tree.
+    Root,
+    /// Saying goodbye.
+    Leaving,
+}
+
+/// A neighbour in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The link to it.
+    pub link: LinkId,
+    /// Its id.
+    pub node: NodeId,
+}
+
+/// How far a node that wants a parent has come, step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Until the next attempt: the node has lost its parent, or an attempt has failed.
+    Waiting {
+        /// When the attempt begins.
+        until: Instant,
+    },
+    /// Until the server is ready.
+    Introducing,
+    /// An attempt has begun: the embedder makes the offer.
+    Offering {
+        /// The link to a parent to be.
+        link: LinkId,
+        /// The attempt's name.
+        join: JoinId,
+    },
+    /// The request is on its way.
+    Requested {
+        /// The link to a parent to be.
+        link: LinkId,
+        /// The attempt's name.
+        join: JoinId,
+    },
+    /// An acceptor has answered: the two connect.
+    Answered {
+        /// The link to a parent to be.
+        link: LinkId,
+        /// The attempt's name.
+        join: JoinId,
+    },
+    /// The channel is open and the greeting sent; what is missing is the welcome.
+    Greeted {
+        /// The link to a parent to be.
+        link: LinkId,
+        /// The attempt's name.
+        join: JoinId,
+    },
+}
+
+/// How full a node's tables are: each can be compared with its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// Links of any kind: at most [`Config::max_links`].
+    pub links: usize,
+    /// Requests that wait for a candidate or a slot: at most [`max_parked`](Config::max_parked).
+    pub parked: usize,
+    /// ICE candidates kept for them: at most
+    /// [`max_early_candidates`](Config::max_early_candidates) for each.
+    pub early_candidates: usize,
+    /// Joins whose route is remembered: at most [`max_routes`](Config::max_routes).
+    pub routes: usize,
+    /// App messages that wait for a neighbour's credit, on all links, in bytes as
+    /// [`message_cost`](crate::flow::message_cost) counts them.
+    pub queued: usize,
+    /// The most of them on one link: at most [`send_queue`](Config::send_queue) and one message at
+    /// the root; elsewhere what a parent may send comes on top, [`window`](Config::window) and
+    /// [`MIN_WINDOW`](crate::flow::MIN_WINDOW).
+    pub longest_queue: usize,
+    /// Broadcasts that the app holds, by their receipts, or a queue. Each takes room in the
+    /// [`window`](Config::window) that it came through or, at the root, in the queues.
+    pub broadcasts: usize,
+}
+
+impl Node {
+    /// The node's own id.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        self.fx.id
+    }
+
+    /// How the node behaves.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.fx.config
+    }
+
+    /// Where the node is in relation to the tree.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match self.upstream.role {
+            Role::Detached => Standing::Detached,
+            Role::Joining(_) => Standing::Joining,
+            Role::Member { .. } => Standing::Member,
+            Role::Root => Standing::Root,
+            Role::Draining(_) | Role::Leaving => Standing::Leaving,
+        }
+    }
+
+    /// Whether the node would be the root, as far as it is concerned, if the present one were gone.
+    #[must_use]
+    pub const fn stands_by(&self) -> bool {
+        let in_tree = matches!(self.upstream.role, Role::Joining(_) | Role::Member { .. });
+        in_tree && self.net.server.wants_to_lead()
+    }
+
+    /// The parent, while the node has one.
+    #[must_use]
+    pub fn parent(&self) -> Option<Neighbour> {
+        let link = self.upstream.parent()?;
+        let node = self.net.links.neighbour(link)?;
+        Some(Neighbour { link, node })
+    }
+
+    /// The children, in the order of their slots; behind them one that leaves.
+    pub fn children(&self) -> impl Iterator<Item = Neighbour> {
+        let children = self.downstream.children(&self.net.links);
+        children.map(|(link, node)| Neighbour { link, node })
+    }
+
+    /// The join that a link was opened for: this node's own, or that of a candidate. `None` once the link
+    /// leads to a neighbour.
+    #[must_use]
+    pub fn join_of(&self, link: LinkId) -> Option<JoinId> {
+        match self.net.links.state(link)? {
+            State::Candidate(candidate) => Some(candidate.join),
+            state => state.attempt().map(|attempt| attempt.join),
+        }
+    }
+
+    /// How many slots are taken, by children and by candidates that may become one; at most
+    /// [`max_degree`](Config::max_degree).
+    #[must_use]
+    pub fn places_taken(&self) -> usize {
+        self.downstream.slots().taken()
+    }
+
+    /// From the root to this node; empty while it has no parent and is not the root.
+    #[must_use]
+    pub const fn path(&self) -> &Path {
+        self.ancestry.path()
+    }
+
+    /// The highest epoch that the node has seen since it was last told to join.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.ancestry.epoch()
+    }
+
+    /// The subtree below this node, itself included, as far as its children have told.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        self.downstream.census(&self.net.links, &self.fx)
+    }
+
+    /// What the node has done and what was done to it.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.fx.stats
+    }
+
+    /// How far the node's own search for a parent is; `None` unless it is [joining](Standing::Joining).
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        let Role::Joining(joining) = &self.upstream.role else {
+            return None;
+        };
+        Some(match joining.step {
+            Step::Waiting { until } => Progress::Waiting { until },
+            Step::Introducing => Progress::Introducing,
+            Step::Attempting(link) => {
+                let state = self.net.links.state(link)?;
+                let join = state.attempt()?.join;
+                match state {
+                    State::Dialing(dialing) if dialing.stage == Stage::Offering => {
+                        Progress::Offering { link, join }
+                    }
+                    State::Dialing(dialing) if dialing.stage == Stage::Requested => {
+                        Progress::Requested { link, join }
+                    }
+                    State::Dialing(dialing) if dialing.stage == Stage::Answered => {
+                        Progress::Answered { link, join }
+                    }
+                    _ => Progress::Greeted { link, join },
+                }
+            }
+        })
+    }
+
+    /// Whether a message to this neighbour would be taken now.
+    #[must_use]
+    pub fn can_send(&self, to: LinkId) -> bool {
+        self.net.links.get(to).is_some_and(|link| {
+            link.state.neighbour().is_some() && link.outbox.has_room(self.fx.config.send_queue)
+        })
+    }
+
+    /// Whether a broadcast would be taken now: this node is the root, and every child has room.
+    #[must_use]
+    pub fn can_broadcast(&self) -> bool {
+        self.upstream.is_root() && self.children().all(|child| self.can_send(child.link))
+    }
+
+    /// How full the node's tables are. Costs a look at each link.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (parked, early_candidates) = self.downstream.waiting();
+        let mut load = Load {
+            links: self.net.links.len(),
+            parked,
+            early_candidates,
+            routes: self.net.routes.len(),
+            broadcasts: self.payload.held(),
+            ..Load::default()
+        };
+        for (_, link) in self.net.links.iter() {
+            let queued = link.outbox.queued();
+            load.queued += queued;
+            load.longest_queue = load.longest_queue.max(queued);
+        }
+        load
+    }
+}

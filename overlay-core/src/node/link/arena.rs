@@ -1,0 +1,170 @@
+//! The table of a node's links, and sending on them.
+
+use slab::Slab;
+
+use super::{Candidate, Child, Dialing, Handover, Link, State};
+use crate::action::{Action, CloseReason};
+use crate::id::{LinkId, NodeId};
+use crate::node::effects::Effects;
+use crate::wire::{self, LinkFrame};
+
+/// All links of a node: at most [`Config::max_links`](crate::Config).
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    slab: Slab<(u32, Link)>,
+    /// How many were ever made: the generation of the next one.
+    made: u32,
+}
+
+impl Links {
+    /// A new link, with an id that none had before.
+    pub(crate) fn insert(&mut self, state: State, fx: &Effects) -> LinkId {
+        self.made = self.made.wrapping_add(1);
+        let generation = self.made;
+        if self.slab.capacity() == 0 {
+            // Most nodes are leaves: they have one link, and would be given room for four.
+            self.slab.reserve_exact(1);
+        }
+        let link = Link::new(state, fx.config.window, fx.now);
+        let index = self.slab.insert((generation, link));
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        LinkId { index, generation }
+    }
+
+    pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
+        let (generation, link) = self.slab.get(id.index as usize)?;
+        (*generation == id.generation).then_some(link)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        let (generation, link) = self.slab.get_mut(id.index as usize)?;
+        (*generation == id.generation).then_some(link)
+    }
+
+    /// The link that has the place in the table which `id` had.
+    #[cfg(planted)]
+    pub(crate) fn in_place_of(&self, id: LinkId) -> LinkId {
+        let entry = self.slab.get(id.index as usize);
+        let generation = entry.map_or(id.generation, |(generation, _)| *generation);
+        LinkId { generation, ..id }
+    }
+
+    pub(crate) fn remove(&mut self, id: LinkId) -> Option<Link> {
+        self.get(id)?;
+        self.slab
+            .try_remove(id.index as usize)
+            .map(|(_, link)| link)
+    }
+
+    pub(crate) fn contains(&self, id: LinkId) -> bool {
+        self.get(id).is_some()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// In the order of the table, which depends on nothing but the events so far.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.slab.iter().map(|(index, (generation, link))| {
+            let id = LinkId {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                generation: *generation,
+            };
+            (id, link)
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.slab.iter_mut().map(|(_, (_, link))| link)
+    }
+
+    /// The first link, in table order, that `wanted` accepts.
+    pub(crate) fn find(&self, wanted: impl Fn(&Link) -> bool) -> Option<LinkId> {
+        self.iter().find(|(_, link)| wanted(link)).map(|(id, _)| id)
+    }
+
+    pub(crate) fn state(&self, id: LinkId) -> Option<&State> {
+        self.get(id).map(|link| &link.state)
+    }
+
+    /// The parent or child that the link leads to.
+    pub(crate) fn neighbour(&self, id: LinkId) -> Option<NodeId> {
+        self.state(id)?.neighbour()
+    }
+
+    pub(crate) fn child(&self, id: LinkId) -> Option<&Child> {
+        match self.state(id)? {
+            State::Child(child) => Some(child),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn child_mut(&mut self, id: LinkId) -> Option<&mut Child> {
+        match &mut self.get_mut(id)?.state {
+            State::Child(child) => Some(child),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn candidate_mut(&mut self, id: LinkId) -> Option<&mut Candidate> {
+        match &mut self.get_mut(id)?.state {
+            State::Candidate(candidate) => Some(candidate),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn dialing_mut(&mut self, id: LinkId) -> Option<&mut Dialing> {
+        match &mut self.get_mut(id)?.state {
+            State::Dialing(dialing) => Some(dialing),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn handover_mut(&mut self, id: LinkId) -> Option<&mut Handover> {
+        match &mut self.get_mut(id)?.state {
+            State::Handover(handover) => Some(handover),
+            _ => None,
+        }
+    }
+
+    /// Sends a control frame to the peer of a link.
+    pub(crate) fn transmit(&mut self, id: LinkId, frame: &LinkFrame<'_>, fx: &mut Effects) {
+        if let Some(link) = self.get_mut(id) {
+            link.sent = fx.now;
+            fx.act(Action::Transmit(id, wire::encode(frame)));
+        }
+    }
+
+    /// Says goodbye on a closing link, once nothing waits for credit.
+    pub(crate) fn say_goodbye(&mut self, id: LinkId, fx: &mut Effects) {
+        let Some(link) = self.get_mut(id) else {
+            return;
+        };
+        let flushed = link.outbox.is_empty() || planted!(fx.config, GoodbyeTooEarly);
+        if let State::Closing(closing) = &mut link.state
+            && flushed
+            && let Some(farewell) = closing.flushed()
+        {
+            self.transmit(id, &LinkFrame::Goodbye(farewell), fx);
+        }
+    }
+
+    /// The neighbour has taken something on a closing link: it gets as much time again.
+    pub(crate) fn extend_closing(&mut self, id: LinkId, fx: &Effects) {
+        if let Some(State::Closing(closing)) = self.get_mut(id).map(|link| &mut link.state) {
+            closing.extend(fx.now, fx.config.leave_timeout);
+        }
+    }
+
+    /// Closes a link whose consequences the caller draws.
+    pub(crate) fn close(&mut self, id: LinkId, reason: CloseReason, fx: &mut Effects) {
+        if self.remove(id).is_some() {
+            fx.act(Action::CloseLink(id, reason));
+        }
+    }
+}

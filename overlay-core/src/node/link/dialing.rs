@@ -1,0 +1,77 @@
+//! A link towards a parent-to-be: this node's own attempt to join, or to move.
+
+use alloc::boxed::Box;
+
+use crate::census::Census;
+use crate::id::JoinId;
+use crate::time::Instant;
+use crate::wire::Way;
+
+/// One attempt to get a parent, from the offer to the welcome.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) join: JoinId,
+    /// Whether the request and its signals go through the server, or through the present parent.
+    pub(crate) way: Way,
+    /// What the request says of this node's subtree.
+    pub(crate) census: Box<Census>,
+}
+
+/// An attempt that has not been welcomed yet.
+#[derive(Debug)]
+pub(crate) struct Dialing {
+    pub(crate) attempt: Attempt,
+    pub(crate) stage: Stage,
+    /// When the present stage has taken too long.
+    pub(crate) deadline: Instant,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// The embedder makes the offer.
+    Offering,
+    /// The request is on its way.
+    Requested,
+    /// An acceptor has answered.
+    Answered,
+    /// The channel is open and the greeting sent.
+    Greeted,
+}
+
+impl Stage {
+    /// The embedder has made the offer.
+    pub(crate) const fn offered(self) -> Option<Self> {
+        match self {
+            Self::Offering => Some(Self::Requested),
+            Self::Requested | Self::Answered | Self::Greeted => None,
+        }
+    }
+
+    /// The acceptor's answer has come.
+    pub(crate) const fn answered(self) -> Option<Self> {
+        match self {
+            Self::Requested => Some(Self::Answered),
+            Self::Offering | Self::Answered | Self::Greeted => None,
+        }
+    }
+
+    /// The channel has opened.
+    pub(crate) const fn opened(self) -> Option<Self> {
+        match self {
+            Self::Answered => Some(Self::Greeted),
+            Self::Offering | Self::Requested | Self::Greeted => None,
+        }
+    }
+}
+
+impl Dialing {
+    pub(crate) fn new(join: JoinId, way: Way, deadline: Instant) -> Self {
+        let census = Box::default();
+        Self {
+            attempt: Attempt { join, way, census },
+            stage: Stage::Offering,
+            deadline,
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! All events of links, by what the link is.
+
+use bytes::Bytes;
+
+use super::Node;
+use super::ancestry::path_below;
+use super::link::{Held, Links, State, Welcome};
+use super::liveness::{self, Due};
+use super::payload::{self, Arrived, Payload};
+use super::routing::Peer;
+use super::upstream::Upstream;
+use crate::action::{CloseReason, Notification, Violation};
+use crate::id::{Epoch, JoinId, LinkId, NodeId};
+use crate::path::Path;
+use crate::signal::{Sdp, Signal};
+use crate::wire::{self, JoinFrame, LinkFrame, VERSION};
+
+impl Node {
+    /// The embedder has made the offer for a link.
+    pub(super) fn link_offer(&mut self, link: LinkId, offer: Sdp) {
+        let census = self.census();
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        self.upstream.offered(link, offer, census, net, fx);
+    }
+
+    /// The embedder has a signal for the other side of a link's handshake.
+    pub(super) fn link_signal(&mut self, link: LinkId, signal: Signal) {
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        match net.links.state(link) {
+            Some(State::Candidate(candidate)) => {
+                let join = candidate.join;
+                match net.routes.get(join) {
+                    Some(route) => net.send(route.back, JoinFrame::Signal { join, signal }, fx),
+                    None => fx.stats.join_frames_dropped += 1,
+                }
+            }
+            Some(state) => {
+                // ICE candidates that are found after the channel has opened are of no use.
+                if let Some(attempt) = state.attempt() {
+                    let (join, way) = (attempt.join, attempt.way);
+                    self.upstream.signal(join, way, signal, net, fx);
+                }
+            }
+            None => fx.stats.late_events += 1,
+        }
+    }
+
+    /// A link's channel is open.
+    pub(super) fn link_opened(&mut self, id: LinkId) {
+        let Some(link) = self.net.links.get_mut(id) else {
+            self.fx.stats.late_events += 1;
+            return;
+        };
+        link.heard = self.fx.now;
+        match link.state {
+            State::Dialing(_) => Upstream::opened(id, &mut self.net, &mut self.fx),
+            State::Candidate(_) => {
+                link.change(State::opened);
+            }
+            State::Handover(_) | State::Parent(_) | State::Child(_) | State::Closing(_) => {}
+        }
+    }
+
+    /// A link's channel has brought a message.
+    pub(super) fn link_message(&mut self, id: LinkId, bytes: &Bytes) {
+        let Some(link) = self.net.links.get_mut(id) else {
+            self.fx.stats.late_events += 1;
+            return;
+        };
+        link.heard = self.fx.now;
+        let result = match wire::decode::<LinkFrame<'_>>(bytes) {
+            Err(error) => Err(CloseReason::Malformed(error)),
+            Ok(frame) => match link.state {
+                State::Dialing(_) => self.acceptor_frame(id, frame),
+                State::Handover(_) => self.new_parent_frame(id, &frame, bytes),
+                State::Parent(node) => self.parent_frame(id, node, frame, bytes),
+                State::Candidate(_) => self.candidate_frame(id, &frame),
+                State::Child(ref child) => {
+                    let node = child.node;
+                    self.child_frame(id, node, frame, bytes)
+                }
+                State::Closing(_) => {
+                    self.closing_frame(id, &frame);
+                    Ok(())
+                }
+            }
+            .map_err(CloseReason::Violation),
+        };
+        if let Err(reason) = result {
+            self.fx.stats.violations += 1;
+            self.shut(id, reason);
+        }
+    }
+
+    /// The embedder tells that a link is closed.
+    pub(super) fn link_closed(&mut self, id: LinkId) {
+        #[cfg(planted)]
+        let id = if planted!(self.fx.config, LateEventTaken) {
+            self.net.links.in_place_of(id)
+        } else {
+            id
+        };
+        self.gone(id, CloseReason::Lost);
+    }
+
+    /// Does what is due on links.
+    pub(super) fn expire_links(&mut self) {
+        while let Some(due) = liveness::next_due(&mut self.net.links, &mut self.fx) {
+            match due {
+                Due::Close(link, reason) => self.shut(link, reason),
+                Due::HandOver(link) => self.hand_over(link),
+            }
+        }
+    }
+
+    /// From the acceptor of this node's own attempt.
+    fn acceptor_frame(&mut self, link: LinkId, frame: LinkFrame<'_>) -> Result<(), Violation> {
+        let LinkFrame::Welcome {
+            id,
+            epoch,
+            path,
+            window,
+            count,
+            ..
+        } = frame
+        else {
+            return Err(Violation::UnexpectedFrame);
+        };
+        let welcome = Welcome {
+            id,
+            epoch,
+            path,
+            window,
+            count,
+        };
+        let lacks = |count| self.payload.position.lacks(count);
+        let (at, net, fx) = (&self.ancestry, &mut self.net, &self.fx);
+        match self.upstream.welcomed(link, welcome, lacks, at, net, fx)? {
+            Some(welcome) => self.arrive(link, &welcome),
+            None => Ok(()),
+        }
+    }
+
+    /// From a new parent, while the old one has not brought everything yet.
+    fn new_parent_frame(
+        &mut self,
+        link: LinkId,
+        frame: &LinkFrame<'_>,
+        bytes: &Bytes,
+    ) -> Result<(), Violation> {
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        if let LinkFrame::Direct { .. } | LinkFrame::Broadcast { .. } = frame {
+            fx.stats.messages_held_back += 1;
+        }
+        let held = if let LinkFrame::Join(JoinFrame::Request(request)) = frame {
+            net.turn_away(link, request.join, fx);
+            let handover = net.links.handover_mut(link);
+            handover.map(|handover| Ok(handover.turned_away(request.census.clone())))
+        } else {
+            let handover = net.links.handover_mut(link);
+            handover.map(|handover| handover.hold(frame, bytes, fx.config.window))
+        };
+        match held.unwrap_or(Err(Violation::UnexpectedFrame))? {
+            Held::Waits => {}
+            Held::Answer(answer) => net.links.transmit(link, &answer, fx),
+            Held::Enough => self.hand_over(link),
+            Held::Close(reason) => self.shut(link, reason),
+        }
+        Ok(())
+    }
+
+    /// From a candidate: its greeting makes it a child.
+    fn candidate_frame(&mut self, link: LinkId, frame: &LinkFrame<'_>) -> Result<(), Violation> {
+        let LinkFrame::Hello { join, window, .. } = *frame else {
+            return Err(Violation::UnexpectedFrame);
+        };
+        let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
+        let candidate = net.links.candidate_mut(link);
+        if !candidate.is_some_and(|candidate| candidate.may_greet(join)) {
+            return Err(Violation::WrongJoin);
+        }
+        let objection = self
+            .downstream
+            .objection(link, join.origin, at, &net.links, fx);
+        if let Some(reason) = objection {
+            self.shut(link, CloseReason::Rejected(reason));
+            return Ok(());
+        }
+        payload::grant(link, window, &mut net.links)?;
+        self.replace_twin(join);
+        let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
+        if let Some(link) = net.links.get_mut(link) {
+            link.change(|state| state.greeted(join));
+        }
+        let welcome = LinkFrame::Welcome {
+            version: VERSION,
+            id: fx.id,
+            epoch: at.epoch(),
+            path: at.path().clone(),
+            window: fx.config.window,
+            count: self.payload.position.tell(),
+        };
+        self.downstream.adopt(link, join, &welcome, at, net, fx);
+        Ok(())
+    }
+
+    /// A joiner that the server introduces is a child already: it has lost its link, and this node has not noticed yet.
+    fn replace_twin(&mut self, join: JoinId) {
+        let twin = self.downstream.link_to(join.origin, &self.net.links);
+        if let Some(twin) = twin.filter(|_| !planted!(self.fx.config, TwinKept)) {
+            self.shut(twin, CloseReason::Replaced);
+        }
+    }
+
+    fn parent_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+    ) -> Result<(), Violation> {
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        match frame {
+            LinkFrame::Join(JoinFrame::Request(request)) => {
+                self.downstream.predicted(&request.census);
+                self.downstream.changed(fx);
+                self.admit(Peer::Link(id), request);
+            }
+            LinkFrame::Join(frame) if self.upstream.is_own_move(frame.join(), net) => {
+                self.upstream.answered(frame, net, fx);
+            }
+            LinkFrame::Counts(count) => {
+                self.follow_stream(count);
+                self.hand_over_if_caught_up();
+            }
+            LinkFrame::Invite(invitation) => self.invited(invitation),
+            LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path)?,
+            LinkFrame::Broadcast { number, payload } => {
+                self.broadcast_arrived(Arrived {
+                    link: id,
+                    from: node,
+                    number,
+                    payload: bytes.slice_ref(payload),
+                    frame: bytes.clone(),
+                })?;
+                self.hand_over_if_caught_up();
+            }
+            frame => self.neighbour_frame(id, node, frame, bytes)?,
+        }
+        Ok(())
+    }
+
+    fn child_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+    ) -> Result<(), Violation> {
+        let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
+        match frame {
+            LinkFrame::Status { seen, census } => {
+                self.downstream
+                    .child_reported(id, seen, census, at, net, fx);
+            }
+            LinkFrame::Join(JoinFrame::Request(request)) => self.pass_up(id, request),
+            LinkFrame::Leaving => self.downstream.child_leaves(id, at, net, fx),
+            LinkFrame::Stay => {
+                if self.downstream.child_stays(id, at, net, fx) {
+                    self.go_if_drained();
+                }
+            }
+            frame => self.neighbour_frame(id, node, frame, bytes)?,
+        }
+        Ok(())
+    }
+
+    /// A frame that parents and children send alike.
+    fn neighbour_frame(
+        &mut self,
+        id: LinkId,
+        node: NodeId,
+        frame: LinkFrame<'_>,
+        bytes: &Bytes,
+    ) -> Result<(), Violation> {
+        let (links, fx) = (&mut self.net.links, &mut self.fx);
+        match frame {
+            LinkFrame::Heartbeat => {}
+            LinkFrame::Join(frame) => self.route(Peer::Link(id), frame),
+            LinkFrame::Credit { bytes } => self.payload.credited(id, bytes, links, fx),
+            LinkFrame::Direct { payload } => {
+                Payload::direct(id, node, bytes.slice_ref(payload), links, fx)?;
+            }
+            LinkFrame::Goodbye(farewell) => self.shut(id, farewell.reason()),
+            LinkFrame::Hello { .. }
+            | LinkFrame::Welcome { .. }
+            | LinkFrame::Status { .. }
+            | LinkFrame::Moved { .. }
+            | LinkFrame::Counts(_)
+            | LinkFrame::Invite(_)
+            | LinkFrame::Stay
+            | LinkFrame::Leaving
+            | LinkFrame::Broadcast { .. } => return Err(Violation::UnexpectedFrame),
+        }
+        Ok(())
+    }
+
+    /// From a former neighbour that has yet to take what it was sent. All else that it says comes too late.
+    fn closing_frame(&mut self, id: LinkId, frame: &LinkFrame<'_>) {
+        match frame {
+            LinkFrame::Credit { bytes } => {
+                let (links, fx) = (&mut self.net.links, &mut self.fx);
+                let waiting = |links: &Links| links.get(id).map(|link| link.outbox.len());
+                let before = waiting(links);
+                self.payload.credited(id, *bytes, links, fx);
+                let taken = waiting(links) < before;
+                links.say_goodbye(id, fx);
+                if taken {
+                    links.extend_closing(id, fx);
+                }
+            }
+            // Both part at once.
+            LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft),
+            _ => {}
+        }
+    }
+
+    /// The parent has another path: so has this node, and all below it.
+    fn parent_moved(&mut self, parent: NodeId, epoch: Epoch, path: &Path) -> Result<(), Violation> {
+        let path = path_below(parent, path, &self.fx)?;
+        if self.ancestry.is_stale(epoch, &self.fx) {
+            return Err(Violation::StaleEpoch);
+        }
+        let depth = path.depth();
+        self.ancestry.set(path, epoch);
+        self.fx.notify(Notification::PathChanged { depth, epoch });
+        self.ancestry.announce_root(&mut self.fx);
+        self.tell_children_path();
+        Ok(())
+    }
+}

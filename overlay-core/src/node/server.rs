@@ -1,0 +1,507 @@
+//! The connection to the bootstrap server. Only joiners, the root and its standbys have one.
+
+mod keepalive;
+
+use core::time::Duration;
+
+use keepalive::{Ping, Rhythm};
+
+use super::effects::Effects;
+use super::routing::Peer;
+use crate::action::{Action, Notification};
+use crate::backoff;
+use crate::id::{BootstrapId, Epoch};
+use crate::time::Instant;
+use crate::wire::{
+    self, ClientFrame, JoinFrame, Post, Refusal, Registration, ResumeSecret, ServerFrame, Token,
+    VERSION, WireError,
+};
+
+/// What this node wants of the server, and how far it is.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    secret: ResumeSecret,
+    /// What the node wants to be; `None` while it wants no connection.
+    goal: Option<Goal>,
+    session: Session,
+    /// How many connections were tried: the id of the latest.
+    tries: u32,
+    /// Tries that have failed since a registration last succeeded.
+    failures: u32,
+    /// The overlay's epoch as the server last told it: what neighbours say of it may be a lie.
+    told: Epoch,
+}
+
+/// What a node wants to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Goal {
+    /// A joiner that is introduced to the root.
+    Join,
+    /// The root, or a standby. The token proves its right.
+    Lead(Token),
+}
+
+#[derive(Debug)]
+enum Session {
+    /// No connection is wanted.
+    Closed,
+    /// Until the next try.
+    Waiting { until: Instant },
+    /// The embedder connects.
+    Connecting { id: BootstrapId, deadline: Instant },
+    /// The server has yet to answer the first frame, sent at `asked`.
+    Greeting {
+        id: BootstrapId,
+        asked: Instant,
+        deadline: Instant,
+    },
+    /// The server has answered.
+    Registered {
+        id: BootstrapId,
+        post: Post,
+        rhythm: Rhythm,
+        heard: Instant,
+        ping: Ping,
+        /// Until when a root may admit joiners.
+        lease: Instant,
+    },
+}
+
+/// What the server's messages, or the end of its connection, mean to the rest of the node.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The node is registered.
+    Registered { post: Post, epoch: Epoch },
+    /// The node is the root now.
+    Promoted(Epoch),
+    /// The overlay has a root now.
+    RootReady,
+    /// A join's frame.
+    Join(BootstrapId, JoinFrame),
+    /// The connection is gone, or refused.
+    Lost(Lost),
+}
+
+/// A connection that is gone.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) id: BootstrapId,
+    /// Whether another try may succeed, and follows.
+    pub(crate) retries: bool,
+}
+
+impl Connection {
+    pub(crate) const fn new(secret: ResumeSecret) -> Self {
+        Self {
+            secret,
+            goal: None,
+            session: Session::Closed,
+            tries: 0,
+            failures: 0,
+            told: Epoch(0),
+        }
+    }
+
+    pub(crate) const fn is_registered(&self) -> bool {
+        matches!(self.session, Session::Registered { .. })
+    }
+
+    /// Whether `id` is the connection that frames can be sent on now.
+    pub(crate) fn is_current(&self, id: BootstrapId) -> bool {
+        self.is_registered() && self.id() == Some(id)
+    }
+
+    pub(crate) const fn wants_to_lead(&self) -> bool {
+        matches!(self.goal, Some(Goal::Lead(_)))
+    }
+
+    /// The epoch that the server has told, if it has told one.
+    pub(crate) fn told(&self) -> Option<Epoch> {
+        (self.told > Epoch::default()).then_some(self.told)
+    }
+
+    /// Whether joiners from `peer` may be admitted. A root *holds a lease*: it admits a joiner that the server
+    /// sends only for so long after it has asked the server for a sign of life that was answered. The server makes
+    /// no other node the root before that is over, so no two roots admit joiners at once.
+    pub(crate) fn may_admit_from(&self, peer: Peer, fx: &Effects) -> bool {
+        match (peer, &self.session) {
+            (Peer::Link(_), _) => true,
+            (Peer::Server(_), Session::Registered { lease, .. }) => {
+                fx.now < *lease || planted!(fx.config, LeaseIgnored)
+            }
+            (Peer::Server(_), _) => planted!(fx.config, LeaseIgnored),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        match self.session {
+            Session::Closed => None,
+            Session::Waiting { until } => Some(until),
+            Session::Connecting { deadline, .. } | Session::Greeting { deadline, .. } => {
+                Some(deadline)
+            }
+            Session::Registered {
+                rhythm,
+                heard,
+                ping,
+                ..
+            } => Some(match ping {
+                Ping::Answered(asked) => (asked + rhythm.keepalive).min(heard + rhythm.patience),
+                Ping::Asked(_) => heard + rhythm.patience,
+            }),
+        }
+    }
+
+    /// Time that the node slept through does not count as the server's silence.
+    pub(crate) fn forgive(&mut self, late: Duration, now: Instant) {
+        if let Session::Registered { heard, .. } = &mut self.session {
+            *heard = (*heard + late).min(now);
+        }
+    }
+
+    /// Wants to be this.
+    pub(crate) fn pursue(&mut self, goal: Goal, fx: &mut Effects) {
+        self.goal = Some(goal);
+        let idle = match self.session {
+            Session::Closed => true,
+            // Nothing has failed: a member waits until it asks again to lead.
+            Session::Waiting { .. } => self.failures == 0,
+            _ => false,
+        };
+        if idle {
+            self.connect(fx);
+        }
+    }
+
+    /// Wants to be introduced to the root; a standby is introduced as what it is.
+    pub(crate) fn seek_introduction(&mut self, fx: &mut Effects) {
+        let goal = self.goal.take().unwrap_or(Goal::Join);
+        self.pursue(goal, fx);
+    }
+
+    /// The node is in the tree. A standby goes on being one; others need the server no more.
+    pub(crate) fn introduction_over(&mut self, fx: &mut Effects) {
+        self.failures = 0;
+        if !self.wants_to_lead() {
+            if !planted!(fx.config, ServerKept) {
+                self.close(fx);
+            }
+        } else if self.hang_up_as_joiner(fx) {
+            self.session = Session::Waiting {
+                until: fx.now + fx.config.retry_max,
+            };
+        }
+    }
+
+    /// There is no root: if this node wants to lead and the server had standbys enough, that may be over.
+    pub(crate) fn ask_again_to_lead(&mut self, fx: &mut Effects) {
+        if self.hang_up_as_joiner(fx) {
+            self.connect(fx);
+        }
+    }
+
+    /// The node needs the server no more.
+    pub(crate) fn close(&mut self, fx: &mut Effects) {
+        self.goal = None;
+        self.failures = 0;
+        if let Some(id) = self.id() {
+            if let Session::Registered {
+                post: Post::Root, ..
+            } = self.session
+            {
+                say(id, &ClientFrame::Abdicate, fx);
+            }
+            fx.act(Action::CloseBootstrap(id));
+        }
+        self.told = Epoch::default();
+        self.session = Session::Closed;
+    }
+
+    /// The server has accepted the connection: says hello. `leads`: the epoch in which this node is the root, if it
+    /// is.
+    pub(crate) fn opened(&mut self, opened: BootstrapId, leads: Option<Epoch>, fx: &mut Effects) {
+        let (Session::Connecting { id, .. }, Some(goal)) = (&self.session, &self.goal) else {
+            fx.stats.late_events += 1;
+            return;
+        };
+        let id = *id;
+        if id != opened {
+            fx.stats.late_events += 1;
+            return;
+        }
+        let registration = match goal {
+            Goal::Join => Registration::Joiner,
+            Goal::Lead(token) => Registration::Root {
+                token: token.clone(),
+                epoch: leads.unwrap_or(self.told),
+                reigning: leads.is_some(),
+            },
+        };
+        let hello = ClientFrame::Hello {
+            version: VERSION,
+            overlay: fx.config.overlay.clone(),
+            id: fx.id,
+            secret: self.secret,
+            registration,
+        };
+        say(id, &hello, fx);
+        self.session = Session::Greeting {
+            id,
+            asked: fx.now,
+            deadline: fx.now + fx.config.bootstrap_timeout,
+        };
+    }
+
+    /// The server has sent a message.
+    pub(crate) fn message(
+        &mut self,
+        from: BootstrapId,
+        bytes: &[u8],
+        fx: &mut Effects,
+    ) -> Option<Heard> {
+        if self.id() != Some(from) {
+            fx.stats.late_events += 1;
+            return None;
+        }
+        if let Session::Registered { heard, .. } = &mut self.session {
+            *heard = fx.now;
+        }
+        match wire::decode::<ServerFrame>(bytes) {
+            Ok(ServerFrame::Welcome {
+                keepalive_ms,
+                post,
+                epoch,
+                lease_ms,
+                ..
+            }) => self.welcomed(Rhythm::new(keepalive_ms, lease_ms), post, epoch, fx),
+            Ok(ServerFrame::Refused {
+                refusal,
+                retry_after_ms,
+                ..
+            }) => {
+                let wait = Duration::from_millis(u64::from(retry_after_ms));
+                Some(self.hang_up(from, Some(refusal), wait, fx))
+            }
+            Ok(ServerFrame::Pong) => {
+                self.answered();
+                None
+            }
+            Ok(ServerFrame::Promoted { epoch }) => self.promoted(epoch, fx),
+            Ok(ServerFrame::RootReady { epoch }) => {
+                self.told = epoch;
+                Some(Heard::RootReady)
+            }
+            Ok(ServerFrame::Join(frame)) => Some(Heard::Join(from, frame)),
+            Err(error) => {
+                fx.stats.server_garbage += 1;
+                let refusal = match error {
+                    WireError::Version(_) => Refusal::Version,
+                    WireError::TooLong(_) | WireError::Malformed => Refusal::Malformed,
+                };
+                Some(self.hang_up(from, Some(refusal), Duration::ZERO, fx))
+            }
+        }
+    }
+
+    /// The connection has failed, or the server has closed it.
+    pub(crate) fn closed(&mut self, id: BootstrapId, fx: &mut Effects) -> Option<Heard> {
+        if self.id() == Some(id) {
+            Some(self.failed(id, None, Duration::ZERO, fx))
+        } else {
+            fx.stats.late_events += 1;
+            None
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn expire(&mut self, fx: &mut Effects) -> Option<Heard> {
+        if self.next_deadline().is_none_or(|due| due > fx.now) {
+            return None;
+        }
+        match &mut self.session {
+            Session::Closed => None,
+            Session::Waiting { .. } => {
+                self.connect(fx);
+                None
+            }
+            Session::Registered {
+                id,
+                rhythm,
+                heard,
+                ping: ping @ Ping::Answered(_),
+                ..
+            } if *heard + rhythm.patience > fx.now => {
+                *ping = Ping::Asked(fx.now);
+                let id = *id;
+                say(id, &ClientFrame::Ping, fx);
+                None
+            }
+            Session::Connecting { id, .. }
+            | Session::Greeting { id, .. }
+            | Session::Registered { id, .. } => {
+                let id = *id;
+                Some(self.hang_up(id, None, Duration::ZERO, fx))
+            }
+        }
+    }
+
+    /// Sends a join's frame, if there is a connection that takes it.
+    pub(crate) fn send_join(&self, frame: JoinFrame, fx: &mut Effects) {
+        match &self.session {
+            Session::Registered { id, .. } => say(*id, &ClientFrame::Join(frame), fx),
+            _ => fx.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The try that the session belongs to.
+    const fn id(&self) -> Option<BootstrapId> {
+        match self.session {
+            Session::Closed | Session::Waiting { .. } => None,
+            Session::Connecting { id, .. }
+            | Session::Greeting { id, .. }
+            | Session::Registered { id, .. } => Some(id),
+        }
+    }
+
+    fn connect(&mut self, fx: &mut Effects) {
+        self.tries = self.tries.wrapping_add(1);
+        let id = BootstrapId(self.tries);
+        self.session = Session::Connecting {
+            id,
+            deadline: fx.now + fx.config.bootstrap_timeout,
+        };
+        fx.act(Action::ConnectBootstrap(id));
+    }
+
+    /// Hangs up, if this node wants to lead and the server takes it for a mere joiner.
+    fn hang_up_as_joiner(&mut self, fx: &mut Effects) -> bool {
+        match self.session {
+            Session::Registered {
+                id,
+                post: Post::Joiner,
+                ..
+            } if self.wants_to_lead() => {
+                fx.act(Action::CloseBootstrap(id));
+                self.session = Session::Closed;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn welcomed(
+        &mut self,
+        rhythm: Rhythm,
+        post: Post,
+        epoch: Epoch,
+        fx: &mut Effects,
+    ) -> Option<Heard> {
+        let Session::Greeting { id, asked, .. } = self.session else {
+            return None;
+        };
+        let rhythm = match post {
+            Post::Root => rhythm.of_root(),
+            Post::Joiner | Post::Standby => rhythm,
+        };
+        self.failures = 0;
+        self.session = Session::Registered {
+            id,
+            post,
+            rhythm,
+            heard: fx.now,
+            ping: Ping::Answered(fx.now),
+            lease: asked + rhythm.lease,
+        };
+        if post != Post::Joiner && !self.wants_to_lead() {
+            fx.stats.server_garbage += 1;
+            return Some(self.hang_up(id, Some(Refusal::Malformed), Duration::ZERO, fx));
+        }
+        self.told = epoch;
+        fx.notify(Notification::BootstrapReady);
+        Some(Heard::Registered { post, epoch })
+    }
+
+    /// What a root was told when it asked holds from the moment at which it asked.
+    fn answered(&mut self) {
+        if let Session::Registered {
+            rhythm,
+            ping,
+            lease,
+            ..
+        } = &mut self.session
+            && let Ping::Asked(asked) = *ping
+        {
+            *ping = Ping::Answered(asked);
+            *lease = asked + rhythm.lease;
+        }
+    }
+
+    /// The server makes this standby the root.
+    fn promoted(&mut self, epoch: Epoch, fx: &mut Effects) -> Option<Heard> {
+        if !self.wants_to_lead() {
+            fx.stats.server_garbage += 1;
+            return None;
+        }
+        self.told = epoch;
+        if let Session::Registered {
+            post,
+            rhythm,
+            heard,
+            ping,
+            ..
+        } = &mut self.session
+        {
+            *post = Post::Root;
+            // From here on the server is asked as often as by a root; its first answer brings the lease.
+            *rhythm = rhythm.of_root();
+            if matches!(ping, Ping::Answered(_)) {
+                *ping = Ping::Answered(heard.before(rhythm.keepalive));
+            }
+        }
+        Some(Heard::Promoted(epoch))
+    }
+
+    fn hang_up(
+        &mut self,
+        id: BootstrapId,
+        refusal: Option<Refusal>,
+        retry_after: Duration,
+        fx: &mut Effects,
+    ) -> Heard {
+        fx.act(Action::CloseBootstrap(id));
+        self.failed(id, refusal, retry_after, fx)
+    }
+
+    /// The connection has failed, is refused, or is gone.
+    fn failed(
+        &mut self,
+        id: BootstrapId,
+        refusal: Option<Refusal>,
+        retry_after: Duration,
+        fx: &mut Effects,
+    ) -> Heard {
+        // What the operator got wrong, another try does not mend.
+        let hopeless = matches!(
+            refusal,
+            Some(Refusal::Version | Refusal::WrongToken | Refusal::UnknownOverlay)
+        );
+        let retry_in = (!hopeless).then(|| {
+            self.failures = self.failures.saturating_add(1);
+            let wait = backoff::after_failures(self.failures, &fx.config, &mut fx.rng);
+            wait.max(retry_after.min(fx.config.retry_max))
+        });
+        self.session = retry_in.map_or(Session::Closed, |wait| Session::Waiting {
+            until: fx.now + wait,
+        });
+        if retry_in.is_none() {
+            self.goal = None;
+        }
+        fx.notify(Notification::BootstrapLost { refusal, retry_in });
+        let retries = retry_in.is_some();
+        Heard::Lost(Lost { id, retries })
+    }
+}
+
+fn say(id: BootstrapId, frame: &ClientFrame, fx: &mut Effects) {
+    fx.act(Action::SendBootstrap(id, wire::encode(frame)));
+}

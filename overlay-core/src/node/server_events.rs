@@ -1,0 +1,132 @@
+//! What the server says, and which node is the root.
+//!
+//! A node that knows the token asks the server to lead, and is told what it is:
+//!
+//! | asks as | is told: root | is told: standby, or joiner where there are standbys enough |
+//! |---|---|---|
+//! | newcomer | leads | joins the tree like any other node; a standby stays connected to the server |
+//! | root that lost its connection | leads on; nothing changes below | steps down: another node leads by now. It joins that tree with all that is below it |
+//! | standby, below a parent or looking for one | leads: leaves its parent, keeps its children | waits on |
+//!
+//! A root that has no server leads on in its tree, for as long as it takes. But it takes in no joiner that the
+//! server sends without a valid lease (`server`), so that no two roots do.
+
+use super::Node;
+use super::routing::Peer;
+use super::server::{Goal, Heard, Lost};
+use super::upstream::{Joining, Role};
+use crate::action::{CloseReason, Notification};
+use crate::id::Epoch;
+use crate::wire::{Count, Farewell, Post, Token};
+
+impl Node {
+    /// The app wants to join a tree.
+    pub(super) fn join(&mut self) {
+        if matches!(self.upstream.role, Role::Detached) {
+            self.begin_joining();
+            let (net, fx) = (&mut self.net, &mut self.fx);
+            self.upstream.seek(&mut self.ancestry, net, fx);
+        }
+    }
+
+    /// The app wants the node to lead a tree.
+    pub(super) fn become_root(&mut self, token: Option<Token>) {
+        if !matches!(self.upstream.role, Role::Detached) {
+            return;
+        }
+        match token {
+            Some(token) => {
+                self.begin_joining();
+                self.net.server.pursue(Goal::Lead(token), &mut self.fx);
+            }
+            // No other node gives out epochs.
+            None => self.lead(Epoch(self.ancestry.epoch().0.saturating_add(1))),
+        }
+    }
+
+    /// Draws the consequences of what the server has said, or of its silence.
+    pub(super) fn server_heard(&mut self, heard: Option<Heard>) {
+        let (at, net, fx) = (&mut self.ancestry, &mut self.net, &mut self.fx);
+        match heard {
+            None => {}
+            Some(Heard::Registered { post, epoch }) => match post {
+                Post::Joiner => self.step_down(epoch),
+                Post::Standby => {
+                    fx.notify(Notification::StandingBy { epoch });
+                    self.step_down(epoch);
+                }
+                Post::Root => self.promoted(epoch),
+            },
+            Some(Heard::Promoted(epoch)) => self.promoted(epoch),
+            Some(Heard::RootReady) => self.upstream.root_ready(at, net, fx),
+            Some(Heard::Join(id, frame)) => self.server_join_frame(id, frame),
+            Some(Heard::Lost(Lost { id, retries })) => {
+                self.downstream
+                    .forget_waiting_from(Peer::Server(id), net, fx);
+                if retries {
+                    self.upstream.introduction_lost(net, fx);
+                } else if matches!(self.upstream.role, Role::Joining(_)) {
+                    // No attempt can succeed. An orphan must not keep its children to itself: they leave with
+                    // a goodbye and look for parents of their own.
+                    self.leave();
+                }
+            }
+        }
+    }
+
+    /// A node that belongs to no tree takes any.
+    fn begin_joining(&mut self) {
+        self.ancestry.forget_epochs();
+        self.payload.position.forget();
+        self.upstream.role = Role::Joining(Joining::newcomer());
+    }
+
+    /// The server says that this node is the root.
+    fn promoted(&mut self, epoch: Epoch) {
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        match self.upstream.role {
+            Role::Root if epoch == self.ancestry.epoch() => return,
+            Role::Root => {}
+            Role::Joining(_) => self.upstream.cancel(CloseReason::Cancelled, net, fx),
+            Role::Member { parent, .. } => {
+                self.upstream.cancel(CloseReason::Cancelled, net, fx);
+                self.part(parent, Farewell::Closing, CloseReason::Closed);
+                self.forget_routes_through(parent);
+            }
+            Role::Detached | Role::Draining(_) | Role::Leaving => return,
+        }
+        self.lead(epoch);
+    }
+
+    /// The server says that another node is the root, in this epoch.
+    fn step_down(&mut self, epoch: Epoch) {
+        let (at, net, fx) = (&mut self.ancestry, &mut self.net, &mut self.fx);
+        match self.upstream.role {
+            Role::Root => {
+                at.trust(epoch);
+                fx.notify(Notification::Demoted { epoch });
+                self.upstream.rejoin(at, fx);
+            }
+            Role::Joining(_) => self.upstream.introduced(at, net, fx),
+            Role::Member { .. } => net.server.introduction_over(fx),
+            Role::Detached | Role::Draining(_) | Role::Leaving => {}
+        }
+    }
+
+    /// This node is the root from here on.
+    fn lead(&mut self, epoch: Epoch) {
+        let known = self.ancestry.epoch();
+        let kept = known > Epoch(0) && planted!(self.fx.config, EpochKept);
+        let epoch = if kept { known } else { epoch };
+        self.upstream.role = Role::Root;
+        self.ancestry.lead(epoch, &self.fx);
+        self.fx.notify(Notification::Promoted { epoch });
+        self.tell_children_path();
+        // Behind the path, so that the children know the epoch that the new stream belongs to.
+        self.follow_stream(Count {
+            root: self.fx.id,
+            epoch,
+            next: 1,
+        });
+    }
+}

@@ -1,0 +1,271 @@
+//! One attempt to get a parent: of a node that joins, or of one that moves.
+//!
+//! It opens a link and gets its offer, sends the request, applies the acceptor's answer, greets on the open channel, and is
+//! welcomed. Each step has a deadline. The request of a joiner goes through the server, that of a node that moves
+//! through its parent.
+
+use core::time::Duration;
+
+use super::{Role, Upstream};
+use crate::action::{Action, CloseReason, Dial, Violation};
+use crate::census::Census;
+use crate::id::{JoinId, LinkId};
+use crate::node::ancestry::{Ancestry, path_below};
+use crate::node::effects::Effects;
+use crate::node::link::{Attempt, Dialing, Stage, State, Welcome};
+use crate::node::net::Net;
+use crate::node::payload;
+use crate::node::routing::Peer;
+use crate::path::Path;
+use crate::signal::{Sdp, Signal};
+use crate::wire::{
+    Count, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way, WireError,
+};
+
+impl Upstream {
+    /// Begins an attempt.
+    pub(super) fn dial(&mut self, way: Way, net: &mut Net, fx: &mut Effects) -> LinkId {
+        self.attempts = self.attempts.saturating_add(1);
+        let join = JoinId {
+            origin: fx.id,
+            attempt: self.attempts,
+        };
+        let dialing = Dialing::new(join, way, fx.now + fx.config.request_timeout);
+        let link = net.links.insert(State::Dialing(dialing), fx);
+        fx.act(Action::OpenLink(link, Dial::Offer));
+        link
+    }
+
+    /// The parent asks this node to go elsewhere.
+    pub(crate) fn invited(&mut self, way: Way, net: &mut Net, fx: &mut Effects) {
+        if let Role::Member { moving: None, .. } = self.role {
+            fx.stats.moves_begun += 1;
+            let link = self.dial(way, net, fx);
+            if let Role::Member { moving, .. } = &mut self.role {
+                *moving = Some(link);
+            }
+        }
+    }
+
+    /// The embedder has made the offer: sends the request, which tells of this node's subtree.
+    pub(crate) fn offered(
+        &self,
+        link: LinkId,
+        offer: Sdp,
+        census: Census,
+        net: &mut Net,
+        fx: &mut Effects,
+    ) {
+        let Some(dialing) = net.links.dialing_mut(link) else {
+            fx.stats.late_events += u64::from(net.links.handover_mut(link).is_none());
+            return;
+        };
+        let Some(stage) = dialing.stage.offered() else {
+            return;
+        };
+        dialing.stage = stage;
+        dialing.deadline = fx.now + fx.config.request_timeout;
+        *dialing.attempt.census = census.clone();
+        let (join, way) = (dialing.attempt.join, dialing.attempt.way);
+        let request = JoinRequest {
+            join,
+            offer,
+            census,
+            hops: 0,
+            waited_ms: 0,
+            way,
+            lost: match &self.role {
+                Role::Joining(joining) => joining.hint(),
+                _ => Path::default(),
+            },
+        };
+        self.send(way, JoinFrame::Request(request), net, fx);
+    }
+
+    /// The embedder has a signal of this side for the acceptor.
+    pub(crate) fn signal(
+        &self,
+        join: JoinId,
+        way: Way,
+        signal: Signal,
+        net: &mut Net,
+        fx: &mut Effects,
+    ) {
+        match signal {
+            Signal::Candidate(_) => {
+                self.send(way, JoinFrame::Signal { join, signal }, net, fx);
+            }
+            // The dialing side offers; it has no answer to give.
+            Signal::Answer(_) => fx.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// A frame about this node's own join, from the side that the request went to.
+    pub(crate) fn answered(&mut self, frame: JoinFrame, net: &mut Net, fx: &mut Effects) {
+        let Some((link, attempt)) = self.current(net) else {
+            fx.stats.join_frames_dropped += 1;
+            return;
+        };
+        if attempt.join != frame.join() && !planted!(fx.config, StaleAnswerTaken) {
+            fx.stats.join_frames_dropped += 1;
+            return;
+        }
+        let answered = net.links.state(link).is_some_and(State::is_answered);
+        match frame {
+            JoinFrame::Signal {
+                signal: Signal::Answer(answer),
+                ..
+            } => {
+                if let Some(dialing) = net.links.dialing_mut(link)
+                    && let Some(stage) = dialing.stage.answered()
+                {
+                    dialing.stage = stage;
+                    dialing.deadline = fx.now + fx.config.request_timeout;
+                    fx.act(Action::ApplySignal(link, Signal::Answer(answer)));
+                } else {
+                    fx.stats.join_frames_dropped += 1;
+                }
+            }
+            JoinFrame::Signal { signal, .. } if answered => {
+                fx.act(Action::ApplySignal(link, signal));
+            }
+            // A node on the route has lost sight of the acceptor, which may be well: if the handshake comes to
+            // an end at all, it does so soon.
+            JoinFrame::Reject {
+                rejection:
+                    Rejection {
+                        reason: RejectReason::Busy,
+                        ..
+                    },
+                ..
+            } if answered => {
+                let soon = fx.now + fx.config.patience;
+                if let Some(link) = net.links.get_mut(link) {
+                    link.state.hurry(soon);
+                }
+            }
+            JoinFrame::Reject { rejection, .. } => {
+                net.links
+                    .close(link, CloseReason::Rejected(rejection.reason), fx);
+                self.over(rejection, net, fx);
+            }
+            _ => fx.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The channel to the acceptor is open: greets.
+    pub(crate) fn opened(link: LinkId, net: &mut Net, fx: &mut Effects) {
+        if let Some(dialing) = net.links.dialing_mut(link)
+            && let Some(stage) = dialing.stage.opened()
+        {
+            dialing.stage = stage;
+            let hello = LinkFrame::Hello {
+                version: VERSION,
+                join: dialing.attempt.join,
+                window: fx.config.window,
+            };
+            net.links.transmit(link, &hello, fx);
+        }
+    }
+
+    /// The acceptor welcomes this node. Returns the welcome if the node is to follow it at once; otherwise it keeps its
+    /// old parent until that has brought all that comes before `next`.
+    pub(crate) fn welcomed(
+        &self,
+        link: LinkId,
+        welcome: Welcome,
+        lacks: impl FnOnce(Count) -> bool,
+        at: &Ancestry,
+        net: &mut Net,
+        fx: &Effects,
+    ) -> Result<Option<Welcome>, Violation> {
+        match net.links.state(link) {
+            Some(State::Dialing(dialing)) if dialing.stage == Stage::Greeted => {}
+            _ => return Err(Violation::UnexpectedFrame),
+        }
+        path_below(welcome.id, &welcome.path, fx)?;
+        if welcome.epoch < at.epoch() {
+            return Err(Violation::StaleEpoch);
+        }
+        payload::grant(link, welcome.window, &mut net.links)?;
+        let waits = self.is_moving() && lacks(welcome.count);
+        if !waits || planted!(fx.config, OldLinkDroppedEarly) {
+            return Ok(Some(welcome));
+        }
+        let deadline = fx.now + fx.config.request_timeout;
+        if let Some(link) = net.links.get_mut(link) {
+            link.change(|state| state.held(welcome, deadline));
+        }
+        Ok(None)
+    }
+
+    /// The attempt's link is gone, or took too long.
+    pub(crate) fn lost(
+        &mut self,
+        attempt: &Attempt,
+        reason: CloseReason,
+        net: &mut Net,
+        fx: &mut Effects,
+    ) {
+        let join = attempt.join;
+        self.send(attempt.way, JoinFrame::Cancel { join }, net, fx);
+        self.over(Rejection::new(failure(reason), Duration::ZERO), net, fx);
+    }
+
+    /// Gives the present attempt up, if there is one.
+    pub(crate) fn cancel(&mut self, reason: CloseReason, net: &mut Net, fx: &mut Effects) {
+        if let Some((link, &Attempt { join, way, .. })) = self.current(net) {
+            self.send(way, JoinFrame::Cancel { join }, net, fx);
+            net.links.close(link, reason, fx);
+        }
+        if let Role::Member { moving, .. } = &mut self.role {
+            *moving = None;
+        }
+    }
+
+    /// The attempt that is under way, and its link.
+    pub(crate) fn current<'a>(&self, net: &'a Net) -> Option<(LinkId, &'a Attempt)> {
+        let link = self.attempt()?;
+        Some((link, net.links.state(link)?.attempt()?))
+    }
+
+    /// Whether a join is this node's own, on its way to another parent.
+    pub(crate) fn is_own_move(&self, join: JoinId, net: &Net) -> bool {
+        let own = |(_, attempt): (LinkId, &Attempt)| attempt.join == join;
+        self.is_moving() && self.current(net).is_some_and(own)
+    }
+
+    /// Sends a frame of this node's own join.
+    fn send(&self, way: Way, frame: JoinFrame, net: &mut Net, fx: &mut Effects) {
+        match (way, &self.role) {
+            (Way::Server, _) => net.server.send_join(frame, fx),
+            (Way::Move { .. }, Role::Member { parent, .. }) => {
+                net.send(Peer::Link(*parent), frame, fx);
+            }
+            // The route up was lost with the parent.
+            _ => fx.stats.join_frames_dropped += 1,
+        }
+    }
+
+    /// The attempt has come to nothing, and its link is gone. A node that moves stays where it is.
+    fn over(&mut self, rejection: Rejection, net: &mut Net, fx: &mut Effects) {
+        if let Role::Member { parent, moving } = &mut self.role
+            && moving.take().is_some()
+        {
+            fx.stats.moves_given_up += 1;
+            net.links.transmit(*parent, &LinkFrame::Stay, fx);
+        } else {
+            self.failed(rejection, net, fx);
+        }
+    }
+}
+
+/// Why a join has failed whose link was closed.
+pub(crate) const fn failure(reason: CloseReason) -> RejectReason {
+    match reason {
+        CloseReason::Rejected(reason) => reason,
+        CloseReason::Malformed(WireError::Version(_)) => RejectReason::Version,
+        CloseReason::Left => RejectReason::Busy,
+        _ => RejectReason::Timeout,
+    }
+}
