@@ -130,9 +130,8 @@ impl Outbox {
 pub(crate) struct WindowExceeded;
 
 /// App messages from a neighbour that this node still holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    window: u32,
     /// Received, and held by the app or by an outbox.
     held: u32,
     /// Let go of since the last grant.
@@ -140,18 +139,10 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(window: u32) -> Self {
-        Self {
-            window,
-            held: 0,
-            freed: 0,
-        }
-    }
-
-    /// A message has arrived.
-    pub(crate) fn receive(&mut self, cost: u32) -> Result<(), WindowExceeded> {
+    /// A message has arrived; `window` is what the neighbour was granted at first.
+    pub(crate) fn receive(&mut self, cost: u32, window: u32) -> Result<(), WindowExceeded> {
         let held = self.held.checked_add(cost).ok_or(WindowExceeded)?;
-        if held.saturating_add(self.freed) > self.window {
+        if held.saturating_add(self.freed) > window {
             return Err(WindowExceeded);
         }
         self.held = held;
@@ -159,11 +150,11 @@ impl Inbox {
     }
 
     /// A message is no longer held. Returns what to grant the neighbour now, if it is worth a frame.
-    pub(crate) fn free(&mut self, cost: u32) -> Option<u32> {
+    pub(crate) fn free(&mut self, cost: u32, window: u32) -> Option<u32> {
         let cost = cost.min(self.held);
         self.held -= cost;
         self.freed += cost;
-        (self.freed >= self.window / 2).then(|| core::mem::take(&mut self.freed))
+        (self.freed >= window / 2).then(|| core::mem::take(&mut self.freed))
     }
 }
 
@@ -195,13 +186,13 @@ mod tests {
     #[test]
     fn the_longest_message_always_fits_in_time() {
         let longest = message_cost(MAX_PAYLOAD);
-        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::new(MIN_WINDOW));
+        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
         outbox.grant(MIN_WINDOW);
         for _ in 0..10 {
             outbox.push(message(MAX_PAYLOAD));
             assert_eq!(outbox.pop().map(|m| m.cost), Some(longest));
-            inbox.receive(longest).unwrap();
-            if let Some(bytes) = inbox.free(longest) {
+            inbox.receive(longest, MIN_WINDOW).unwrap();
+            if let Some(bytes) = inbox.free(longest, MIN_WINDOW) {
                 outbox.grant(bytes);
             }
         }
@@ -221,12 +212,12 @@ mod tests {
 
     #[test]
     fn more_than_the_window_is_noticed() {
-        let mut inbox = Inbox::new(MIN_WINDOW);
-        inbox.receive(MIN_WINDOW).unwrap();
-        assert_eq!(inbox.receive(1), Err(WindowExceeded));
+        let mut inbox = Inbox::default();
+        inbox.receive(MIN_WINDOW, MIN_WINDOW).unwrap();
+        assert_eq!(inbox.receive(1, MIN_WINDOW), Err(WindowExceeded));
         // What is free but not granted again is not the sender's to use.
-        assert_eq!(inbox.free(100), None);
-        assert_eq!(inbox.receive(100), Err(WindowExceeded));
+        assert_eq!(inbox.free(100, MIN_WINDOW), None);
+        assert_eq!(inbox.receive(100, MIN_WINDOW), Err(WindowExceeded));
     }
 
     #[test]

@@ -57,7 +57,6 @@ use crate::id::NodeId;
 use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;
-use crate::wire::ResumeSecret;
 
 use ancestry::Ancestry;
 use downstream::Downstream;
@@ -95,14 +94,12 @@ impl Node {
     ) -> Result<Self, ConfigError> {
         let config = config.into();
         config.validate()?;
-        let mut rng = Random::from_seed(seed);
-        let secret = ResumeSecret::from_bytes(rng.draw_bytes());
         Ok(Self {
             due: None,
             ancestry: Ancestry::default(),
             net: Net {
                 links: Links::default(),
-                server: Connection::new(secret),
+                server: Connection::new(),
                 routes: Routes::default(),
             },
             upstream: Upstream::new(),
@@ -112,7 +109,7 @@ impl Node {
                 id,
                 now: Instant::ZERO,
                 config,
-                rng,
+                rng: Random::from_seed(seed),
                 stats: Stats::default(),
                 actions: Vec::new(),
             },

@@ -165,13 +165,13 @@ impl State {
 }
 
 impl Link {
-    pub(crate) fn new(state: State, window: u32, now: Instant) -> Self {
+    pub(crate) fn new(state: State, now: Instant) -> Self {
         Self {
             state,
             heard: now,
             sent: now,
             outbox: Outbox::default(),
-            inbox: Inbox::new(window),
+            inbox: Inbox::default(),
         }
     }
 

@@ -94,7 +94,7 @@ impl Payload {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<(), Violation> {
-        let cost = receive(link, payload.len(), links)?;
+        let cost = receive(link, payload.len(), links, fx)?;
         fx.stats.messages_delivered += 1;
         fx.act(Action::Deliver(Delivery {
             link,
@@ -146,7 +146,7 @@ impl Payload {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<Option<Outgoing>, Violation> {
-        let cost = receive(message.link, message.payload.len(), links)?;
+        let cost = receive(message.link, message.payload.len(), links, fx)?;
         if !self.position.arrived(message.number, fx) {
             fx.stats.broadcasts_repeated += 1;
             free(message.link, cost, links, fx);
@@ -328,10 +328,10 @@ pub(crate) fn unsent(payload: Bytes, reason: Unsent, fx: &mut Effects) {
 }
 
 /// Counts an arrived message against the link's window.
-fn receive(id: LinkId, len: usize, links: &mut Links) -> Result<u32, Violation> {
+fn receive(id: LinkId, len: usize, links: &mut Links, fx: &Effects) -> Result<u32, Violation> {
     let cost = message_cost(len);
     if let Some(link) = links.get_mut(id) {
-        let within = link.inbox.receive(cost);
+        let within = link.inbox.receive(cost, fx.config.window);
         within.map_err(|_| Violation::WindowExceeded)?;
     }
     Ok(cost)
@@ -342,7 +342,7 @@ fn free(id: LinkId, cost: u32, links: &mut Links, fx: &mut Effects) {
     let grant = links
         .get_mut(id)
         .filter(|link| link.state.neighbour().is_some())
-        .and_then(|link| link.inbox.free(cost));
+        .and_then(|link| link.inbox.free(cost, fx.config.window));
     if let Some(bytes) = grant {
         links.transmit(id, &LinkFrame::Credit { bytes }, fx);
     }

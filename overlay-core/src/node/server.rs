@@ -20,7 +20,6 @@ use crate::wire::{
 /// What this node wants of the server, and how far it is.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    secret: ResumeSecret,
     /// What the node wants to be; `None` while it wants no connection.
     goal: Option<Goal>,
     session: Session,
@@ -91,9 +90,8 @@ pub(crate) struct Lost {
 }
 
 impl Connection {
-    pub(crate) const fn new(secret: ResumeSecret) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            secret,
             goal: None,
             session: Session::Closed,
             tries: 0,
@@ -241,7 +239,7 @@ impl Connection {
             version: VERSION,
             overlay: fx.config.overlay.clone(),
             id: fx.id,
-            secret: self.secret,
+            secret: ResumeSecret::from_bytes(fx.rng.secret()),
             registration,
         };
         say(id, &hello, fx);

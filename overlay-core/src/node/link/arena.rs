@@ -25,7 +25,7 @@ impl Links {
             // Most nodes are leaves: they have one link, and would be given room for four.
             self.slab.reserve_exact(1);
         }
-        let link = Link::new(state, fx.config.window, fx.now);
+        let link = Link::new(state, fx.now);
         let index = self.slab.insert((generation, link));
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         LinkId { index, generation }
