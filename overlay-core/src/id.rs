@@ -128,7 +128,7 @@ arena_id! {
 }
 
 arena_id! {
-    /// A client's connection to one [`Relay`](crate::relay::Relay). Minted by the relay.
+    /// A client's connection to one [`bootstrap::Server`](crate::bootstrap::Server). Minted by the server.
     ConnectionId
 }
 
