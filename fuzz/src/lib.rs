@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`join_request`] | bytes as they come from the wire, to nodes in every situation |
 //! | [`node_events`] | one node, and anything that may befall it |
-//! | [`relay_frames`] | several clients at one relay |
+//! | [`server_frames`] | several clients at one relay |
 //! | [`two_nodes_model`] | two nodes and a wire, against a naive model |
 //! | [`config`] | any configuration |
 //! | [`vocabulary`] | bytes as stories, and stories as bytes |
@@ -20,7 +20,7 @@ pub mod cast;
 pub mod config;
 pub mod join_request;
 pub mod node_events;
-pub mod relay_frames;
+pub mod server_frames;
 pub mod two_nodes_model;
 pub mod vocabulary;
 pub mod watched;
@@ -32,7 +32,7 @@ pub type Body = fn(&[u8]);
 pub const TARGETS: [(&str, Body); 5] = [
     ("join_request", join_request::run),
     ("node_events", node_events::run),
-    ("relay_frames", relay_frames::run),
+    ("server_frames", server_frames::run),
     ("two_nodes_model", two_nodes_model::run),
     ("config", config::run),
 ];

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use overlay_tokio::core::relay::RelayConfig;
+use overlay_tokio::core::bootstrap;
 use overlay_tokio::{ServerConfig, ServerError, serve};
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ enum Fact {
 pub(crate) async fn run(args: args::Server) -> Result<ExitCode, Failure> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
     let access = token::of_server(&args.token)?;
-    let mut config = ServerConfig::new(RelayConfig::new(access));
+    let mut config = ServerConfig::new(bootstrap::Config::new(access));
     config.behind_proxy = args.behind_proxy;
     let server = serve(args.listen, config).map_err(failure)?;
     let address = server.local_addr();

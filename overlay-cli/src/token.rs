@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use overlay_tokio::core::relay::Access;
+use overlay_tokio::core::bootstrap::Access;
 use overlay_tokio::{OverlayName, Token};
 
 use crate::args::TokenArg;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
 use overlay_driver::Runtime;
-use overlay_tokio::core::relay::{Access, RelayConfig};
+use overlay_tokio::core::bootstrap::{self, Access};
 use overlay_tokio::{
     Builder, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig, ServerUrl,
     Token, random_token,
@@ -227,7 +227,7 @@ impl Stage {
 }
 
 fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> Result<Server, Failure> {
-    let mut relay = RelayConfig::new(Access::default().any_overlay(token.clone()));
+    let mut relay = bootstrap::Config::new(Access::default().any_overlay(token.clone()));
     // All of them come from one address, and perhaps at once.
     relay.max_connections = relay.max_connections.max(nodes);
     relay.max_connections_per_source = relay.max_connections_per_source.max(nodes + 1);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use overlay_core::relay::{Access, RelayConfig};
+use overlay_core::bootstrap::{self, Access};
 use overlay_core::wire::Token;
 use overlay_core::{Config, NodeId};
 use overlay_driver::link::{Dialer, LinkConfig};
@@ -38,7 +38,7 @@ impl World {
     }
 
     pub(crate) fn with(driver: Driver, configure: impl FnOnce(&mut ServerConfig)) -> Self {
-        let mut config = ServerConfig::new(RelayConfig::new(access()));
+        let mut config = ServerConfig::new(bootstrap::Config::new(access()));
         configure(&mut config);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-use overlay_core::relay::RelayConfig;
+use overlay_core::bootstrap;
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
@@ -188,7 +188,7 @@ pub(crate) async fn a_root_outlives_the_servers_that_introduce_to_it(driver: Dri
     world.server.shut_down().await;
     root.until(|event| matches!(event, Event::BootstrapLost { .. }))
         .await;
-    let config = ServerConfig::new(RelayConfig::new(access()));
+    let config = ServerConfig::new(bootstrap::Config::new(access()));
     let _second = (world.driver.serve)(address, config).unwrap();
     root.until(|event| matches!(event, Event::BootstrapReady))
         .await;

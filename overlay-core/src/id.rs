@@ -6,6 +6,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arena;
+
 /// Who a node is: 128 random bits, stable for the node's life and the same on every link.
 ///
 /// Printed as 32 hexadecimal digits; `{:?}` prints the first eight.
@@ -88,14 +90,28 @@ impl fmt::Debug for JoinId {
 )]
 pub struct Epoch(pub u64);
 
-/// Declares a handle into a slab: the place, and a generation that tells apart those who had it.
-macro_rules! slab_handle {
+/// Declares an id that an [`Arena`](arena::Arena) mints.
+macro_rules! arena_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name {
             pub(crate) index: u32,
             pub(crate) generation: u32,
+        }
+
+        impl arena::Id for $name {
+            fn from_parts(index: u32, generation: u32) -> Self {
+                Self { index, generation }
+            }
+
+            fn index(self) -> u32 {
+                self.index
+            }
+
+            fn generation(self) -> u32 {
+                self.generation
+            }
         }
 
         impl fmt::Debug for $name {
@@ -106,13 +122,13 @@ macro_rules! slab_handle {
     };
 }
 
-slab_handle! {
+arena_id! {
     /// A WebRTC connection of one [`Node`](crate::Node). Minted by the node; means nothing to others.
     LinkId
 }
 
-slab_handle! {
-    /// A client's connection to one [`Relay`](crate::relay::Relay). Minted by the relay.
+arena_id! {
+    /// A client's connection to one [`bootstrap::Server`](crate::bootstrap::Server). Minted by the server.
     ConnectionId
 }
 

@@ -3,8 +3,8 @@
 //! For an event loop of one's own: a game, another transport, another language. A program on tokio or smol is better off
 //! with `overlay-tokio` or `overlay-smol`, which bring WebRTC; one on another async runtime with `overlay-driver`.
 //!
-//! A [`Node`] is one member of the tree; a [`relay::Relay`] is the brain of the bootstrap server that introduces
-//! newcomers. Both are told what happens and answer with what is to be done. An embedder, be it a driver on an
+//! A [`Node`] is one member of the tree; a [`bootstrap::Server`] is the brain of the server that introduces joiners
+//! to the root. Both are told what happens and answer with what is to be done. An embedder, be it a driver on an
 //! async runtime, a game loop or a simulator, does four things for a node:
 //!
 //! 1. For everything that happens, hand in an [`Event`] with the present time.
@@ -47,18 +47,21 @@ extern crate std;
 mod planted;
 
 mod action;
+pub mod arena;
 mod backoff;
+pub mod bootstrap;
 pub mod bounded;
 mod census;
 mod config;
 mod event;
+#[allow(dead_code, reason = "not all of its users are here yet")]
+mod expiring;
 pub mod flow;
 mod id;
 mod node;
 mod path;
 mod policy;
 mod random;
-pub mod relay;
 mod signal;
 mod stats;
 mod time;

@@ -1,6 +1,6 @@
 //! Runs a bootstrap server's brain, for connections that any web server brings.
 //!
-//! One task owns the [`Relay`]; each connection is served by the task that the web server runs it on.
+//! One task owns the [`bootstrap::Server`]; each connection is served by the task that the web server runs it on.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,10 +13,7 @@ use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, select_biased};
 use overlay_core::ConnectionId;
-use overlay_core::relay::{
-    NotAccepted, Notice, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent,
-    RelayEventKind, RelayStats, Source,
-};
+use overlay_core::bootstrap::{self, NotAccepted, Notice, Source};
 use tracing::{debug, info};
 use webrtc::runtime::timeout;
 
@@ -44,7 +41,7 @@ pub struct Hub {
 pub enum HubError {
     /// Its configuration is impossible.
     #[error(transparent)]
-    Config(#[from] RelayConfigError),
+    Config(#[from] bootstrap::ConfigError),
     /// The system has no randomness to give.
     #[error("the system has no randomness to give: {0}")]
     Randomness(getrandom::Error),
@@ -60,17 +57,17 @@ enum Input {
     Message(ConnectionId, Bytes),
     Closed(ConnectionId),
     Shutdown(oneshot::Sender<()>),
-    Stats(oneshot::Sender<RelayStats>),
+    Stats(oneshot::Sender<bootstrap::Stats>),
 }
 
 impl Hub {
     /// Starts a relay. Call it within the runtime.
-    pub fn start(runtime: Arc<dyn Runtime>, config: RelayConfig) -> Result<Self, HubError> {
+    pub fn start(runtime: Arc<dyn Runtime>, config: bootstrap::Config) -> Result<Self, HubError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(HubError::Randomness)?;
         let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
         let desk = Desk {
-            relay: Relay::new(config, seed, since_1970())?,
+            relay: bootstrap::Server::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
             clients: BTreeMap::new(),
             actions: Vec::new(),
@@ -125,7 +122,7 @@ impl Hub {
     }
 
     /// What the relay has done so far; `None` if it is gone.
-    pub async fn stats(&self) -> Option<RelayStats> {
+    pub async fn stats(&self) -> Option<bootstrap::Stats> {
         let (reply, stats) = oneshot::channel();
         self.tell(Input::Stats(reply)).await;
         stats.await.ok()
@@ -176,10 +173,10 @@ fn since_1970() -> Duration {
 
 /// The task that owns the relay.
 struct Desk {
-    relay: Relay,
+    relay: bootstrap::Server,
     clock: Clock,
     clients: BTreeMap<ConnectionId, Sender<Bytes>>,
-    actions: Vec<RelayAction>,
+    actions: Vec<bootstrap::Action>,
 }
 
 impl Desk {
@@ -191,7 +188,7 @@ impl Desk {
                     Ok(input) => self.take(input),
                     Err(_) => return,
                 },
-                () = timer => self.handle(RelayEventKind::Timeout),
+                () = timer => self.handle(bootstrap::EventKind::Timeout),
             }
         }
     }
@@ -215,11 +212,11 @@ impl Desk {
                 }
             }
             Input::Message(connection, bytes) => {
-                self.handle(RelayEventKind::Message { connection, bytes });
+                self.handle(bootstrap::EventKind::Message { connection, bytes });
             }
             Input::Closed(connection) => self.closed(connection),
             Input::Shutdown(done) => {
-                self.handle(RelayEventKind::Shutdown);
+                self.handle(bootstrap::EventKind::Shutdown);
                 let _ = done.send(());
             }
             Input::Stats(reply) => {
@@ -230,18 +227,18 @@ impl Desk {
 
     fn closed(&mut self, connection: ConnectionId) {
         self.clients.remove(&connection);
-        self.handle(RelayEventKind::Closed { connection });
+        self.handle(bootstrap::EventKind::Closed { connection });
     }
 
-    fn handle(&mut self, kind: RelayEventKind) {
+    fn handle(&mut self, kind: bootstrap::EventKind) {
         let mut actions = std::mem::take(&mut self.actions);
         let now = self.clock.now();
         self.relay
-            .handle_input_into(RelayEvent { now, kind }, &mut actions);
+            .handle_input_into(bootstrap::Event { now, kind }, &mut actions);
         let mut gone = Vec::new();
         for action in actions.drain(..) {
             match action {
-                RelayAction::Send { connection, bytes } => {
+                bootstrap::Action::Send { connection, bytes } => {
                     if let Some(frames) = self.clients.get(&connection)
                         && frames.try_send(bytes).is_err()
                     {
@@ -249,17 +246,17 @@ impl Desk {
                         gone.push(connection);
                     }
                 }
-                RelayAction::Close {
+                bootstrap::Action::Close {
                     connection,
                     refusal,
                 } => {
                     info!(?connection, %refusal, "client disconnected");
                     self.clients.remove(&connection);
                 }
-                RelayAction::Notify(Notice::RootRegistered { overlay, id, epoch }) => {
+                bootstrap::Action::Notify(Notice::RootRegistered { overlay, id, epoch }) => {
                     info!(%overlay, root = ?id, epoch = epoch.0, "root registered");
                 }
-                RelayAction::Notify(Notice::RootLost { overlay, id }) => {
+                bootstrap::Action::Notify(Notice::RootLost { overlay, id }) => {
                     info!(%overlay, root = ?id, "root lost");
                 }
             }

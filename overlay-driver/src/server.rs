@@ -25,7 +25,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{
     AsyncWriteExt, FutureExt, Sink, SinkExt, Stream, StreamExt, future, select_biased,
 };
-use overlay_core::relay::{RelayConfig, RelayStats, Source};
+use overlay_core::bootstrap::{self, Source};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{debug, info, warn};
 use webrtc::runtime::timeout;
@@ -35,11 +35,11 @@ use crate::runtime::{Accepted, ByteStream, Runtime};
 use crate::websocket;
 use http::{Request, Response};
 
-/// How the server behaves beyond what its [`RelayConfig`] says.
+/// How the server behaves beyond what its [`bootstrap::Config`] says.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Overlays, tokens, and the limits on clients.
-    pub relay: RelayConfig,
+    pub relay: bootstrap::Config,
 
     /// How long a client may take to send its request's head. Default 10 s; a socket that connects
     /// and says nothing is closed then.
@@ -57,7 +57,7 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// The default limits for this relay.
     #[must_use]
-    pub const fn new(relay: RelayConfig) -> Self {
+    pub const fn new(relay: bootstrap::Config) -> Self {
         Self {
             relay,
             header_timeout: Duration::from_secs(10),
@@ -149,7 +149,7 @@ impl Server {
     }
 
     /// What the server has done so far.
-    pub async fn stats(&self) -> Option<RelayStats> {
+    pub async fn stats(&self) -> Option<bootstrap::Stats> {
         self.hub.stats().await
     }
 

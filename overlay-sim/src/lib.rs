@@ -1,5 +1,5 @@
 //! Deterministic simulation of the tree overlay: thousands of the [`Node`](overlay_core::Node)s and the
-//! [`Relay`](overlay_core::relay::Relay) that ship, in virtual time, with faults.
+//! [`bootstrap::Server`](overlay_core::bootstrap::Server) that ship, in virtual time, with faults.
 //!
 //! For whoever changes the protocol, or wants to know what a tree of thousands does under faults; an app needs none
 //! of it.

@@ -4,10 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use overlay_core::relay::{
-    Access, Notice, Rate, Relay, RelayAction, RelayConfig, RelayConfigError, RelayEvent,
-    RelayEventKind, Source, Traffic,
-};
+use overlay_core::bootstrap::{self, Access, Notice, Rate, Source, Traffic};
 use overlay_core::wire::{self, OverlayName, ServerFrame, Token};
 use overlay_core::{BootstrapId, ConnectionId, Instant, NodeId};
 
@@ -29,8 +26,8 @@ pub(crate) type Outgoing = Vec<(Client, Option<Bytes>)>;
 
 #[derive(Debug)]
 pub(crate) struct Server {
-    relay: Relay,
-    config: RelayConfig,
+    relay: bootstrap::Server,
+    config: bootstrap::Config,
     scrutiny: Scrutiny,
     /// Until when it is down.
     pub(crate) down_until: Instant,
@@ -44,7 +41,7 @@ pub(crate) struct Server {
     pub(crate) reign: Option<(NodeId, Instant)>,
     connections: BTreeMap<Client, ConnectionId>,
     clients: BTreeMap<ConnectionId, Client>,
-    actions: Vec<RelayAction>,
+    actions: Vec<bootstrap::Action>,
 }
 
 /// What the server allows.
@@ -62,9 +59,9 @@ impl Server {
         overlay: &OverlayName,
         limits: Limits,
         scrutiny: Scrutiny,
-    ) -> Result<Self, RelayConfigError> {
-        let token = token().ok_or(RelayConfigError::EmptyToken)?;
-        let mut config = RelayConfig::new(Access::default().overlay(overlay.clone(), token));
+    ) -> Result<Self, bootstrap::ConfigError> {
+        let token = token().ok_or(bootstrap::ConfigError::EmptyToken)?;
+        let mut config = bootstrap::Config::new(Access::default().overlay(overlay.clone(), token));
         if limits == Limits::Lifted {
             let most = Rate {
                 per_second: u32::MAX,
@@ -79,7 +76,7 @@ impl Server {
             config.max_pending_joins = usize::MAX / 2;
         }
         Ok(Self {
-            relay: Relay::new(config.clone(), [5; 32], BORN)?,
+            relay: bootstrap::Server::new(config.clone(), [5; 32], BORN)?,
             config,
             scrutiny,
             down_until: Instant::ZERO,
@@ -125,7 +122,7 @@ impl Server {
             return Ok(Outgoing::new());
         };
         self.clients.remove(&connection);
-        self.event(now, RelayEventKind::Closed { connection })
+        self.event(now, bootstrap::EventKind::Closed { connection })
     }
 
     pub(crate) fn receive(
@@ -135,7 +132,9 @@ impl Server {
         now: Instant,
     ) -> Result<Outgoing, Breach> {
         match self.connections.get(&from) {
-            Some(&connection) => self.event(now, RelayEventKind::Message { connection, bytes }),
+            Some(&connection) => {
+                self.event(now, bootstrap::EventKind::Message { connection, bytes })
+            }
             None => Ok(Outgoing::new()),
         }
     }
@@ -145,7 +144,7 @@ impl Server {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) -> Result<Outgoing, Breach> {
-        let outgoing = self.event(now, RelayEventKind::Timeout)?;
+        let outgoing = self.event(now, bootstrap::EventKind::Timeout)?;
         let due = self.relay.next_deadline();
         Claim::DeadlinesLieAhead.holds(due.is_none_or(|due| due > now), || {
             format!("the relay is due at {due:?}, and it is {now:?}")
@@ -157,7 +156,7 @@ impl Server {
     pub(crate) fn stop(&mut self, until: Instant) -> Vec<Client> {
         self.down_until = self.down_until.max(until);
         // The same configuration was accepted before.
-        if let Ok(relay) = Relay::new(self.config.clone(), [5; 32], BORN) {
+        if let Ok(relay) = bootstrap::Server::new(self.config.clone(), [5; 32], BORN) {
             self.relay = relay;
         }
         self.reign = None;
@@ -169,26 +168,26 @@ impl Server {
         self.connections.contains_key(&client)
     }
 
-    fn event(&mut self, now: Instant, kind: RelayEventKind) -> Result<Outgoing, Breach> {
+    fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Result<Outgoing, Breach> {
         let mut actions = core::mem::take(&mut self.actions);
         self.relay
-            .handle_input_into(RelayEvent { now, kind }, &mut actions);
+            .handle_input_into(bootstrap::Event { now, kind }, &mut actions);
         let mut outgoing = Outgoing::new();
         for action in actions.drain(..) {
             match action {
-                RelayAction::Send { connection, bytes } => {
+                bootstrap::Action::Send { connection, bytes } => {
                     outgoing.push((self.client(connection)?, Some(self.checked(bytes)?)));
                 }
-                RelayAction::Close { connection, .. } => {
+                bootstrap::Action::Close { connection, .. } => {
                     let client = self.client(connection)?;
                     self.clients.remove(&connection);
                     self.connections.remove(&client);
                     outgoing.push((client, None));
                 }
-                RelayAction::Notify(Notice::RootRegistered { id, .. }) => {
+                bootstrap::Action::Notify(Notice::RootRegistered { id, .. }) => {
                     self.reign = Some((id, now));
                 }
-                RelayAction::Notify(Notice::RootLost { .. }) => {}
+                bootstrap::Action::Notify(Notice::RootLost { .. }) => {}
             }
         }
         self.actions = actions;

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use overlay_core::relay::RelayConfigError;
+use overlay_core::bootstrap;
 use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
 };
@@ -160,7 +160,7 @@ pub enum SetupError {
     Node(#[from] ConfigError),
     /// No relay can.
     #[error(transparent)]
-    Relay(#[from] RelayConfigError),
+    Relay(#[from] bootstrap::ConfigError),
 }
 
 impl World {

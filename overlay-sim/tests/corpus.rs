@@ -27,7 +27,7 @@ fn whatever_befalls_a_node_it_keeps_the_rules_and_can_leave() {
 
 #[test]
 fn whatever_clients_say_a_relay_tells_nobody_what_is_not_for_them() {
-    holds("relay_frames");
+    holds("server_frames");
 }
 
 #[test]

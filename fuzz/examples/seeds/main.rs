@@ -5,7 +5,7 @@
 mod events;
 mod frames;
 mod pairs;
-mod relays;
+mod servers;
 mod settings;
 
 use std::path::Path;
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
     for (target, seeds) in [
         ("join_request", frames::seeds()),
         ("node_events", [events::seeds(), long()].concat()),
-        ("relay_frames", [relays::seeds(), long()].concat()),
+        ("server_frames", [servers::seeds(), long()].concat()),
         ("two_nodes_model", [pairs::seeds(), long()].concat()),
         ("config", settings::seeds()),
     ] {

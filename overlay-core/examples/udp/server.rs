@@ -7,26 +7,24 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::UNIX_EPOCH;
 
-use overlay_core::relay::{
-    Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
-};
+use overlay_core::bootstrap::{self, Access, Source};
 use overlay_core::wire::Token;
 use overlay_core::{ConnectionId, Instant};
 
 use crate::post::{Datagram, End, Kind, Post};
 
 struct Server {
-    relay: Relay,
+    relay: bootstrap::Server,
     post: Post,
     clients: BTreeMap<ConnectionId, SocketAddr>,
 }
 
 /// Starts a server on a thread of its own; it ends with the process. Returns its address.
 pub(crate) fn start(token: Token) -> Result<SocketAddr, Box<dyn Error>> {
-    let config = RelayConfig::new(Access::default().any_overlay(token));
+    let config = bootstrap::Config::new(Access::default().any_overlay(token));
     let since_1970 = UNIX_EPOCH.elapsed()?;
     let mut server = Server {
-        relay: Relay::new(config, [0; 32], since_1970)?,
+        relay: bootstrap::Server::new(config, [0; 32], since_1970)?,
         post: Post::new()?,
         clients: BTreeMap::new(),
     };
@@ -48,27 +46,31 @@ impl Server {
                 Some(kind) => kind,
                 None => return Ok(()),
             },
-            None => RelayEventKind::Timeout,
+            None => bootstrap::EventKind::Timeout,
         };
-        for action in self.relay.handle_input(RelayEvent { now, kind }) {
+        for action in self.relay.handle_input(bootstrap::Event { now, kind }) {
             match action {
-                RelayAction::Send { connection, bytes } => {
+                bootstrap::Action::Send { connection, bytes } => {
                     if let Some(client) = self.clients.get(&connection) {
                         self.post.send(end(*client), Kind::Data, &bytes)?;
                     }
                 }
-                RelayAction::Close { connection, .. } => {
+                bootstrap::Action::Close { connection, .. } => {
                     if let Some(client) = self.clients.remove(&connection) {
                         self.post.send(end(client), Kind::Close, &[])?;
                     }
                 }
-                RelayAction::Notify(_) => {}
+                bootstrap::Action::Notify(_) => {}
             }
         }
         Ok(())
     }
 
-    fn receive(&mut self, now: Instant, datagram: Datagram) -> io::Result<Option<RelayEventKind>> {
+    fn receive(
+        &mut self,
+        now: Instant,
+        datagram: Datagram,
+    ) -> io::Result<Option<bootstrap::EventKind>> {
         let Datagram {
             from,
             kind,
@@ -91,13 +93,13 @@ impl Server {
                 }
                 None
             }
-            (Kind::Data, Some(connection)) => Some(RelayEventKind::Message {
+            (Kind::Data, Some(connection)) => Some(bootstrap::EventKind::Message {
                 connection,
                 bytes: payload,
             }),
             (Kind::Close, Some(connection)) => {
                 self.clients.remove(&connection);
-                Some(RelayEventKind::Closed { connection })
+                Some(bootstrap::EventKind::Closed { connection })
             }
             // Not from an honest node, or too late.
             (Kind::Open, Some(_)) | (_, None) => None,

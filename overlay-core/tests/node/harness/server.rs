@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::relay::{
-    Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
-};
+use overlay_core::bootstrap::{self, Access, Source};
 use overlay_core::wire::{OverlayName, Token};
 use overlay_core::{BootstrapId, ConnectionId, Instant};
 
@@ -26,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) up: bool,
     /// Some frames of joins never arrive at their client, and others twice.
     pub(crate) careless: bool,
-    relay: Relay,
+    relay: bootstrap::Server,
     connections: BTreeMap<Connection, ConnectionId>,
     clients: BTreeMap<ConnectionId, Connection>,
 }
@@ -59,14 +57,14 @@ impl Server {
     pub(crate) fn disconnect(&mut self, from: Connection, now: Instant) -> Outgoing {
         let connection = self.connections.remove(&from);
         connection.map_or_else(Vec::new, |connection| {
-            self.event(now, RelayEventKind::Closed { connection })
+            self.event(now, bootstrap::EventKind::Closed { connection })
         })
     }
 
     pub(crate) fn receive(&mut self, from: Connection, bytes: Bytes, now: Instant) -> Outgoing {
         let connection = self.connections.get(&from).copied();
         connection.map_or_else(Vec::new, |connection| {
-            self.event(now, RelayEventKind::Message { connection, bytes })
+            self.event(now, bootstrap::EventKind::Message { connection, bytes })
         })
     }
 
@@ -75,7 +73,7 @@ impl Server {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) -> Outgoing {
-        self.event(now, RelayEventKind::Timeout)
+        self.event(now, bootstrap::EventKind::Timeout)
     }
 
     /// Dies, and forgets everything.
@@ -95,25 +93,25 @@ impl Server {
         self.connections.keys().filter(mine).copied().collect()
     }
 
-    fn event(&mut self, now: Instant, kind: RelayEventKind) -> Outgoing {
-        let actions = self.relay.handle_input(RelayEvent { now, kind });
+    fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Outgoing {
+        let actions = self.relay.handle_input(bootstrap::Event { now, kind });
         let outgoing = actions.into_iter().filter_map(|action| match action {
-            RelayAction::Send { connection, bytes } => {
+            bootstrap::Action::Send { connection, bytes } => {
                 Some((*self.clients.get(&connection)?, Some(bytes)))
             }
-            RelayAction::Close { connection, .. } => {
+            bootstrap::Action::Close { connection, .. } => {
                 let client = self.clients.remove(&connection)?;
                 self.connections.remove(&client);
                 Some((client, None))
             }
-            RelayAction::Notify(_) => None,
+            bootstrap::Action::Notify(_) => None,
         });
         outgoing.collect()
     }
 }
 
-fn relay() -> Relay {
+fn relay() -> bootstrap::Server {
     let overlay = OverlayName::new("default").unwrap();
     let access = Access::default().overlay(overlay, Token::new(TOKEN).unwrap());
-    Relay::new(RelayConfig::new(access), [5; 32], Duration::ZERO).unwrap()
+    bootstrap::Server::new(bootstrap::Config::new(access), [5; 32], Duration::ZERO).unwrap()
 }

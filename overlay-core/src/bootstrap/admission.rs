@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::connection::{Client, Connection, State};
 use super::limits::Meter;
 use super::succession::Right;
-use super::{Relay, RelayAction, Source, millis, send};
+use super::{Action, Server, Source, millis, send};
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::wire::{
     self, ClientFrame, OverlayName, Post, Refusal, Registration, ResumeSecret, ServerFrame, Token,
@@ -43,7 +43,7 @@ impl TryFrom<ClientFrame> for Hello {
     }
 }
 
-impl Relay {
+impl Server {
     /// A newcomer has a place as long as the relay, and its source, have one free.
     pub(super) fn admit(&mut self, source: Source) -> Result<ConnectionId, Refusal> {
         if self.shut_down {
@@ -81,7 +81,7 @@ impl Relay {
         &mut self,
         id: ConnectionId,
         hello: &Hello,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let right = match &hello.registration {
             Registration::Joiner => {
@@ -173,7 +173,7 @@ impl Relay {
     /// An id belongs to one connection. A node that comes back, and proves it by its secret, takes
     /// over from its own old connection, which it may know to be dead before anybody else does. A
     /// root, whose token counts for more than an id that anybody can claim, takes it from a joiner.
-    fn free_id(&mut self, hello: &Hello, out: &mut Vec<RelayAction>) -> Result<(), Refusal> {
+    fn free_id(&mut self, hello: &Hello, out: &mut Vec<Action>) -> Result<(), Refusal> {
         let Some(holder) = self.overlays.holder_of(&hello.overlay, hello.id) else {
             return Ok(());
         };

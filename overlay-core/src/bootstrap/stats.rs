@@ -4,7 +4,7 @@ use crate::wire::Refusal;
 
 /// What is there now, and what has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RelayStats {
+pub struct Stats {
     /// Connections now.
     pub connections: usize,
     /// Overlays that have a root now.

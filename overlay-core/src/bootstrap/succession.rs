@@ -20,7 +20,7 @@ use super::connection::{Client, Connection, State};
 use super::limits::Meter;
 use super::overlay::OverlayKey;
 use super::root::Root;
-use super::{Notice, Relay, RelayAction, send};
+use super::{Action, Notice, Server, send};
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;
 use crate::wire::{OverlayName, Refusal, ServerFrame};
@@ -62,7 +62,7 @@ impl Reign {
     }
 }
 
-impl Relay {
+impl Server {
     /// What somebody is to be who has shown the root's token. A root that gives way is disconnected: it learns why
     /// when it comes back. An overlay that is opened by the wildcard token needs room.
     pub(super) fn right_of(
@@ -70,7 +70,7 @@ impl Relay {
         hello: &Hello,
         seen: Epoch,
         reigning: bool,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<Right, Refusal> {
         if let Some(root) = self.overlays.root_of(&hello.overlay) {
             self.expire(root, out);
@@ -113,7 +113,7 @@ impl Relay {
         id: ConnectionId,
         client: Client,
         epoch: Epoch,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -128,7 +128,7 @@ impl Relay {
         let reign = Reign::of(client.id, epoch);
         self.overlays.set_root(client.overlay, Root::new(id), reign);
         let id = client.id;
-        out.push(RelayAction::Notify(Notice::RootRegistered {
+        out.push(Action::Notify(Notice::RootRegistered {
             overlay,
             id,
             epoch,
@@ -160,7 +160,7 @@ impl Relay {
     }
 
     /// The time has come for a standby.
-    pub(super) fn promote(&mut self, id: ConnectionId, client: Client, out: &mut Vec<RelayAction>) {
+    pub(super) fn promote(&mut self, id: ConnectionId, client: Client, out: &mut Vec<Action>) {
         let reign = self.overlays.reign(client.overlay);
         let epoch = self.mint(reign);
         self.overlays.leave_line(client.overlay, client.id);
@@ -171,7 +171,7 @@ impl Relay {
     }
 
     /// Joiners are told that there is somebody to be introduced to.
-    pub(super) fn tell_joiners(&self, overlay: OverlayKey, out: &mut Vec<RelayAction>) {
+    pub(super) fn tell_joiners(&self, overlay: OverlayKey, out: &mut Vec<Action>) {
         let epoch = self.overlays.reign(overlay).map(|reign| reign.epoch);
         let ready = ServerFrame::RootReady {
             epoch: epoch.unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Who is the root.
 
-use overlay_core::relay::{Access, Notice};
+use overlay_core::bootstrap::{Access, Notice};
 use overlay_core::wire::{Refusal, Registration};
 use overlay_core::{Epoch, NodeId};
 
@@ -134,7 +134,7 @@ fn a_root_may_become_a_joiner() {
     assert_eq!(server.stats().overlays, 0);
 }
 
-fn with_wildcard(text: &str) -> impl Fn(&mut overlay_core::relay::RelayConfig) {
+fn with_wildcard(text: &str) -> impl Fn(&mut overlay_core::bootstrap::Config) {
     let wildcard = token(text);
     move |config| {
         let access = Access::default().overlay(overlay(CONCERT), token(TOKEN));

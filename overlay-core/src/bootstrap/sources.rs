@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 
-use super::config::RelayConfig;
+use super::config::Config;
 use crate::time::Instant;
 
 /// Where a connection comes from. The relay only asks whether two are equal: clients that an
@@ -59,13 +59,13 @@ struct Guesses {
 impl WrongTokens {
     /// Whether no token of this source is looked at for now, right or wrong: an answer to every
     /// guess would let it guess on.
-    pub(super) fn too_many(&self, source: Source, now: Instant, config: &RelayConfig) -> bool {
+    pub(super) fn too_many(&self, source: Source, now: Instant, config: &Config) -> bool {
         self.0.get(&source).is_some_and(|guesses| {
             guesses.count >= config.max_wrong_tokens && guesses.lately(now, config)
         })
     }
 
-    pub(super) fn record(&mut self, source: Source, now: Instant, config: &RelayConfig) {
+    pub(super) fn record(&mut self, source: Source, now: Instant, config: &Config) {
         if !self.0.contains_key(&source) && self.0.len() >= config.max_wrong_token_sources {
             self.forget_oldest();
         }
@@ -89,7 +89,7 @@ impl WrongTokens {
 }
 
 impl Guesses {
-    fn lately(&self, now: Instant, config: &RelayConfig) -> bool {
+    fn lately(&self, now: Instant, config: &Config) -> bool {
         now.since(self.since) < config.wrong_token_window
     }
 }

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::relay::{
-    Access, NotAccepted, Notice, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind,
-    RelayStats, Source,
-};
+use overlay_core::bootstrap::{self, Access, NotAccepted, Notice, Source};
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, JoinRequest, OverlayName, Post, Refusal, Registration,
     RejectReason, Rejection, ResumeSecret, ServerFrame, Token,
@@ -23,7 +20,7 @@ pub(crate) const ROOT: u128 = 1_000;
 /// A relay and what its clients have got from it. Checks that nothing is sent to a connection that
 /// has ended, and that whoever is disconnected was told why.
 pub(crate) struct Server {
-    relay: Relay,
+    relay: bootstrap::Server,
     now: Instant,
     open: BTreeSet<ConnectionId>,
     inboxes: BTreeMap<ConnectionId, Vec<ServerFrame>>,
@@ -36,11 +33,11 @@ impl Server {
         Self::with(|_| {})
     }
 
-    pub(crate) fn with(configure: impl FnOnce(&mut RelayConfig)) -> Self {
+    pub(crate) fn with(configure: impl FnOnce(&mut bootstrap::Config)) -> Self {
         let mut config = config();
         configure(&mut config);
         Self {
-            relay: Relay::new(config, [1; 32], Duration::ZERO).unwrap(),
+            relay: bootstrap::Server::new(config, [1; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             open: BTreeSet::new(),
             inboxes: BTreeMap::new(),
@@ -97,16 +94,16 @@ impl Server {
     }
 
     pub(crate) fn send_bytes(&mut self, connection: ConnectionId, bytes: Bytes) {
-        self.input(RelayEventKind::Message { connection, bytes });
+        self.input(bootstrap::EventKind::Message { connection, bytes });
     }
 
     pub(crate) fn hang_up(&mut self, connection: ConnectionId) {
         self.open.remove(&connection);
-        self.input(RelayEventKind::Closed { connection });
+        self.input(bootstrap::EventKind::Closed { connection });
     }
 
     pub(crate) fn shut_down(&mut self) {
-        self.input(RelayEventKind::Shutdown);
+        self.input(bootstrap::EventKind::Shutdown);
     }
 
     /// Lets time pass; the relay is told whenever it wants to be.
@@ -115,7 +112,7 @@ impl Server {
         while let Some(at) = self.relay.next_deadline().filter(|at| *at <= end) {
             self.now = at;
             let before = self.stats();
-            self.input(RelayEventKind::Timeout);
+            self.input(bootstrap::EventKind::Timeout);
             assert_ne!(before, self.stats(), "woken for nothing");
             assert!(self.relay.next_deadline().is_none_or(|next| next > at));
         }
@@ -166,7 +163,7 @@ impl Server {
         std::mem::take(&mut self.notices)
     }
 
-    pub(crate) fn stats(&self) -> RelayStats {
+    pub(crate) fn stats(&self) -> bootstrap::Stats {
         self.relay.stats()
     }
 
@@ -174,19 +171,19 @@ impl Server {
         self.relay.next_deadline()
     }
 
-    fn input(&mut self, kind: RelayEventKind) {
-        let event = RelayEvent {
+    fn input(&mut self, kind: bootstrap::EventKind) {
+        let event = bootstrap::Event {
             now: self.now,
             kind,
         };
         for action in self.relay.handle_input(event) {
             match action {
-                RelayAction::Send { connection, bytes } => {
+                bootstrap::Action::Send { connection, bytes } => {
                     assert!(self.open.contains(&connection), "sent to a dead connection");
                     let frame = wire::decode(&bytes).unwrap();
                     self.inboxes.entry(connection).or_default().push(frame);
                 }
-                RelayAction::Close {
+                bootstrap::Action::Close {
                     connection,
                     refusal,
                 } => {
@@ -198,15 +195,15 @@ impl Server {
                     );
                     self.ended.insert(connection, refusal);
                 }
-                RelayAction::Notify(notice) => self.notices.push(notice),
+                bootstrap::Action::Notify(notice) => self.notices.push(notice),
             }
         }
     }
 }
 
 /// The default bounds, for a server that carries one overlay.
-pub(crate) fn config() -> RelayConfig {
-    RelayConfig::new(Access::default().overlay(overlay(CONCERT), token(TOKEN)))
+pub(crate) fn config() -> bootstrap::Config {
+    bootstrap::Config::new(Access::default().overlay(overlay(CONCERT), token(TOKEN)))
 }
 
 pub(crate) fn overlay(name: &str) -> OverlayName {

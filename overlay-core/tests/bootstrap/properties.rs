@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::relay::{
-    Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source,
-};
+use overlay_core::bootstrap::{self, Access, Source};
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, OverlayName, Post, Registration, ServerFrame, Token,
 };
@@ -130,9 +128,9 @@ fn talk() -> impl Strategy<Value = Talk> {
     ]
 }
 
-fn config() -> RelayConfig {
+fn config() -> bootstrap::Config {
     let access = Access::default().overlay(overlay("named"), token("own"));
-    let mut config = RelayConfig::new(access.any_overlay(token("any")));
+    let mut config = bootstrap::Config::new(access.any_overlay(token("any")));
     config.max_connections = MAX_CONNECTIONS;
     config.places_for_roots = PLACES_FOR_ROOTS;
     config.max_connections_per_source = 4;
@@ -187,8 +185,8 @@ impl Peer {
 
 /// Two relays with one seed, told the same story.
 struct World {
-    relay: Relay,
-    twin: Relay,
+    relay: bootstrap::Server,
+    twin: bootstrap::Server,
     now: Instant,
     peers: BTreeMap<ConnectionId, Peer>,
 }
@@ -196,8 +194,8 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            relay: Relay::new(config(), [5; 32], Duration::ZERO).unwrap(),
-            twin: Relay::new(config(), [5; 32], Duration::ZERO).unwrap(),
+            relay: bootstrap::Server::new(config(), [5; 32], Duration::ZERO).unwrap(),
+            twin: bootstrap::Server::new(config(), [5; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             peers: BTreeMap::new(),
         }
@@ -224,24 +222,24 @@ impl World {
             Step::Babble { client, bytes } => {
                 if let Some(connection) = self.pick(&client) {
                     let bytes = Bytes::from(bytes);
-                    self.input(RelayEventKind::Message { connection, bytes });
+                    self.input(bootstrap::EventKind::Message { connection, bytes });
                 }
             }
             Step::HangUp { client } => {
                 if let Some(connection) = self.pick(&client) {
                     self.peers.get_mut(&connection).unwrap().is_open = false;
-                    self.input(RelayEventKind::Closed { connection });
+                    self.input(bootstrap::EventKind::Closed { connection });
                 }
             }
             Step::Pass { ms, told } => {
                 self.now = self.now + Duration::from_millis(ms);
                 if told {
-                    self.input(RelayEventKind::Timeout);
+                    self.input(bootstrap::EventKind::Timeout);
                     assert!(self.relay.next_deadline().is_none_or(|at| at > self.now));
                 }
             }
             Step::Shutdown => {
-                self.input(RelayEventKind::Shutdown);
+                self.input(bootstrap::EventKind::Shutdown);
                 assert!(self.peers.values().all(|peer| !peer.is_open));
             }
         }
@@ -284,11 +282,11 @@ impl World {
             _ => {}
         }
         let bytes = wire::encode(&frame);
-        self.input(RelayEventKind::Message { connection, bytes });
+        self.input(bootstrap::EventKind::Message { connection, bytes });
     }
 
-    fn input(&mut self, kind: RelayEventKind) {
-        let event = RelayEvent {
+    fn input(&mut self, kind: bootstrap::EventKind) {
+        let event = bootstrap::Event {
             now: self.now,
             kind,
         };
@@ -299,12 +297,14 @@ impl World {
         assert!(actions.len() <= 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4);
         for action in actions {
             match action {
-                RelayAction::Send { connection, bytes } => self.check_sent(connection, &bytes),
-                RelayAction::Close { connection, .. } => {
+                bootstrap::Action::Send { connection, bytes } => {
+                    self.check_sent(connection, &bytes);
+                }
+                bootstrap::Action::Close { connection, .. } => {
                     let peer = self.peers.get_mut(&connection).unwrap();
                     assert!(std::mem::take(&mut peer.is_open));
                 }
-                RelayAction::Notify(_) => {}
+                bootstrap::Action::Notify(_) => {}
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use subtle::ConstantTimeEq;
 
-use super::RelayConfigError;
+use super::ConfigError;
 use crate::wire::{OverlayName, Token};
 
 /// The overlays that a relay carries, and what their roots prove their right with.
@@ -48,13 +48,13 @@ impl Access {
         bool::from(compared.ct_eq(token.expose().as_bytes())) && expected.is_some()
     }
 
-    pub(super) fn validate(&self) -> Result<(), RelayConfigError> {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let mut tokens = self.named.values().chain(&self.wildcard).peekable();
         if tokens.peek().is_none() {
-            return Err(RelayConfigError::NoOverlay);
+            return Err(ConfigError::NoOverlay);
         }
         if tokens.any(|token| token.expose().is_empty()) {
-            return Err(RelayConfigError::EmptyToken);
+            return Err(ConfigError::EmptyToken);
         }
         Ok(())
     }

@@ -8,16 +8,16 @@ use crate::wire::{OverlayName, Refusal};
 
 /// Something has happened.
 #[derive(Clone, Debug)]
-pub struct RelayEvent {
+pub struct Event {
     /// When. A time before that of an earlier input counts as that one.
     pub now: Instant,
     /// What.
-    pub kind: RelayEventKind,
+    pub kind: EventKind,
 }
 
 /// What can happen to a relay. An event about a connection that is gone changes nothing.
 #[derive(Clone, Debug)]
-pub enum RelayEventKind {
+pub enum EventKind {
     /// A client has sent a message.
     Message {
         /// From whom.
@@ -30,7 +30,7 @@ pub enum RelayEventKind {
         /// Which one.
         connection: ConnectionId,
     },
-    /// [`Relay::next_deadline`](super::Relay::next_deadline) has come.
+    /// [`Server::next_deadline`](super::Server::next_deadline) has come.
     Timeout,
     /// The server goes down: every client is told and disconnected, and none is accepted any more.
     Shutdown,
@@ -38,7 +38,7 @@ pub enum RelayEventKind {
 
 /// What a relay wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RelayAction {
+pub enum Action {
     /// Send a message to a client.
     Send {
         /// To whom.

@@ -1,7 +1,7 @@
-//! Clients of one relay.
+//! Clients of one bootstrap server.
 
 use overlay_fuzz::cast::JoinWord;
-use overlay_fuzz::relay_frames::{Greeting, Opening, Place, Step};
+use overlay_fuzz::server_frames::{Greeting, Opening, Place, Step};
 use overlay_fuzz::vocabulary::write;
 
 use crate::Seed;
@@ -118,7 +118,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
             ]),
         ),
         (
-            "the-relay-is-full",
+            "the-server-is-full",
             story(&[0, 1, 2, 0, 1, 2, 0, 1, 2].map(Step::ArriveMute)),
         ),
         (

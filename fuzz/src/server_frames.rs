@@ -10,7 +10,7 @@ mod server;
 
 use std::time::Duration;
 
-use overlay_core::relay::{Access, Rate, RelayConfig};
+use overlay_core::bootstrap::{self, Access, Rate};
 use overlay_core::wire::{OverlayName, Token};
 
 use crate::cast::JoinWord;
@@ -94,10 +94,10 @@ pub fn run(bytes: &[u8]) {
     server.shuts_down();
 }
 
-fn config(opening: Opening) -> Option<RelayConfig> {
+fn config(opening: Opening) -> Option<bootstrap::Config> {
     let named = OverlayName::new("named").ok()?;
     let access = Access::default().overlay(named, Token::new("own").ok()?);
-    let mut config = RelayConfig::new(access.any_overlay(Token::new("any").ok()?));
+    let mut config = bootstrap::Config::new(access.any_overlay(Token::new("any").ok()?));
     config.max_connections = MAX_CONNECTIONS;
     config.places_for_roots = PLACES_FOR_ROOTS;
     config.max_connections_per_source = 4;

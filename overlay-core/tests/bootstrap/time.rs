@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use overlay_core::relay::{Relay, RelayAction, RelayEvent, RelayEventKind, Source};
+use overlay_core::bootstrap::{self, Source};
 use overlay_core::wire::{ClientFrame, Refusal, ServerFrame};
 use overlay_core::{Instant, wire};
 
@@ -102,13 +102,13 @@ fn an_event_about_a_dead_connection_is_not_taken_for_one_about_its_successor() {
 
 #[test]
 fn time_never_runs_backwards() {
-    let mut relay = Relay::new(config(), [0; 32], Duration::ZERO).unwrap();
+    let mut relay = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
     let late = Instant::from_millis(60_000);
     let early = Instant::from_millis(1);
     relay.accept(late, Source(1)).unwrap();
-    let timeout = RelayEvent {
+    let timeout = bootstrap::Event {
         now: early,
-        kind: RelayEventKind::Timeout,
+        kind: bootstrap::EventKind::Timeout,
     };
     assert_eq!(relay.handle_input(timeout), []);
     relay.accept(early, Source(1)).unwrap();
@@ -117,14 +117,14 @@ fn time_never_runs_backwards() {
 
 #[test]
 fn at_the_end_of_time_everything_is_due() {
-    let mut relay = Relay::new(config(), [0; 32], Duration::ZERO).unwrap();
+    let mut relay = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
     let end = Instant::ZERO + Duration::MAX;
     let connection = relay.accept(end, Source(1)).unwrap();
     let bytes = wire::encode(&ClientFrame::Ping);
-    let kind = RelayEventKind::Timeout;
-    let actions = relay.handle_input(RelayEvent { now: end, kind });
-    assert!(matches!(actions[..], [_, RelayAction::Close { .. }]));
+    let kind = bootstrap::EventKind::Timeout;
+    let actions = relay.handle_input(bootstrap::Event { now: end, kind });
+    assert!(matches!(actions[..], [_, bootstrap::Action::Close { .. }]));
     assert_eq!(relay.next_deadline(), None);
-    let kind = RelayEventKind::Message { connection, bytes };
-    assert_eq!(relay.handle_input(RelayEvent { now: end, kind }), []);
+    let kind = bootstrap::EventKind::Message { connection, bytes };
+    assert_eq!(relay.handle_input(bootstrap::Event { now: end, kind }), []);
 }

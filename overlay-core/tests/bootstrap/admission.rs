@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::Epoch;
-use overlay_core::relay::{Access, Rate, Relay, RelayConfig, RelayConfigError};
+use overlay_core::bootstrap::{self, Access, Rate};
 use overlay_core::wire::{self, ClientFrame, Post, Refusal, Registration, ServerFrame};
 use std::time::Duration;
 
@@ -180,33 +180,33 @@ fn an_id_belongs_to_one_connection_in_each_overlay() {
 
 #[test]
 fn a_senseless_bound_is_refused_by_name() {
-    let error = |configure: fn(&mut RelayConfig)| {
+    let error = |configure: fn(&mut bootstrap::Config)| {
         let mut config = config();
         configure(&mut config);
-        Relay::new(config, [0; 32], Duration::ZERO).unwrap_err()
+        bootstrap::Server::new(config, [0; 32], Duration::ZERO).unwrap_err()
     };
     assert_eq!(
         error(|config| config.access = Access::default()),
-        RelayConfigError::NoOverlay
+        bootstrap::ConfigError::NoOverlay
     );
     assert_eq!(
         error(|config| config.access = Access::default().any_overlay(token(""))),
-        RelayConfigError::EmptyToken
+        bootstrap::ConfigError::EmptyToken
     );
     assert_eq!(
         error(|config| config.max_pending_joins = 0),
-        RelayConfigError::Zero("max_pending_joins")
+        bootstrap::ConfigError::Zero("max_pending_joins")
     );
     assert_eq!(
         error(|config| config.keepalive = Duration::from_micros(999)),
-        RelayConfigError::Duration("keepalive")
+        bootstrap::ConfigError::Duration("keepalive")
     );
     assert_eq!(
         error(|config| config.root_traffic.bytes = Rate {
             per_second: 1,
             burst: 1
         }),
-        RelayConfigError::ByteBurst("root_traffic")
+        bootstrap::ConfigError::ByteBurst("root_traffic")
     );
 }
 

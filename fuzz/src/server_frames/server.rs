@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::relay::{NotAccepted, Relay, RelayAction, RelayEvent, RelayEventKind, Source};
+use overlay_core::bootstrap::{self, NotAccepted, Source};
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, OverlayName, Post, Refusal, Registration, ResumeSecret,
     ServerFrame, Token, VERSION,
@@ -21,15 +21,15 @@ use crate::vocabulary::pick;
 
 /// A relay, and what the outside knows of its clients.
 pub(super) struct Server {
-    relay: Relay,
+    relay: bootstrap::Server,
     now: Instant,
     clients: BTreeMap<ConnectionId, Client>,
 }
 
 impl Server {
     pub(super) fn new(opening: Opening) -> Self {
-        let relay =
-            config(opening).and_then(|config| Relay::new(config, [5; 32], Duration::ZERO).ok());
+        let relay = config(opening)
+            .and_then(|config| bootstrap::Server::new(config, [5; 32], Duration::ZERO).ok());
         Self {
             relay: relay.unwrap_or_else(|| unreachable!("the configuration is valid")),
             now: Instant::ZERO,
@@ -49,10 +49,10 @@ impl Server {
             Step::Jump(secs) => self.pass(Duration::from_secs(secs), true),
             Step::ClockBack(ms) => {
                 let past = self.now.as_micros().saturating_sub(u64::from(ms) * 1_000);
-                self.input(Instant::from_micros(past), RelayEventKind::Timeout);
+                self.input(Instant::from_micros(past), bootstrap::EventKind::Timeout);
             }
             Step::Shutdown => {
-                self.input(self.now, RelayEventKind::Shutdown);
+                self.input(self.now, bootstrap::EventKind::Shutdown);
                 assert!(self.clients.values().all(|client| !client.is_open));
             }
             Step::Greet(who, _)
@@ -80,13 +80,16 @@ impl Server {
             Step::Wild(_, word) => self.say(connection, &ClientFrame::Join(word.frame())),
             Step::Babble(_, bytes) => {
                 let bytes = Bytes::copy_from_slice(&bytes.to_be_bytes());
-                self.input(self.now, RelayEventKind::Message { connection, bytes });
+                self.input(
+                    self.now,
+                    bootstrap::EventKind::Message { connection, bytes },
+                );
             }
             Step::HangUp(_) => {
                 if let Some(client) = self.clients.get_mut(&connection) {
                     client.is_open = false;
                 }
-                self.input(self.now, RelayEventKind::Closed { connection });
+                self.input(self.now, bootstrap::EventKind::Closed { connection });
             }
             _ => self.say(connection, &ClientFrame::Ping),
         }
@@ -164,14 +167,17 @@ impl Server {
             client.joins.entry(request.join).or_default();
         }
         let bytes = wire::encode(frame);
-        self.input(self.now, RelayEventKind::Message { connection, bytes });
+        self.input(
+            self.now,
+            bootstrap::EventKind::Message { connection, bytes },
+        );
     }
 
     fn pass(&mut self, time: Duration, told: bool) {
         let latest = Instant::from_micros(u64::MAX / 2);
         self.now = (self.now + time).min(latest).max(self.now);
         if told {
-            self.input(self.now, RelayEventKind::Timeout);
+            self.input(self.now, bootstrap::EventKind::Timeout);
             let due = self.relay.next_deadline();
             assert!(due.is_none_or(|due| due > self.now), "still due: {due:?}");
         }
@@ -184,19 +190,21 @@ impl Server {
         assert!(late.is_err_and(|late| late.refusal == Refusal::ShuttingDown));
     }
 
-    fn input(&mut self, now: Instant, kind: RelayEventKind) {
+    fn input(&mut self, now: Instant, kind: bootstrap::EventKind) {
         let speaker = match &kind {
-            RelayEventKind::Message { connection, .. } => Some(*connection),
+            bootstrap::EventKind::Message { connection, .. } => Some(*connection),
             _ => None,
         };
-        let actions = self.relay.handle_input(RelayEvent { now, kind });
+        let actions = self.relay.handle_input(bootstrap::Event { now, kind });
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
         let most = 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4;
         assert!(actions.len() <= most, "{} actions", actions.len());
         for action in actions {
             match action {
-                RelayAction::Send { connection, bytes } => self.sent(speaker, connection, &bytes),
-                RelayAction::Close {
+                bootstrap::Action::Send { connection, bytes } => {
+                    self.sent(speaker, connection, &bytes)
+                }
+                bootstrap::Action::Close {
                     connection,
                     refusal,
                 } => {
@@ -204,7 +212,7 @@ impl Server {
                     assert_eq!(client.told, Some(refusal), "disconnected without a reason");
                     client.is_open = false;
                 }
-                RelayAction::Notify(_) => {}
+                bootstrap::Action::Notify(_) => {}
             }
         }
     }

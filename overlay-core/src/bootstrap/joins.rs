@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use super::connection::{Client, Connection, State};
 use super::root::Passage;
-use super::{Notice, Relay, RelayAction, send};
+use super::{Action, Notice, Server, send};
 use crate::id::{ConnectionId, JoinId};
 use crate::signal::Signal;
 use crate::wire::{JoinFrame, JoinRequest, Refusal, RejectReason, Rejection, ServerFrame};
 
-impl Relay {
+impl Server {
     /// A joiner asks, tells its candidates, and may give up; all of it in its own name, so what the
     /// root is told of a join's origin is true.
     pub(super) fn joiner_frame(
@@ -17,7 +17,7 @@ impl Relay {
         id: ConnectionId,
         client: Client,
         frame: JoinFrame,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let join = frame.join();
         if join.origin != client.id {
@@ -49,7 +49,7 @@ impl Relay {
         &mut self,
         client: Client,
         frame: JoinFrame,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let join = frame.join();
         let limit = self.config.max_candidates;
@@ -76,7 +76,7 @@ impl Relay {
         id: ConnectionId,
         client: Client,
         request: JoinRequest,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let join = request.join;
         let Some(Connection {
@@ -110,7 +110,7 @@ impl Relay {
 
     /// The root is told that a joiner is gone, but only while the join has no answer: after that,
     /// the joiner has most likely hung up because it is connected, and is not to be disturbed.
-    pub(super) fn joiner_left(&mut self, client: Client, out: &mut Vec<RelayAction>) {
+    pub(super) fn joiner_left(&mut self, client: Client, out: &mut Vec<Action>) {
         if let Some(root) = self.overlays.root_mut(client.overlay)
             && let Some(pending) = root.end_join_of(client.id)
             && !pending.answered
@@ -122,7 +122,7 @@ impl Relay {
     }
 
     /// The root is told that a joiner has given up.
-    pub(super) fn cancel_join(&mut self, client: Client, out: &mut Vec<RelayAction>) {
+    pub(super) fn cancel_join(&mut self, client: Client, out: &mut Vec<Action>) {
         if let Some(root) = self.overlays.root_mut(client.overlay)
             && let Some(pending) = root.end_join_of(client.id)
         {
@@ -136,7 +136,7 @@ impl Relay {
         &mut self,
         client: Client,
         connection: &Connection,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) {
         let ends = self.reign_ends(connection);
         let Some((overlay, root)) = self.overlays.take_root(client.overlay, ends) else {
@@ -144,7 +144,7 @@ impl Relay {
         };
         self.arm_heir(client.overlay);
         self.overlays.leave(client.overlay, client.id);
-        out.push(RelayAction::Notify(Notice::RootLost {
+        out.push(Action::Notify(Notice::RootLost {
             overlay,
             id: client.id,
         }));
@@ -165,7 +165,7 @@ impl Relay {
         }
     }
 
-    fn pass(&mut self, passage: Passage, frame: JoinFrame, out: &mut Vec<RelayAction>) {
+    fn pass(&mut self, passage: Passage, frame: JoinFrame, out: &mut Vec<Action>) {
         match passage {
             Passage::To(connection) => {
                 if let JoinFrame::Signal {
@@ -189,7 +189,7 @@ impl Relay {
         to: ConnectionId,
         join: JoinId,
         reason: RejectReason,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) {
         match reason {
             RejectReason::Busy => self.counters.joins_over_limit += 1,
@@ -204,6 +204,6 @@ impl Relay {
     }
 }
 
-fn cancel(out: &mut Vec<RelayAction>, root: ConnectionId, join: JoinId) {
+fn cancel(out: &mut Vec<Action>, root: ConnectionId, join: JoinId) {
     send(out, root, &ServerFrame::Join(JoinFrame::Cancel { join }));
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::ConnectionId;
-use overlay_core::relay::Rate;
+use overlay_core::bootstrap::Rate;
 use overlay_core::wire::{ClientFrame, Refusal};
 
 use crate::harness::*;

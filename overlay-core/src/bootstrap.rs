@@ -1,35 +1,35 @@
 //! The bootstrap server's brain: it introduces newcomers to the root of their overlay and forgets
 //! them.
 //!
-//! A [`Relay`] does no I/O and reads no clock. Whoever drives it, be it a server, a simulator or a
+//! A [`Server`] does no I/O and reads no clock. Whoever drives it, be it a server, a simulator or a
 //! fuzzer, does four things:
 //!
-//! - for a new client, [`accept`](Relay::accept), and on refusal send the farewell and hang up;
-//! - for everything else that happens, [`handle_input`](Relay::handle_input);
-//! - carry out the [`RelayAction`]s in their order;
-//! - when [`next_deadline`](Relay::next_deadline) comes, hand in a [`RelayEventKind::Timeout`].
+//! - for a new client, [`accept`](Server::accept), and on refusal send the farewell and hang up;
+//! - for everything else that happens, [`handle_input`](Server::handle_input);
+//! - carry out the [`Action`]s in their order;
+//! - when [`next_deadline`](Server::next_deadline) comes, hand in a [`EventKind::Timeout`].
 //!
 //! The same seed and the same inputs give the same actions, byte for byte.
 //!
 //! A client greets, becomes a joiner or a root, and from then on its frames are either passed on,
 //! dropped and counted, or the end of its connection. Nothing that a client sends makes the relay
-//! panic or grow past the bounds of [`RelayConfig`]. An event makes a handful of actions, except:
+//! panic or grow past the bounds of [`Config`]. An event makes a handful of actions, except:
 //! the arrival or promotion of a root tells every joiner, its loss every one that waits for an answer, a timeout ends
 //! whatever is due,
 //! a shutdown ends all.
 //!
 //! What waits to be written to a slow client is the driver's to bound: one whose buffer is full has
-//! had its chance, hang up and report [`Closed`](RelayEventKind::Closed).
+//! had its chance, hang up and report [`Closed`](EventKind::Closed).
 //!
 //! ```
-//! use overlay_core::relay::{Access, Relay, RelayAction, RelayConfig, RelayEvent, RelayEventKind, Source};
+//! use overlay_core::bootstrap::{self, Access, Server, Source};
 //! use overlay_core::wire::{self, ClientFrame, OverlayName, Registration, ResumeSecret, Token};
 //! use overlay_core::{Instant, NodeId};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let access = Access::default().overlay(OverlayName::new("concert")?, Token::new("secret")?);
 //! let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-//! let mut relay = Relay::new(RelayConfig::new(access), [7; 32], since_1970)?;
+//! let mut relay = Server::new(Config::new(access), [7; 32], since_1970)?;
 //!
 //! let connection = relay.accept(Instant::ZERO, Source(1))?;
 //! let hello = ClientFrame::Hello {
@@ -39,9 +39,9 @@
 //!     secret: ResumeSecret::from_bytes([1; 16]),
 //!     registration: Registration::Joiner,
 //! };
-//! let kind = RelayEventKind::Message { connection, bytes: wire::encode(&hello) };
-//! let welcome = relay.handle_input(RelayEvent { now: Instant::ZERO, kind });
-//! assert!(matches!(welcome[..], [RelayAction::Send { .. }]));
+//! let kind = EventKind::Message { connection, bytes: wire::encode(&hello) };
+//! let welcome = relay.handle_input(Event { now: Instant::ZERO, kind });
+//! assert!(matches!(welcome[..], [Action::Send { .. }]));
 //! # Ok(())
 //! # }
 //! ```
@@ -68,10 +68,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 pub use access::Access;
-pub use config::{Rate, RelayConfig, RelayConfigError, Traffic};
-pub use event::{NotAccepted, Notice, RelayAction, RelayEvent, RelayEventKind};
+pub use config::{Config, ConfigError, Rate, Traffic};
+pub use event::{Action, Event, EventKind, NotAccepted, Notice};
 pub use sources::Source;
-pub use stats::{Refusals, RelayStats};
+pub use stats::{Refusals, Stats};
 
 use crate::id::ConnectionId;
 use crate::time::Instant;
@@ -84,8 +84,8 @@ use sources::{SourceCounts, WrongTokens};
 
 /// The brain of a bootstrap server. See the [module](self).
 #[derive(Debug)]
-pub struct Relay {
-    config: RelayConfig,
+pub struct Server {
+    config: Config,
     now: Instant,
     /// The time since 1970 at [`Instant::ZERO`], in microseconds.
     born: u64,
@@ -98,18 +98,14 @@ pub struct Relay {
     sources: SourceCounts,
     wrong_tokens: WrongTokens,
     deadlines: Deadlines,
-    counters: RelayStats,
+    counters: Stats,
 }
 
-impl Relay {
+impl Server {
     /// A relay that nobody is connected to. The seed only spreads the moments at which clients are
     /// told to come back. `born` is the time since 1970 at [`Instant::ZERO`]: by it a relay that is started anew
     /// gives its roots later [epochs](crate::Epoch) than the one before.
-    pub fn new(
-        config: RelayConfig,
-        seed: [u8; 32],
-        born: Duration,
-    ) -> Result<Self, RelayConfigError> {
+    pub fn new(config: Config, seed: [u8; 32], born: Duration) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
             config,
@@ -123,15 +119,15 @@ impl Relay {
             sources: SourceCounts::default(),
             wrong_tokens: WrongTokens::default(),
             deadlines: Deadlines::default(),
-            counters: RelayStats::default(),
+            counters: Stats::default(),
         })
     }
 
     /// A client has connected from `source`.
     ///
     /// It has a place as long as the relay, and the source, have one free; see
-    /// [`max_connections`](RelayConfig::max_connections) and
-    /// [`max_connections_per_source`](RelayConfig::max_connections_per_source).
+    /// [`max_connections`](Config::max_connections) and
+    /// [`max_connections_per_source`](Config::max_connections_per_source).
     pub fn accept(&mut self, now: Instant, source: Source) -> Result<ConnectionId, NotAccepted> {
         self.now = self.now.max(now);
         self.admit(source).map_err(|refusal| NotAccepted {
@@ -142,28 +138,28 @@ impl Relay {
 
     /// What happens next, because of `event`.
     #[must_use]
-    pub fn handle_input(&mut self, event: RelayEvent) -> Vec<RelayAction> {
+    pub fn handle_input(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         self.handle_input_into(event, &mut actions);
         actions
     }
 
     /// Like [`handle_input`](Self::handle_input), appending to a buffer that the caller reuses.
-    pub fn handle_input_into(&mut self, event: RelayEvent, out: &mut Vec<RelayAction>) {
+    pub fn handle_input_into(&mut self, event: Event, out: &mut Vec<Action>) {
         self.now = self.now.max(event.now);
         match event.kind {
-            RelayEventKind::Message { connection, bytes } => self.message(connection, &bytes, out),
-            RelayEventKind::Closed { connection } => self.remove(connection, out),
-            RelayEventKind::Timeout => {
+            EventKind::Message { connection, bytes } => self.message(connection, &bytes, out),
+            EventKind::Closed { connection } => self.remove(connection, out),
+            EventKind::Timeout => {
                 while let Some(connection) = self.deadlines.due(self.now) {
                     self.expire(connection, out);
                 }
             }
-            RelayEventKind::Shutdown => self.shut_down(out),
+            EventKind::Shutdown => self.shut_down(out),
         }
     }
 
-    /// When the relay wants a [`Timeout`](RelayEventKind::Timeout); after one at `now` it is `None`
+    /// When the relay wants a [`Timeout`](EventKind::Timeout); after one at `now` it is `None`
     /// or later than `now`.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -172,8 +168,8 @@ impl Relay {
 
     /// What is there, and what has happened since the start. Looks at every overlay.
     #[must_use]
-    pub fn stats(&self) -> RelayStats {
-        RelayStats {
+    pub fn stats(&self) -> Stats {
+        Stats {
             connections: self.connections.len(),
             overlays: self.overlays.rooted(),
             pending_joins: self.overlays.pending_joins(),
@@ -183,7 +179,7 @@ impl Relay {
 
     /// A message counts against its sender's limits before anybody looks at it. It is a sign of life
     /// even if it comes when its sender's deadline has just passed.
-    fn message(&mut self, id: ConnectionId, bytes: &Bytes, out: &mut Vec<RelayAction>) {
+    fn message(&mut self, id: ConnectionId, bytes: &Bytes, out: &mut Vec<Action>) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -205,7 +201,7 @@ impl Relay {
         &mut self,
         id: ConnectionId,
         bytes: &Bytes,
-        out: &mut Vec<RelayAction>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let frame = wire::decode::<ClientFrame>(bytes).map_err(|error| match error {
             WireError::Version(_) => Refusal::Version,
@@ -238,13 +234,13 @@ impl Relay {
     }
 
     /// Tells a client why, and ends its connection.
-    fn refuse(&mut self, id: ConnectionId, refusal: Refusal, out: &mut Vec<RelayAction>) {
+    fn refuse(&mut self, id: ConnectionId, refusal: Refusal, out: &mut Vec<Action>) {
         let bytes = self.farewell(refusal);
-        out.push(RelayAction::Send {
+        out.push(Action::Send {
             connection: id,
             bytes,
         });
-        out.push(RelayAction::Close {
+        out.push(Action::Close {
             connection: id,
             refusal,
         });
@@ -253,7 +249,7 @@ impl Relay {
 
     /// Forgets a connection, and tells those whom it leaves waiting. A late event about one that is
     /// gone already changes nothing.
-    fn remove(&mut self, id: ConnectionId, out: &mut Vec<RelayAction>) {
+    fn remove(&mut self, id: ConnectionId, out: &mut Vec<Action>) {
         let Some(connection) = self.connections.remove(id) else {
             return;
         };
@@ -267,7 +263,7 @@ impl Relay {
     }
 
     /// Does what has become due on a connection.
-    fn expire(&mut self, id: ConnectionId, out: &mut Vec<RelayAction>) {
+    fn expire(&mut self, id: ConnectionId, out: &mut Vec<Action>) {
         while let Some((at, due)) = self.next_due(id)
             && at <= self.now
         {
@@ -325,7 +321,7 @@ impl Relay {
     }
 
     /// Everybody is told to come back, each at another moment, and nobody is accepted any more.
-    fn shut_down(&mut self, out: &mut Vec<RelayAction>) {
+    fn shut_down(&mut self, out: &mut Vec<Action>) {
         self.shut_down = true;
         // Nobody is left to hear of anybody else's end.
         self.overlays = Overlays::default();
@@ -365,9 +361,9 @@ enum Due {
     Promote(Client),
 }
 
-fn send(out: &mut Vec<RelayAction>, connection: ConnectionId, frame: &ServerFrame) {
+fn send(out: &mut Vec<Action>, connection: ConnectionId, frame: &ServerFrame) {
     let bytes = wire::encode(frame);
-    out.push(RelayAction::Send { connection, bytes });
+    out.push(Action::Send { connection, bytes });
 }
 
 /// Whole milliseconds; more than a wait on the wire can hold count as that.

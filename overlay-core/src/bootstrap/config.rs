@@ -6,9 +6,9 @@ use super::Access;
 use crate::wire::MAX_FRAME;
 
 /// What a relay allows, each bound with its default. All are checked by
-/// [`Relay::new`](super::Relay::new).
+/// [`Server::new`](super::Server::new).
 #[derive(Clone, Debug)]
-pub struct RelayConfig {
+pub struct Config {
     /// Which overlays there are, and who may be their root.
     pub access: Access,
 
@@ -113,7 +113,7 @@ pub struct Traffic {
 
 /// A bound makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RelayConfigError {
+pub enum ConfigError {
     /// There is no token, so no overlay can ever have a root.
     #[error("no overlay can have a root: add a named overlay or a token for any overlay")]
     NoOverlay,
@@ -137,7 +137,7 @@ pub enum RelayConfigError {
 /// The shortest `root_lease`: no node asks for a sign of life more often than each second.
 const LEAST_LEASE: Duration = Duration::from_secs(3);
 
-impl RelayConfig {
+impl Config {
     /// The default bounds, for these overlays.
     #[must_use]
     pub const fn new(access: Access) -> Self {
@@ -189,7 +189,7 @@ impl RelayConfig {
         self.keepalive.saturating_mul(2)
     }
 
-    pub(super) fn validate(&self) -> Result<(), RelayConfigError> {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
         self.access.validate()?;
         let counts = [
             ("max_connections", self.max_connections),
@@ -218,11 +218,11 @@ impl RelayConfig {
         ];
         for (name, duration) in durations {
             if !(1..=u128::from(u32::MAX)).contains(&duration.as_millis()) {
-                return Err(RelayConfigError::Duration(name));
+                return Err(ConfigError::Duration(name));
             }
         }
         if self.root_lease < LEAST_LEASE {
-            return Err(RelayConfigError::Lease);
+            return Err(ConfigError::Lease);
         }
         self.joiner_traffic.validate("joiner_traffic")?;
         self.root_traffic.validate("root_traffic")
@@ -230,21 +230,21 @@ impl RelayConfig {
 }
 
 impl Traffic {
-    fn validate(self, name: &'static str) -> Result<(), RelayConfigError> {
+    fn validate(self, name: &'static str) -> Result<(), ConfigError> {
         let Self { messages, bytes } = self;
         for rate in [messages.per_second, messages.burst, bytes.per_second] {
             nonzero(name, rate as usize)?;
         }
         if (bytes.burst as usize) < MAX_FRAME {
-            return Err(RelayConfigError::ByteBurst(name));
+            return Err(ConfigError::ByteBurst(name));
         }
         Ok(())
     }
 }
 
-const fn nonzero(name: &'static str, count: usize) -> Result<(), RelayConfigError> {
+const fn nonzero(name: &'static str, count: usize) -> Result<(), ConfigError> {
     if count == 0 {
-        return Err(RelayConfigError::Zero(name));
+        return Err(ConfigError::Zero(name));
     }
     Ok(())
 }
