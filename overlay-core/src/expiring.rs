@@ -26,6 +26,15 @@ impl<K: Ord + Clone, V> Expiring<K, V> {
         old
     }
 
+    /// Gives an entry another deadline.
+    pub(crate) fn defer(&mut self, key: &K, deadline: Instant) {
+        if let Some((old, _)) = self.entries.get_mut(key) {
+            let old = core::mem::replace(old, deadline);
+            self.forget_deadline(key, old);
+            self.by_deadline.insert((deadline, key.clone()));
+        }
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }

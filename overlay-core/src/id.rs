@@ -82,7 +82,7 @@ impl fmt::Debug for JoinId {
     }
 }
 
-/// The reign of one root. A higher one began later, and no two roots have the same: the server gives them
+/// The time in which one root leads. A higher epoch began later, and no two roots have the same: the server gives them
 /// out, as microseconds since 1970, each higher than the one before. A node obeys the highest that it has seen,
 /// unless the server, which knows best who is the root, tells it another. 0 is before any root.
 #[derive(

@@ -12,11 +12,11 @@
 //! From each of these it may be gone at once. A link changes by the transitions of [`State`] alone: each takes the old
 //! state and gives the new one, or the old one back where there is no such transition.
 
-mod arena;
 mod child;
 mod closing;
 mod dialing;
 mod handover;
+mod table;
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -27,11 +27,11 @@ use crate::id::{JoinId, NodeId};
 use crate::time::Instant;
 use crate::wire::Farewell;
 
-pub(crate) use arena::Links;
 pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
 pub(crate) use closing::Closing;
 pub(crate) use dialing::{Attempt, Dialing, Stage};
 pub(crate) use handover::{Handover, Held, Welcome};
+pub(crate) use table::Links;
 
 /// A WebRTC connection.
 #[derive(Debug)]

@@ -5,9 +5,10 @@
 //! up. A frame that comes from neither end, or goes the wrong way, is dropped: knowing the name of a
 //! join gives no peer a part in it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use crate::expiring::Expiring;
 use crate::id::{BootstrapId, JoinId, LinkId};
 use crate::signal::Signal;
 use crate::time::Instant;
@@ -64,17 +65,14 @@ pub(crate) enum Routed {
 /// The joins that this node had a part in lately.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    entries: BTreeMap<JoinId, Entry>,
-    /// Those that have no answer yet, by when they expire.
-    unanswered: BTreeSet<(Instant, JoinId)>,
-    /// Those whose answer has passed, by when they expire: oldest answer first.
+    entries: Expiring<JoinId, Entry>,
+    /// The joins whose answer has passed, oldest answer first. An entry says when its handshake is over.
     answered: BTreeSet<(Instant, JoinId)>,
 }
 
 #[derive(Debug)]
 struct Entry {
     route: Route,
-    expires: Instant,
     answered: bool,
 }
 
@@ -102,13 +100,9 @@ impl Routes {
 
     pub(crate) fn insert(&mut self, join: JoinId, route: Route, expires: Instant) {
         self.remove(join);
-        let entry = Entry {
-            route,
-            expires,
-            answered: false,
-        };
-        self.entries.insert(join, entry);
-        self.unanswered.insert((expires, join));
+        let answered = false;
+        self.entries
+            .insert(join, expires, Entry { route, answered });
     }
 
     /// What is to be done about a frame of another node's join, unless it is a request. `handshake_ends`: when a
@@ -166,46 +160,36 @@ impl Routes {
         if let Some(entry) = self.entries.get_mut(&join)
             && !entry.answered
         {
-            self.unanswered.remove(&(entry.expires, join));
-            entry.expires = expires;
             entry.answered = true;
+            self.entries.defer(&join, expires);
             self.answered.insert((expires, join));
         }
     }
 
     pub(crate) fn remove(&mut self, join: JoinId) -> Option<Route> {
-        let entry = self.entries.remove(&join)?;
-        let of_its_kind = if entry.answered {
-            &mut self.answered
-        } else {
-            &mut self.unanswered
-        };
-        of_its_kind.remove(&(entry.expires, join));
-        Some(entry.route)
+        let expires = self.entries.deadline(&join)?;
+        self.answered.remove(&(expires, join));
+        self.entries.remove(&join).map(|entry| entry.route)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.first().map(|(expires, _)| expires)
+        self.entries.next_deadline()
     }
 
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Some((expires, join)) = self.first()
-            && expires <= now
+        while let Some(expires) = self.next_deadline()
+            && let Some((join, _)) = self.entries.pop_due(now)
         {
-            self.remove(join);
+            self.answered.remove(&(expires, join));
         }
-    }
-
-    /// The one that expires next.
-    fn first(&self) -> Option<(Instant, JoinId)> {
-        let first = [self.unanswered.first(), self.answered.first()];
-        first.into_iter().flatten().min().copied()
     }
 
     /// How many joins have come from there.
     pub(crate) fn count_from(&self, back: Peer) -> usize {
-        let entries = self.entries.values();
-        entries.filter(|entry| entry.route.back == back).count()
+        let entries = self.entries.iter();
+        entries
+            .filter(|(_, entry)| entry.route.back == back)
+            .count()
     }
 
     /// The joins that went there.

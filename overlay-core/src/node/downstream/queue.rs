@@ -1,9 +1,9 @@
 //! Requests that wait: for a candidate, which is the best parent for them and about to connect, or for a slot.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::config::Config;
+use crate::expiring::Expiring;
 use crate::id::LinkId;
 use crate::node::routing::Peer;
 use crate::signal::Signal;
@@ -13,9 +13,8 @@ use crate::wire::JoinRequest;
 /// Requests that wait, oldest first, and what for.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
-    entries: BTreeMap<u64, (Awaits, Waiting)>,
-    /// The same, by when they are rejected: some have waited elsewhere before.
-    by_end: BTreeSet<(Instant, u64)>,
+    /// By number; each is rejected at its deadline. Some have waited elsewhere before.
+    entries: Expiring<u64, (Awaits, Waiting)>,
     /// The latest number given.
     latest: u64,
     /// Requests with a lower number settle for any child that is connected.
@@ -112,26 +111,25 @@ impl WaitQueue {
 
     pub(crate) fn put(&mut self, number: u64, awaits: Awaits, waiting: Waiting) {
         self.early += waiting.early.len();
-        self.by_end.insert((waiting.until, number));
-        self.entries.insert(number, (awaits, waiting));
+        self.entries
+            .insert(number, waiting.until, (awaits, waiting));
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<(Awaits, Waiting)> {
         let (awaits, waiting) = self.entries.remove(&number)?;
-        self.by_end.remove(&(waiting.until, number));
         self.early -= waiting.early.len();
         Some((awaits, waiting))
     }
 
     pub(crate) fn take_oldest(&mut self) -> Option<Waiting> {
-        let (number, _) = self.entries.first_key_value()?;
-        self.take(*number).map(|(_, waiting)| waiting)
+        let (&number, _) = self.entries.iter().next()?;
+        self.take(number).map(|(_, waiting)| waiting)
     }
 
     /// A request whose wait is over, in all the nodes together.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Option<Waiting> {
-        let &(end, number) = self.by_end.first()?;
-        let (_, waiting) = (end <= now).then(|| self.take(number))??;
+        let (_, (_, waiting)) = self.entries.pop_due(now)?;
+        self.early -= waiting.early.len();
         Some(waiting)
     }
 
@@ -174,7 +172,7 @@ impl WaitQueue {
     }
 
     pub(crate) fn next_deadline(&self, config: &Config) -> Option<Instant> {
-        let (end, _) = *self.by_end.first()?;
+        let end = self.entries.next_deadline()?;
         let patient = self.entries.range(self.patient_from..).next();
         let settles = patient.map(|(_, (_, waiting))| waiting.since + config.patience);
         Some(settles.map_or(end, |settles| settles.min(end)))
@@ -182,8 +180,8 @@ impl WaitQueue {
 
     /// All requests, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Awaits, &Waiting)> {
-        let entries = self.entries.values();
-        entries.map(|(awaits, waiting)| (*awaits, waiting))
+        let entries = self.entries.iter();
+        entries.map(|(_, (awaits, waiting))| (*awaits, waiting))
     }
 
     /// The requests that wait for what becomes of this link, oldest first.

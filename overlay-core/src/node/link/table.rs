@@ -1,59 +1,38 @@
 //! The table of a node's links, and sending on them.
 
-use slab::Slab;
-
 use super::{Candidate, Child, Dialing, Handover, Link, State};
 use crate::action::{Action, CloseReason};
+use crate::arena::Arena;
 use crate::id::{LinkId, NodeId};
 use crate::node::effects::Effects;
 use crate::wire::{self, LinkFrame};
 
-/// All links of a node: at most [`Config::max_links`](crate::Config).
+/// All links of a node: at most [`Config::max_links`](crate::Config::max_links).
 #[derive(Debug, Default)]
-pub(crate) struct Links {
-    slab: Slab<(u32, Link)>,
-    /// How many were ever made: the generation of the next one.
-    made: u32,
-}
+pub(crate) struct Links(Arena<LinkId, Link>);
 
 impl Links {
     /// A new link, with an id that none had before.
     pub(crate) fn insert(&mut self, state: State, fx: &Effects) -> LinkId {
-        self.made = self.made.wrapping_add(1);
-        let generation = self.made;
-        if self.slab.capacity() == 0 {
-            // Most nodes are leaves: they have one link, and would be given room for four.
-            self.slab.reserve_exact(1);
-        }
-        let link = Link::new(state, fx.now);
-        let index = self.slab.insert((generation, link));
-        let index = u32::try_from(index).unwrap_or(u32::MAX);
-        LinkId { index, generation }
+        self.0.insert(Link::new(state, fx.now))
     }
 
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
-        let (generation, link) = self.slab.get(id.index as usize)?;
-        (*generation == id.generation).then_some(link)
+        self.0.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
-        let (generation, link) = self.slab.get_mut(id.index as usize)?;
-        (*generation == id.generation).then_some(link)
+        self.0.get_mut(id)
     }
 
     /// The link that has the place in the table which `id` had.
     #[cfg(planted)]
     pub(crate) fn in_place_of(&self, id: LinkId) -> LinkId {
-        let entry = self.slab.get(id.index as usize);
-        let generation = entry.map_or(id.generation, |(generation, _)| *generation);
-        LinkId { generation, ..id }
+        self.0.in_place_of(id)
     }
 
     pub(crate) fn remove(&mut self, id: LinkId) -> Option<Link> {
-        self.get(id)?;
-        self.slab
-            .try_remove(id.index as usize)
-            .map(|(_, link)| link)
+        self.0.remove(id)
     }
 
     pub(crate) fn contains(&self, id: LinkId) -> bool {
@@ -61,26 +40,20 @@ impl Links {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+        self.0.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
+        self.0.is_empty()
     }
 
     /// In the order of the table, which depends on nothing but the events so far.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.slab.iter().map(|(index, (generation, link))| {
-            let id = LinkId {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                generation: *generation,
-            };
-            (id, link)
-        })
+        self.0.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.slab.iter_mut().map(|(_, (_, link))| link)
+        self.0.iter_mut().map(|(_, link)| link)
     }
 
     /// The first link, in table order, that `wanted` accepts.
