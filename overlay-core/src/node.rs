@@ -65,7 +65,7 @@ use link::Links;
 use net::Net;
 use payload::Payload;
 use routing::Routes;
-use server::Connection;
+use server::{Connection, Goal};
 use upstream::{Due, Upstream};
 
 pub use inspect::{Load, Neighbour, Progress, Standing};
@@ -148,8 +148,9 @@ impl Node {
     fn dispatch(&mut self, event: EventKind) {
         let (payload, links, fx) = (&mut self.payload, &mut self.net.links, &mut self.fx);
         match event {
-            EventKind::Join => self.join(),
-            EventKind::BecomeRoot(token) => self.become_root(token),
+            EventKind::Join => self.join(Goal::Join),
+            EventKind::BecomeRoot(Some(token)) => self.join(Goal::Lead(token)),
+            EventKind::BecomeRoot(None) => self.lead_alone(),
             EventKind::Leave => self.leave(),
             EventKind::Send { to, payload: bytes } => payload.send(to, bytes, links, fx),
             EventKind::Broadcast(bytes) => self.broadcast(bytes),
@@ -167,7 +168,11 @@ impl Node {
                 let heard = self.net.server.closed(id, fx);
                 self.server_heard(heard);
             }
-            EventKind::LinkOffer(link, offer) => self.link_offer(link, offer),
+            EventKind::LinkOffer(link, offer) => {
+                let census = self.downstream.census(links, fx);
+                self.upstream
+                    .offered(link, offer, census, &mut self.net, fx);
+            }
             EventKind::LinkSignal(link, signal) => self.link_signal(link, signal),
             EventKind::LinkOpened(link) => self.link_opened(link),
             EventKind::LinkMessage(link, bytes) => self.link_message(link, &bytes),
@@ -213,15 +218,18 @@ impl Node {
         }
         let heard = self.net.server.expire(&mut self.fx);
         self.server_heard(heard);
-        self.expire_links();
+        while let Some(due) = liveness::next_due(&mut self.net.links, &mut self.fx) {
+            match due {
+                liveness::Due::Close(link, reason) => self.shut(link, reason),
+                liveness::Due::HandOver(link) => self.hand_over(link),
+            }
+        }
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.downstream.expire_waiting(&self.ancestry, net, fx);
         net.routes.expire(fx.now);
-        let (parent, in_tree) = (self.upstream.parent(), self.upstream.is_in_tree());
-        self.downstream
-            .expire_report(parent, in_tree, &mut net.links, fx);
+        let above = self.upstream.above();
+        self.downstream.expire_report(above, &mut net.links, fx);
         // Behind the report, which looks whether there is something to rebalance at all.
-        self.downstream
-            .expire_rebalance(in_tree, &mut net.links, fx);
+        self.downstream.expire_rebalance(above, &mut net.links, fx);
     }
 }

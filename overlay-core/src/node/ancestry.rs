@@ -1,7 +1,7 @@
 //! The node's line of ancestors, and the epoch of the root at its top.
 
 use crate::action::{Notification, Violation};
-use crate::id::{Epoch, NodeId};
+use crate::id::{Epoch, LinkId, NodeId};
 use crate::path::Path;
 
 use super::effects::Effects;
@@ -15,6 +15,24 @@ pub(crate) struct Ancestry {
     epoch: Epoch,
     /// The epoch of the tree that the app was last told of.
     announced: Option<Epoch>,
+}
+
+/// What is directly above this node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Above {
+    /// The link to the parent.
+    pub(crate) parent: Option<LinkId>,
+    /// Nothing is above: this node is the root.
+    pub(crate) is_root: bool,
+    /// This node has a parent, and is about to leave it.
+    pub(crate) leaves: bool,
+}
+
+impl Above {
+    /// Whether this node is in the tree, and stays there.
+    pub(crate) const fn is_in_tree(self) -> bool {
+        self.is_root || self.parent.is_some() && !self.leaves
+    }
 }
 
 impl Ancestry {

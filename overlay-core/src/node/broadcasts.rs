@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Node;
 use super::payload::{Arrived, Outgoing, unsent};
-use crate::action::{CloseReason, Unsent, Violation};
+use crate::action::{CloseReason, Unsent};
 use crate::wire::{self, Count, LinkFrame};
 
 impl Node {
@@ -21,15 +21,6 @@ impl Node {
         if let Some(message) = self.payload.broadcast(payload, children, links, fx) {
             self.pass_down(&message, None);
         }
-    }
-
-    /// The parent has sent a broadcast.
-    pub(super) fn broadcast_arrived(&mut self, message: Arrived) -> Result<(), Violation> {
-        let (links, fx) = (&mut self.net.links, &mut self.fx);
-        if let Some(outgoing) = self.payload.arrived(&message, links, fx)? {
-            self.pass_down(&outgoing, Some(message));
-        }
-        Ok(())
     }
 
     /// The parent's next broadcast is this one, perhaps of another root: then the children are told.
@@ -47,7 +38,7 @@ impl Node {
 
     /// Queues a broadcast for every child, and only then hands it to the app: so a slow app delays no child. A child
     /// that is too slow is closed, which may change the slots behind it.
-    fn pass_down(&mut self, message: &Outgoing, arrived: Option<Arrived>) {
+    pub(super) fn pass_down(&mut self, message: &Outgoing, arrived: Option<Arrived>) {
         let slots = self.downstream.slots().len();
         for position in 0..=slots {
             if position + 1 == slots && planted!(self.fx.config, BroadcastSkipsChild) {

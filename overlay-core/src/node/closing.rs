@@ -6,7 +6,6 @@ use super::link::{Link, State};
 use super::routing::{NextHop, Peer};
 use super::upstream::{Draining, Role, failure};
 use crate::action::{Action, CloseReason, Notification};
-use crate::config::MAX_FORMER_PARENTS;
 use crate::id::LinkId;
 use crate::path::Path;
 use crate::wire::{Farewell, LinkFrame};
@@ -97,7 +96,11 @@ impl Node {
             self.downstream.changed(fx);
         } else {
             fx.notify(Notification::ParentClosed { link, node, reason });
-            self.drop_oldest_former_parent();
+            let slots = self.downstream.slots();
+            let overdue = net.links.overdue_former_parent(|link| slots.holds(link));
+            if let Some(overdue) = overdue {
+                self.shut(overdue, CloseReason::Left);
+            }
         }
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.payload.pump(id, &mut net.links, fx);
@@ -162,23 +165,6 @@ impl Node {
         if matches!(self.upstream.role, Role::Leaving) && self.net.links.is_empty() {
             self.upstream.role = Role::Detached;
             self.fx.notify(Notification::Left);
-        }
-    }
-
-    /// Former parents may be many, and slow: there is an end to how many are waited for.
-    fn drop_oldest_former_parent(&mut self) {
-        let slots = self.downstream.slots();
-        let former_parents = || {
-            let links = self.net.links.iter();
-            links.filter_map(|(id, link)| match &link.state {
-                State::Closing(closing) if !slots.holds(id) => Some((closing.latest, id)),
-                _ => None,
-            })
-        };
-        if former_parents().count() > MAX_FORMER_PARENTS
-            && let Some((_, link)) = former_parents().min()
-        {
-            self.shut(link, CloseReason::Left);
         }
     }
 }

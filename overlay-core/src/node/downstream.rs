@@ -18,19 +18,25 @@ mod relocation;
 mod report;
 mod slots;
 
+use alloc::vec::Vec;
+
+use super::ancestry::{Above, Ancestry};
 use super::effects::Effects;
 use super::link::Links;
+use super::net::Net;
+use super::routing::{NextHop, Peer};
 use crate::census::Census;
 use crate::config::Config;
 use crate::id::{LinkId, NodeId};
 use crate::time::Instant;
+use crate::wire::LinkFrame;
 
 use queue::WaitQueue;
 use rebalance::Rebalance;
 use report::Report;
 use slots::Slots;
 
-pub(crate) use relocation::{Above, pass_up};
+pub(crate) use relocation::pass_up;
 pub(crate) use slots::Freed;
 
 /// The state of all that is below this node.
@@ -91,6 +97,32 @@ impl Downstream {
         self.report.changed(fx);
     }
 
+    /// Tells the children this node's path.
+    pub(crate) fn tell_path(&self, at: &Ancestry, net: &mut Net, fx: &mut Effects) {
+        let children: Vec<_> = self.children(&net.links).collect();
+        if children.is_empty() || planted!(fx.config, PathNotPassedOn) {
+            return;
+        }
+        let frame = LinkFrame::Moved {
+            epoch: at.epoch(),
+            path: at.path().clone(),
+        };
+        for (child, _) in children {
+            net.links.transmit(child, &frame, fx);
+        }
+    }
+
+    /// Joins no longer find their route through the link to this parent.
+    pub(crate) fn forget_routes_through(
+        &mut self,
+        parent: LinkId,
+        net: &mut Net,
+        fx: &mut Effects,
+    ) {
+        self.forget_waiting_from(Peer::Link(parent), net, fx);
+        net.reject_all_to(NextHop::Parent(parent), fx);
+    }
+
     /// A link is gone: its slot is free.
     pub(crate) fn free(&mut self, link: LinkId, fx: &Effects) -> Freed {
         let freed = self.slots.free(link);
@@ -101,21 +133,15 @@ impl Downstream {
     }
 
     /// Tells the parent and the app what the subtree looks like, if it is time to.
-    pub(crate) fn expire_report(
-        &mut self,
-        parent: Option<LinkId>,
-        in_tree: bool,
-        links: &mut Links,
-        fx: &mut Effects,
-    ) {
+    pub(crate) fn expire_report(&mut self, above: Above, links: &mut Links, fx: &mut Effects) {
         if !self.report.is_due(fx.now) {
             return;
         }
         let view = self.view(links, fx);
-        let useful = in_tree && view.invitation_up().is_some();
+        let useful = above.is_in_tree() && view.invitation_up().is_some();
         let census = view.census();
         self.rebalance.looked(useful, fx);
-        if let Some(parent) = parent {
+        if let Some(parent) = above.parent {
             #[cfg(planted)]
             if planted!(fx.config, ReportForgotten) && self.report.has_shrunk(&census) {
                 return;
@@ -128,9 +154,9 @@ impl Downstream {
     }
 
     /// Invites a node up to a free slot, if it is time to.
-    pub(crate) fn expire_rebalance(&mut self, in_tree: bool, links: &mut Links, fx: &mut Effects) {
+    pub(crate) fn expire_rebalance(&mut self, above: Above, links: &mut Links, fx: &mut Effects) {
         if self.rebalance.is_due(fx.now)
-            && in_tree
+            && above.is_in_tree()
             && let Some((child, invitation)) = self.view(links, fx).invitation_up()
         {
             self.invite(child, invitation, links, fx);

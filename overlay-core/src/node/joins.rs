@@ -1,11 +1,10 @@
 //! Frames of joins, and which component they are for.
 
 use super::Node;
-use super::downstream::{Above, pass_up};
 use super::routing::{Peer, Routed};
 use super::upstream::Role;
 use crate::action::{Action, CloseReason};
-use crate::id::{BootstrapId, LinkId};
+use crate::id::BootstrapId;
 use crate::wire::{Invitation, JoinFrame, JoinRequest, Way};
 
 impl Node {
@@ -25,8 +24,8 @@ impl Node {
     pub(super) fn admit(&mut self, from: Peer, request: JoinRequest) {
         let join = request.join;
         if let Some(route) = self.net.routes.get(join)
-            && self.is_above(from)
-            && !self.is_above(route.back)
+            && self.upstream.is_above(from)
+            && !self.upstream.is_above(route.back)
         {
             // A node below has asked in the name of a joiner that comes from above.
             self.route(route.back, JoinFrame::Cancel { join });
@@ -34,20 +33,6 @@ impl Node {
         let leaves = self.upstream.is_draining();
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
         self.downstream.admit(from, request, leaves, at, net, fx);
-    }
-
-    /// A child, or a node below it, has been invited to go elsewhere and asks for a slot.
-    pub(super) fn pass_up(&mut self, from: LinkId, request: JoinRequest) {
-        let above = Above {
-            parent: self.upstream.parent(),
-            is_root: self.upstream.is_root(),
-            leaves: self.upstream.is_draining(),
-        };
-        let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
-        let here = pass_up(from, request, above, at, net, fx);
-        if let Some(request) = here {
-            self.admit(Peer::Link(from), request);
-        }
     }
 
     /// Passes on a frame of another node's join, unless it is a request.
@@ -83,14 +68,6 @@ impl Node {
                 .invite_deeper(invitation, &mut net.links, fx);
         } else {
             self.upstream.invited(Way::Move { climb, within }, net, fx);
-        }
-    }
-
-    /// Whether the root is on that side, or the server that introduces to it.
-    fn is_above(&self, peer: Peer) -> bool {
-        match peer {
-            Peer::Server(_) => true,
-            Peer::Link(link) => self.upstream.parent() == Some(link),
         }
     }
 }

@@ -4,25 +4,18 @@ use bytes::Bytes;
 
 use super::Node;
 use super::ancestry::path_below;
-use super::link::{Held, Links, State, Welcome};
-use super::liveness::{self, Due};
+use super::downstream::pass_up;
+use super::link::{Held, State, Welcome};
 use super::payload::{self, Arrived, Payload};
 use super::routing::Peer;
 use super::upstream::Upstream;
 use crate::action::{CloseReason, Notification, Violation};
-use crate::id::{Epoch, JoinId, LinkId, NodeId};
+use crate::id::{Epoch, LinkId, NodeId};
 use crate::path::Path;
-use crate::signal::{Sdp, Signal};
+use crate::signal::Signal;
 use crate::wire::{self, JoinFrame, LinkFrame, VERSION};
 
 impl Node {
-    /// The embedder has made the offer for a link.
-    pub(super) fn link_offer(&mut self, link: LinkId, offer: Sdp) {
-        let census = self.census();
-        let (net, fx) = (&mut self.net, &mut self.fx);
-        self.upstream.offered(link, offer, census, net, fx);
-    }
-
     /// The embedder has a signal for the other side of a link's handshake.
     pub(super) fn link_signal(&mut self, link: LinkId, signal: Signal) {
         let (net, fx) = (&mut self.net, &mut self.fx);
@@ -80,7 +73,16 @@ impl Node {
                     self.child_frame(id, node, frame, bytes)
                 }
                 State::Closing(_) => {
-                    self.closing_frame(id, &frame);
+                    let (links, fx) = (&mut self.net.links, &mut self.fx);
+                    match frame {
+                        LinkFrame::Credit { bytes } => {
+                            self.payload.credited_late(id, bytes, links, fx);
+                        }
+                        // Both part at once.
+                        LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft),
+                        // All else that a former neighbour says comes too late.
+                        _ => {}
+                    }
                     Ok(())
                 }
             }
@@ -101,16 +103,6 @@ impl Node {
             id
         };
         self.gone(id, CloseReason::Lost);
-    }
-
-    /// Does what is due on links.
-    pub(super) fn expire_links(&mut self) {
-        while let Some(due) = liveness::next_due(&mut self.net.links, &mut self.fx) {
-            match due {
-                Due::Close(link, reason) => self.shut(link, reason),
-                Due::HandOver(link) => self.hand_over(link),
-            }
-        }
     }
 
     /// From the acceptor of this node's own attempt.
@@ -187,7 +179,11 @@ impl Node {
             return Ok(());
         }
         payload::grant(link, window, &mut net.links)?;
-        self.replace_twin(join);
+        let twin = self.downstream.link_to(join.origin, &net.links);
+        if let Some(twin) = twin.filter(|_| !planted!(fx.config, TwinKept)) {
+            // The child has lost its link, and this node has not noticed yet.
+            self.shut(twin, CloseReason::Replaced);
+        }
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
         if let Some(link) = net.links.get_mut(link) {
             link.change(|state| state.greeted(join));
@@ -202,14 +198,6 @@ impl Node {
         };
         self.downstream.adopt(link, join, &welcome, at, net, fx);
         Ok(())
-    }
-
-    /// A joiner that the server introduces is a child already: it has lost its link, and this node has not noticed yet.
-    fn replace_twin(&mut self, join: JoinId) {
-        let twin = self.downstream.link_to(join.origin, &self.net.links);
-        if let Some(twin) = twin.filter(|_| !planted!(self.fx.config, TwinKept)) {
-            self.shut(twin, CloseReason::Replaced);
-        }
     }
 
     fn parent_frame(
@@ -236,13 +224,16 @@ impl Node {
             LinkFrame::Invite(invitation) => self.invited(invitation),
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path)?,
             LinkFrame::Broadcast { number, payload } => {
-                self.broadcast_arrived(Arrived {
+                let message = Arrived {
                     link: id,
                     from: node,
                     number,
                     payload: bytes.slice_ref(payload),
                     frame: bytes.clone(),
-                })?;
+                };
+                if let Some(outgoing) = self.payload.arrived(&message, &mut net.links, fx)? {
+                    self.pass_down(&outgoing, Some(message));
+                }
                 self.hand_over_if_caught_up();
             }
             frame => self.neighbour_frame(id, node, frame, bytes)?,
@@ -263,7 +254,12 @@ impl Node {
                 self.downstream
                     .child_reported(id, seen, census, at, net, fx);
             }
-            LinkFrame::Join(JoinFrame::Request(request)) => self.pass_up(id, request),
+            LinkFrame::Join(JoinFrame::Request(request)) => {
+                let above = self.upstream.above();
+                if let Some(request) = pass_up(id, request, above, at, net, fx) {
+                    self.admit(Peer::Link(id), request);
+                }
+            }
             LinkFrame::Leaving => self.downstream.child_leaves(id, at, net, fx),
             LinkFrame::Stay => {
                 if self.downstream.child_stays(id, at, net, fx) {
@@ -305,26 +301,6 @@ impl Node {
         Ok(())
     }
 
-    /// From a former neighbour that has yet to take what it was sent. All else that it says comes too late.
-    fn closing_frame(&mut self, id: LinkId, frame: &LinkFrame<'_>) {
-        match frame {
-            LinkFrame::Credit { bytes } => {
-                let (links, fx) = (&mut self.net.links, &mut self.fx);
-                let waiting = |links: &Links| links.get(id).map(|link| link.outbox.len());
-                let before = waiting(links);
-                self.payload.credited(id, *bytes, links, fx);
-                let taken = waiting(links) < before;
-                links.say_goodbye(id, fx);
-                if taken {
-                    links.extend_closing(id, fx);
-                }
-            }
-            // Both part at once.
-            LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft),
-            _ => {}
-        }
-    }
-
     /// The parent has another path: so has this node, and all below it.
     fn parent_moved(&mut self, parent: NodeId, epoch: Epoch, path: &Path) -> Result<(), Violation> {
         let path = path_below(parent, path, &self.fx)?;
@@ -335,7 +311,8 @@ impl Node {
         self.ancestry.set(path, epoch);
         self.fx.notify(Notification::PathChanged { depth, epoch });
         self.ancestry.announce_root(&mut self.fx);
-        self.tell_children_path();
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        self.downstream.tell_path(&self.ancestry, net, fx);
         Ok(())
     }
 }

@@ -1,15 +1,12 @@
 //! Arriving at a parent, and losing one.
 
-use alloc::vec::Vec;
-
 use super::Node;
 use super::ancestry::path_below;
 use super::link::{State, Welcome};
-use super::routing::{NextHop, Peer};
 use super::upstream::{Role, Step};
 use crate::action::{CloseReason, Notification, Violation};
 use crate::id::LinkId;
-use crate::wire::{Farewell, LinkFrame};
+use crate::wire::Farewell;
 
 impl Node {
     /// This node is below a new parent from here on. The order is the rule:
@@ -32,7 +29,10 @@ impl Node {
         };
         let moves = self.upstream.is_moving();
         if let Role::Member { parent, .. } = self.upstream.role {
-            self.depart(parent);
+            self.fx.stats.moves_done += 1;
+            self.downstream
+                .forget_routes_through(parent, &mut self.net, &mut self.fx);
+            self.part(parent, Farewell::Moved, CloseReason::Moved);
         }
         self.downstream.introduce(*census);
         let depth = path.depth();
@@ -60,7 +60,7 @@ impl Node {
         }
         self.ancestry.announce_root(fx);
         if !(moves && planted!(fx.config, PathKeptAfterMove)) {
-            self.tell_children_path();
+            self.downstream.tell_path(&self.ancestry, net, fx);
         }
         self.follow_stream(welcome.count);
         self.downstream.changed(&self.fx);
@@ -106,7 +106,8 @@ impl Node {
     /// The link to the parent is gone, or this node parts from it: an orphan, which looks for another. An attempt that
     /// has its answer goes on: it needs neither the old parent nor the server any more.
     pub(super) fn lost_parent(&mut self, parent: LinkId) {
-        self.forget_routes_through(parent);
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        self.downstream.forget_routes_through(parent, net, fx);
         if self.upstream.is_draining() {
             return self.say_goodbye_to_all();
         }
@@ -121,36 +122,5 @@ impl Node {
                 self.upstream.rejoin(at, fx);
             }
         }
-    }
-
-    /// Joins no longer find their route through the link to this parent.
-    pub(super) fn forget_routes_through(&mut self, parent: LinkId) {
-        let (net, fx) = (&mut self.net, &mut self.fx);
-        self.downstream
-            .forget_waiting_from(Peer::Link(parent), net, fx);
-        net.reject_all_to(NextHop::Parent(parent), fx);
-    }
-
-    /// Tells the children this node's path.
-    pub(super) fn tell_children_path(&mut self) {
-        let (net, fx) = (&mut self.net, &mut self.fx);
-        let children: Vec<_> = self.downstream.children(&net.links).collect();
-        if children.is_empty() || planted!(fx.config, PathNotPassedOn) {
-            return;
-        }
-        let frame = LinkFrame::Moved {
-            epoch: self.ancestry.epoch(),
-            path: self.ancestry.path().clone(),
-        };
-        for (child, _) in children {
-            net.links.transmit(child, &frame, fx);
-        }
-    }
-
-    /// Another parent has welcomed this node: parts from the old one.
-    fn depart(&mut self, parent: LinkId) {
-        self.fx.stats.moves_done += 1;
-        self.forget_routes_through(parent);
-        self.part(parent, Farewell::Moved, CloseReason::Moved);
     }
 }

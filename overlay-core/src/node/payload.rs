@@ -252,6 +252,23 @@ impl Payload {
         self.pump(id, links, fx);
     }
 
+    /// A former neighbour takes more: it gets as much time again, and the goodbye when nothing waits any more.
+    pub(crate) fn credited_late(
+        &mut self,
+        id: LinkId,
+        bytes: u32,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) {
+        let waiting = |links: &Links| links.get(id).map(|link| link.outbox.len());
+        let before = waiting(links);
+        self.credited(id, bytes, links, fx);
+        links.say_goodbye(id, fx);
+        if waiting(links) < before {
+            links.extend_closing(id, fx);
+        }
+    }
+
     /// Sends what there is credit for.
     pub(crate) fn pump(&mut self, id: LinkId, links: &mut Links, fx: &mut Effects) {
         while let Some(link) = links.get_mut(id)

@@ -1,10 +1,12 @@
 //! The connection to the bootstrap server. Only joiners, the root and its standbys have one.
 
 mod keepalive;
+mod session;
 
 use core::time::Duration;
 
 use keepalive::{Ping, Rhythm};
+use session::Session;
 
 use super::effects::Effects;
 use super::routing::Peer;
@@ -38,32 +40,6 @@ pub(crate) enum Goal {
     Join,
     /// The root, or a standby. The token proves its right.
     Lead(Token),
-}
-
-#[derive(Debug)]
-enum Session {
-    /// No connection is wanted.
-    Closed,
-    /// Until the next try.
-    Waiting { until: Instant },
-    /// The embedder connects.
-    Connecting { id: BootstrapId, deadline: Instant },
-    /// The server has yet to answer the first frame, sent at `asked`.
-    Greeting {
-        id: BootstrapId,
-        asked: Instant,
-        deadline: Instant,
-    },
-    /// The server has answered.
-    Registered {
-        id: BootstrapId,
-        post: Post,
-        rhythm: Rhythm,
-        heard: Instant,
-        ping: Ping,
-        /// Until when a root may admit joiners.
-        lease: Instant,
-    },
 }
 
 /// What the server's messages, or the end of its connection, mean to the rest of the node.
@@ -106,7 +82,7 @@ impl Connection {
 
     /// Whether `id` is the connection that frames can be sent on now.
     pub(crate) fn is_current(&self, id: BootstrapId) -> bool {
-        self.is_registered() && self.id() == Some(id)
+        self.is_registered() && self.session.id() == Some(id)
     }
 
     pub(crate) const fn wants_to_lead(&self) -> bool {
@@ -132,29 +108,12 @@ impl Connection {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        match self.session {
-            Session::Closed => None,
-            Session::Waiting { until } => Some(until),
-            Session::Connecting { deadline, .. } | Session::Greeting { deadline, .. } => {
-                Some(deadline)
-            }
-            Session::Registered {
-                rhythm,
-                heard,
-                ping,
-                ..
-            } => Some(match ping {
-                Ping::Answered(asked) => (asked + rhythm.keepalive).min(heard + rhythm.patience),
-                Ping::Asked(_) => heard + rhythm.patience,
-            }),
-        }
+        self.session.next_deadline()
     }
 
     /// Time that the node slept through does not count as the server's silence.
     pub(crate) fn forgive(&mut self, late: Duration, now: Instant) {
-        if let Session::Registered { heard, .. } = &mut self.session {
-            *heard = (*heard + late).min(now);
-        }
+        self.session.forgive(late, now);
     }
 
     /// Wants to be this.
@@ -202,7 +161,7 @@ impl Connection {
     pub(crate) fn close(&mut self, fx: &mut Effects) {
         self.goal = None;
         self.failures = 0;
-        if let Some(id) = self.id() {
+        if let Some(id) = self.session.id() {
             if let Session::Registered {
                 post: Post::Root, ..
             } = self.session
@@ -257,7 +216,7 @@ impl Connection {
         bytes: &[u8],
         fx: &mut Effects,
     ) -> Option<Heard> {
-        if self.id() != Some(from) {
+        if self.session.id() != Some(from) {
             fx.stats.late_events += 1;
             return None;
         }
@@ -281,7 +240,7 @@ impl Connection {
                 Some(self.hang_up(from, Some(refusal), wait, fx))
             }
             Ok(ServerFrame::Pong) => {
-                self.answered();
+                self.session.answered();
                 None
             }
             Ok(ServerFrame::Promoted { epoch }) => self.promoted(epoch, fx),
@@ -303,7 +262,7 @@ impl Connection {
 
     /// The connection has failed, or the server has closed it.
     pub(crate) fn closed(&mut self, id: BootstrapId, fx: &mut Effects) -> Option<Heard> {
-        if self.id() == Some(id) {
+        if self.session.id() == Some(id) {
             Some(self.failed(id, None, Duration::ZERO, fx))
         } else {
             fx.stats.late_events += 1;
@@ -348,16 +307,6 @@ impl Connection {
         match &self.session {
             Session::Registered { id, .. } => say(*id, &ClientFrame::Join(frame), fx),
             _ => fx.stats.join_frames_dropped += 1,
-        }
-    }
-
-    /// The try that the session belongs to.
-    const fn id(&self) -> Option<BootstrapId> {
-        match self.session {
-            Session::Closed | Session::Waiting { .. } => None,
-            Session::Connecting { id, .. }
-            | Session::Greeting { id, .. }
-            | Session::Registered { id, .. } => Some(id),
         }
     }
 
@@ -419,21 +368,6 @@ impl Connection {
         Some(Heard::Registered { post, epoch })
     }
 
-    /// What a root was told when it asked holds from the moment at which it asked.
-    fn answered(&mut self) {
-        if let Session::Registered {
-            rhythm,
-            ping,
-            lease,
-            ..
-        } = &mut self.session
-            && let Ping::Asked(asked) = *ping
-        {
-            *ping = Ping::Answered(asked);
-            *lease = asked + rhythm.lease;
-        }
-    }
-
     /// The server makes this standby the root.
     fn promoted(&mut self, epoch: Epoch, fx: &mut Effects) -> Option<Heard> {
         if !self.wants_to_lead() {
@@ -441,21 +375,7 @@ impl Connection {
             return None;
         }
         self.told = epoch;
-        if let Session::Registered {
-            post,
-            rhythm,
-            heard,
-            ping,
-            ..
-        } = &mut self.session
-        {
-            *post = Post::Root;
-            // From here on the server is asked as often as by a root; its first answer brings the lease.
-            *rhythm = rhythm.of_root();
-            if matches!(ping, Ping::Answered(_)) {
-                *ping = Ping::Answered(heard.before(rhythm.keepalive));
-            }
-        }
+        self.session.promoted();
         Some(Heard::Promoted(epoch))
     }
 

@@ -17,30 +17,23 @@ use super::server::{Goal, Heard, Lost};
 use super::upstream::{Joining, Role};
 use crate::action::{CloseReason, Notification};
 use crate::id::Epoch;
-use crate::wire::{Count, Farewell, Post, Token};
+use crate::wire::{Count, Farewell, Post};
 
 impl Node {
-    /// The app wants to join a tree.
-    pub(super) fn join(&mut self) {
+    /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
+    pub(super) fn join(&mut self, goal: Goal) {
         if matches!(self.upstream.role, Role::Detached) {
-            self.begin_joining();
-            let (net, fx) = (&mut self.net, &mut self.fx);
-            self.upstream.seek(&mut self.ancestry, net, fx);
+            self.ancestry.forget_epochs();
+            self.payload.position.forget();
+            self.upstream.role = Role::Joining(Joining::newcomer());
+            self.net.server.pursue(goal, &mut self.fx);
         }
     }
 
-    /// The app wants the node to lead a tree.
-    pub(super) fn become_root(&mut self, token: Option<Token>) {
-        if !matches!(self.upstream.role, Role::Detached) {
-            return;
-        }
-        match token {
-            Some(token) => {
-                self.begin_joining();
-                self.net.server.pursue(Goal::Lead(token), &mut self.fx);
-            }
-            // No other node gives out epochs.
-            None => self.lead(Epoch(self.ancestry.epoch().0.saturating_add(1))),
+    /// The app wants the node to lead a tree of its own, without a server. No other node gives out epochs.
+    pub(super) fn lead_alone(&mut self) {
+        if matches!(self.upstream.role, Role::Detached) {
+            self.lead(Epoch(self.ancestry.epoch().0.saturating_add(1)));
         }
     }
 
@@ -74,13 +67,6 @@ impl Node {
         }
     }
 
-    /// A node that belongs to no tree takes any.
-    fn begin_joining(&mut self) {
-        self.ancestry.forget_epochs();
-        self.payload.position.forget();
-        self.upstream.role = Role::Joining(Joining::newcomer());
-    }
-
     /// The server says that this node is the root.
     fn promoted(&mut self, epoch: Epoch) {
         let (net, fx) = (&mut self.net, &mut self.fx);
@@ -91,7 +77,8 @@ impl Node {
             Role::Member { parent, .. } => {
                 self.upstream.cancel(CloseReason::Cancelled, net, fx);
                 self.part(parent, Farewell::Closing, CloseReason::Closed);
-                self.forget_routes_through(parent);
+                let (net, fx) = (&mut self.net, &mut self.fx);
+                self.downstream.forget_routes_through(parent, net, fx);
             }
             Role::Detached | Role::Draining(_) | Role::Leaving => return,
         }
@@ -121,7 +108,8 @@ impl Node {
         self.upstream.role = Role::Root;
         self.ancestry.lead(epoch, &self.fx);
         self.fx.notify(Notification::Promoted { epoch });
-        self.tell_children_path();
+        let (net, fx) = (&mut self.net, &mut self.fx);
+        self.downstream.tell_path(&self.ancestry, net, fx);
         // Behind the path, so that the children know the epoch that the new stream belongs to.
         self.follow_stream(Count {
             root: self.fx.id,

@@ -11,6 +11,8 @@ mod draining;
 mod joining;
 
 use crate::id::LinkId;
+use crate::node::ancestry::Above;
+use crate::node::routing::Peer;
 use crate::time::Instant;
 
 pub(crate) use attempt::failure;
@@ -94,13 +96,25 @@ impl Upstream {
         )
     }
 
+    /// Whether the root is on that side, or the server that introduces to it.
+    pub(crate) fn is_above(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Server(_) => true,
+            Peer::Link(link) => self.parent() == Some(link),
+        }
+    }
+
     pub(crate) const fn is_root(&self) -> bool {
         matches!(self.role, Role::Root)
     }
 
-    /// Whether the node is in the tree, and stays there.
-    pub(crate) const fn is_in_tree(&self) -> bool {
-        matches!(self.role, Role::Root | Role::Member { .. })
+    /// What components below are told of all this.
+    pub(crate) const fn above(&self) -> Above {
+        Above {
+            parent: self.parent(),
+            is_root: self.is_root(),
+            leaves: self.is_draining(),
+        }
     }
 
     pub(crate) const fn is_draining(&self) -> bool {

@@ -47,7 +47,7 @@ use alloc::vec::Vec;
 use super::Downstream;
 use crate::census::Census;
 use crate::id::{JoinId, LinkId};
-use crate::node::ancestry::Ancestry;
+use crate::node::ancestry::{Above, Ancestry};
 use crate::node::effects::Effects;
 use crate::node::link::{Intake, Links};
 use crate::node::net::Net;
@@ -57,15 +57,6 @@ use crate::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, T
 
 /// The requests that come up through one child take one in this many of all routes at the most.
 const SHARE: usize = 4;
-
-/// Where a node that is asked for a slot for a node below is in the tree.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Above {
-    /// The parent, which the request passes on to.
-    pub(crate) parent: Option<LinkId>,
-    pub(crate) is_root: bool,
-    pub(crate) leaves: bool,
-}
 
 impl Downstream {
     /// Asks a child to go elsewhere, and sends it no joins until that has come to an end.

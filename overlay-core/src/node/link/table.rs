@@ -3,6 +3,7 @@
 use super::{Candidate, Child, Dialing, Handover, Link, State};
 use crate::action::{Action, CloseReason};
 use crate::arena::Arena;
+use crate::config::MAX_FORMER_PARENTS;
 use crate::id::{LinkId, NodeId};
 use crate::node::effects::Effects;
 use crate::wire::{self, LinkFrame};
@@ -111,6 +112,25 @@ impl Links {
             link.sent = fx.now;
             fx.act(Action::Transmit(id, wire::encode(frame)));
         }
+    }
+
+    /// The former parent that has had its time because there are too many, and slow: a closing link that holds no
+    /// slot.
+    pub(crate) fn overdue_former_parent(
+        &self,
+        holds_slot: impl Fn(LinkId) -> bool,
+    ) -> Option<LinkId> {
+        let former_parents = || {
+            self.iter().filter_map(|(id, link)| match &link.state {
+                State::Closing(closing) if !holds_slot(id) => Some((closing.latest, id)),
+                _ => None,
+            })
+        };
+        let too_many = former_parents().count() > MAX_FORMER_PARENTS;
+        former_parents()
+            .min()
+            .filter(|_| too_many)
+            .map(|(_, id)| id)
     }
 
     /// Says goodbye on a closing link, once nothing waits for credit.
