@@ -17,6 +17,8 @@ mod closing;
 mod dialing;
 mod handover;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use core::time::Duration;

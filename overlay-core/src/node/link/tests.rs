@@ -1,0 +1,172 @@
+//! Every state of a link against every transition: a table, so that a new transition is seen.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::*;
+use crate::action::CloseReason;
+use crate::census::Census;
+use crate::id::{Epoch, JoinId};
+use crate::path::Path;
+use crate::wire::Way;
+
+const NOW: Instant = Instant::ZERO;
+
+fn join() -> JoinId {
+    JoinId {
+        origin: NodeId::from_u128(7),
+        attempt: 1,
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        id: NodeId::from_u128(1),
+        epoch: Epoch(1),
+        path: Path::root(NodeId::from_u128(1)),
+        window: 1 << 16,
+        count: crate::wire::Count::default(),
+    }
+}
+
+fn dialing(stage: Stage) -> State {
+    let mut dialing = Dialing::new(join(), Way::Server, NOW);
+    dialing.stage = stage;
+    State::Dialing(dialing)
+}
+
+fn candidate(channel: Channel) -> Candidate {
+    let (known, predicted) = (Census::of_node(1), Census::of_node(1));
+    Candidate {
+        join: join(),
+        subtree: Box::new(Forecast { known, predicted }),
+        moves: false,
+        channel,
+        deadline: NOW,
+    }
+}
+
+fn states() -> Vec<State> {
+    let handover = dialing(Stage::Greeted).held(welcome(), NOW);
+    let mut states: Vec<State> = STAGES.map(dialing).into();
+    states.extend(handover);
+    states.push(State::Parent(NodeId::from_u128(1)));
+    states.push(State::Candidate(candidate(Channel::Connecting)));
+    states.push(State::Candidate(candidate(Channel::Open)));
+    states.push(State::Child(candidate(Channel::Open).greeted()));
+    states.push(State::Closing(Closing::new(
+        Farewell::Moved,
+        NOW,
+        Duration::ZERO,
+    )));
+    states
+}
+
+const STAGES: [Stage; 4] = [
+    Stage::Offering,
+    Stage::Requested,
+    Stage::Answered,
+    Stage::Greeted,
+];
+
+const INTAKES: [Intake; 4] = [
+    Intake::Open,
+    Intake::Invited,
+    Intake::Relocating,
+    Intake::Leaving,
+];
+
+fn name(state: &State) -> String {
+    match state {
+        State::Dialing(dialing) => format!("{:?}", dialing.stage),
+        State::Handover(_) => "Handover".into(),
+        State::Parent(_) => "Parent".into(),
+        State::Candidate(candidate) => format!("Candidate/{:?}", candidate.channel),
+        State::Child(_) => "Child".into(),
+        State::Closing(_) => "Closing".into(),
+    }
+}
+
+/// A row: the state, and what it becomes by each transition; `-` where there is none and the state stays as it is.
+fn row(index: usize) -> String {
+    let transitions: [fn(State) -> Transition; 6] = [
+        |state| state.held(welcome(), NOW),
+        |state| state.arrived(NodeId::from_u128(1)),
+        State::opened,
+        |state| state.greeted(join()),
+        |state| {
+            let other = JoinId {
+                attempt: 2,
+                ..join()
+            };
+            state.greeted(other)
+        },
+        |state| state.parted(Farewell::Leaving, NOW, Duration::ZERO),
+    ];
+    let before = name(&states()[index]);
+    let after = transitions.map(|transition| {
+        let mut link = Link::new(states().swap_remove(index), NOW);
+        let applies = link.change(transition);
+        assert!(applies || name(&link.state) == before, "a state is kept");
+        if applies {
+            name(&link.state)
+        } else {
+            "-".into()
+        }
+    });
+    format!("{before}: {}", after.join(" "))
+}
+
+#[test]
+fn a_link_changes_by_these_transitions_and_no_others() {
+    let rows: Vec<String> = (0..states().len()).map(row).collect();
+    // By: held, arrived, opened, greeted, greeted for another join, parted.
+    let expected = [
+        "Offering: - - - - - -",
+        "Requested: - - - - - -",
+        "Answered: - - - - - -",
+        "Greeted: Handover Parent - - - -",
+        "Handover: - Parent - - - -",
+        "Parent: - - - - - Closing",
+        "Candidate/Connecting: - - Candidate/Open - - -",
+        "Candidate/Open: - - Candidate/Open Child - -",
+        "Child: - - - - - Closing",
+        "Closing: - - - - - -",
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn an_attempt_comes_from_each_stage_to_the_next_alone() {
+    let table = STAGES.map(|stage| (stage.offered(), stage.answered(), stage.opened()));
+    let expected = [
+        (Some(Stage::Requested), None, None),
+        (None, Some(Stage::Answered), None),
+        (None, None, Some(Stage::Greeted)),
+        (None, None, None),
+    ];
+    assert_eq!(table, expected);
+}
+
+#[test]
+fn a_childs_intake_opens_again_unless_the_child_leaves() {
+    let table = INTAKES.map(|intake| (intake.invited(), intake.asked(), intake.stayed()));
+    let expected = [
+        (Some(Intake::Invited), None, None),
+        (None, Some(Intake::Relocating), Some(Intake::Open)),
+        (None, None, Some(Intake::Open)),
+        (None, None, None),
+    ];
+    assert_eq!(table, expected);
+}
+
+#[test]
+fn a_goodbye_is_said_once() {
+    let mut closing = Closing::new(Farewell::Moved, NOW, Duration::ZERO);
+    assert_eq!(closing.flushed(), Some(Farewell::Moved));
+    assert_eq!(closing.flushed(), None);
+    assert_eq!(Farewell::Moved.reason(), CloseReason::Moved);
+}
