@@ -18,9 +18,9 @@ use crate::vocabulary::{read, vocabulary};
 use server::Server;
 
 const MAX_CONNECTIONS: usize = 6;
-const PLACES_FOR_ROOTS: usize = 2;
+const RESERVED_FOR_ROOTS: usize = 2;
 const MAX_PENDING_JOINS: usize = 2;
-const MAX_CANDIDATES: u32 = 2;
+const MAX_ICE_CANDIDATES: u32 = 2;
 
 vocabulary! {
     /// The limits of the relay.
@@ -99,11 +99,11 @@ fn config(opening: Opening) -> Option<bootstrap::Config> {
     let access = Access::default().overlay(named, Token::new("own").ok()?);
     let mut config = bootstrap::Config::new(access.any_overlay(Token::new("any").ok()?));
     config.max_connections = MAX_CONNECTIONS;
-    config.places_for_roots = PLACES_FOR_ROOTS;
+    config.reserved_for_roots = RESERVED_FOR_ROOTS;
     config.max_connections_per_source = 4;
-    config.max_overlays = 1;
+    config.max_wildcard_overlays = 1;
     config.max_pending_joins = MAX_PENDING_JOINS;
-    config.max_candidates = MAX_CANDIDATES;
+    config.max_ice_candidates = MAX_ICE_CANDIDATES;
     config.join_timeout = Duration::from_secs(5);
     config.max_joiner_session = Duration::from_secs(60);
     config.max_wrong_tokens = 3;

@@ -13,7 +13,7 @@ use overlay_core::{ConnectionId, Epoch, Instant, Signal};
 
 use super::client::{Client, Identity};
 use super::{
-    Greeting, MAX_CANDIDATES, MAX_CONNECTIONS, MAX_PENDING_JOINS, Opening, PLACES_FOR_ROOTS, Place,
+    Greeting, MAX_ICE_CANDIDATES, MAX_CONNECTIONS, MAX_PENDING_JOINS, Opening, RESERVED_FOR_ROOTS, Place,
     Step, config,
 };
 use crate::cast::id;
@@ -197,7 +197,7 @@ impl Server {
         };
         let actions = self.relay.handle_input(bootstrap::Event { now, kind });
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
-        let most = 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4;
+        let most = 4 * (MAX_CONNECTIONS + RESERVED_FOR_ROOTS) + 4;
         assert!(actions.len() <= most, "{} actions", actions.len());
         for action in actions {
             match action {
@@ -306,7 +306,7 @@ impl Server {
                 assert_eq!(partner, Some(to), "a signal goes astray");
                 if let (Signal::Candidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
                     *count += 1;
-                    assert!(*count <= MAX_CANDIDATES, "too many candidates");
+                    assert!(*count <= MAX_ICE_CANDIDATES, "too many candidates");
                 }
             }
             JoinFrame::Reject { .. } => assert!(!own.is_root && own.id == join.origin),
@@ -319,7 +319,7 @@ impl Server {
         let open = self.clients.values().filter(|client| client.is_open);
         let open = open.count();
         assert_eq!(stats.connections, open);
-        assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
+        assert!(open <= MAX_CONNECTIONS + RESERVED_FOR_ROOTS);
         assert!(stats.overlays <= 2, "the named one, and one other");
         assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);
         assert_eq!(self.relay.next_deadline().is_some(), open > 0);

@@ -91,7 +91,7 @@ fn a_joiner_waits_for_an_overlay_that_may_yet_be_opened() {
 fn a_full_server_says_when_to_come_back() {
     let mut server = Server::with(|config| {
         config.max_connections = 2;
-        config.places_for_roots = 0;
+        config.reserved_for_roots = 0;
     });
     let first = server.connect_from(1).unwrap();
     server.connect_from(2).unwrap();

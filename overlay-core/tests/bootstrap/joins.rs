@@ -143,7 +143,7 @@ fn a_join_is_answered_once() {
 
 #[test]
 fn each_side_of_a_join_has_its_share_of_candidates() {
-    let mut server = Server::with(|config| config.max_candidates = 2);
+    let mut server = Server::with(|config| config.max_ice_candidates = 2);
     let (root, joiner, join) = server.join_under_way();
     for _ in 0..3 {
         server.send_join(joiner, candidate(join));

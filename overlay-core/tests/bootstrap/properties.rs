@@ -17,9 +17,9 @@ use crate::harness::{
 };
 
 const MAX_CONNECTIONS: usize = 6;
-const PLACES_FOR_ROOTS: usize = 2;
+const RESERVED_FOR_ROOTS: usize = 2;
 const MAX_PENDING_JOINS: usize = 2;
-const MAX_CANDIDATES: u32 = 2;
+const MAX_ICE_CANDIDATES: u32 = 2;
 
 /// One step of a story.
 #[derive(Clone, Debug)]
@@ -132,11 +132,11 @@ fn config() -> bootstrap::Config {
     let access = Access::default().overlay(overlay("named"), token("own"));
     let mut config = bootstrap::Config::new(access.any_overlay(token("any")));
     config.max_connections = MAX_CONNECTIONS;
-    config.places_for_roots = PLACES_FOR_ROOTS;
+    config.reserved_for_roots = RESERVED_FOR_ROOTS;
     config.max_connections_per_source = 4;
-    config.max_overlays = 1;
+    config.max_wildcard_overlays = 1;
     config.max_pending_joins = MAX_PENDING_JOINS;
-    config.max_candidates = MAX_CANDIDATES;
+    config.max_ice_candidates = MAX_ICE_CANDIDATES;
     config.join_timeout = Duration::from_secs(5);
     config.max_joiner_session = Duration::from_secs(60);
     config.max_wrong_tokens = 3;
@@ -294,7 +294,7 @@ impl World {
         assert_eq!(actions, self.twin.handle_input(event));
         assert_eq!(self.relay.next_deadline(), self.twin.next_deadline());
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
-        assert!(actions.len() <= 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4);
+        assert!(actions.len() <= 4 * (MAX_CONNECTIONS + RESERVED_FOR_ROOTS) + 4);
         for action in actions {
             match action {
                 bootstrap::Action::Send { connection, bytes } => {
@@ -338,7 +338,7 @@ impl World {
             } => {
                 let candidates = peer.joins.get_mut(join).unwrap();
                 *candidates += 1;
-                assert!(*candidates <= MAX_CANDIDATES);
+                assert!(*candidates <= MAX_ICE_CANDIDATES);
             }
             JoinFrame::Signal { join, .. } | JoinFrame::Reject { join, .. } => {
                 assert!(!peer.is_root && peer.joins.contains_key(join));
@@ -362,7 +362,7 @@ impl World {
             .collect();
         let overlays: BTreeSet<_> = rooted.iter().collect();
         assert_eq!(rooted.len(), overlays.len(), "an overlay has one root");
-        assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
+        assert!(open <= MAX_CONNECTIONS + RESERVED_FOR_ROOTS);
         assert!(stats.overlays <= 2, "the named one, and one wildcard");
         assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);
         assert_eq!(self.relay.next_deadline().is_some(), open > 0);

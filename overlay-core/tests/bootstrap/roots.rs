@@ -43,7 +43,7 @@ fn the_wildcard_token_opens_every_overlay_that_has_no_token_of_its_own() {
 fn the_wildcard_token_holds_only_so_many_overlays_open() {
     let mut server = Server::with(|config| {
         with_wildcard("master")(config);
-        config.max_overlays = 1;
+        config.max_wildcard_overlays = 1;
     });
     let first = server.client(&hello("picnic", 1, as_root("master")));
     let second = server.client(&hello("parade", 2, as_root("master")));
