@@ -42,8 +42,8 @@ pub struct Config {
     /// Proxies cut a connection that is idle for 60 s or more, so none cuts this one. For a root see `root_lease`.
     pub keepalive: Duration,
 
-    /// Time for which a root may admit joiners after a sign of life that the server answered: 8 s. The root asks three
-    /// times as often, and is disconnected when it has been silent for as long. The shorter the lease, the sooner a
+    /// Time for which a root may admit joiners after it sent a ping that the server answered: 8 s. The root sends three
+    /// pings in that time, and is disconnected when it has been silent for as long. The shorter the lease, the sooner a
     /// standby is promoted. A root whose line stalls for longer loses nothing but its connection.
     pub root_lease: Duration,
 
@@ -122,7 +122,7 @@ pub enum ConfigError {
     /// The field of this name is not a time that fits a frame.
     #[error("`{0}` must be between 1 ms and 49 days")]
     Duration(&'static str),
-    /// `root_lease` is too short for a root that asks for a sign of life each second.
+    /// `root_lease` is too short for a root that sends a ping each second.
     #[error("`root_lease` must be at least {} s", LEAST_LEASE.as_secs())]
     Lease,
     /// A burst of bytes is too small for the longest frame.
@@ -130,7 +130,7 @@ pub enum ConfigError {
     ByteBurst(&'static str),
 }
 
-/// The shortest `root_lease`. A root asks for a sign of life three times in it, and at most each second.
+/// The shortest `root_lease`. A root sends three pings in it, and at most one each second.
 const LEAST_LEASE: Duration = Duration::from_secs(3);
 
 impl Config {

@@ -1,12 +1,12 @@
-//! Who leads an overlay.
+//! Leadership of an overlay: epochs, leases and standbys.
 //!
 //! A root leads for an *epoch*, and the server gives each epoch to one node. A root that has merely lost its
 //! connection gets its epoch back when it returns. A root that stays away is succeeded by the standby that has
 //! waited longest, in a higher epoch. That never happens before
 //!
 //! - the *grace* is over, which is the root's time to come back, and
-//! - its *lease* has run out: after the last sign of life that the server answered, a root admits joiners only for
-//!   so long (Gray and Cheriton, Leases, SOSP 1989). So no two roots admit joiners at once.
+//! - its *lease* has run out: a root admits joiners only for so long after it sent a ping that the server answered
+//!   (Gray and Cheriton, Leases, SOSP 1989). So no two roots admit joiners at once.
 //!
 //! A server that was restarted has forgotten all this. So a root and its standbys say which epoch they have seen. A
 //! root goes on in its own epoch; a standby waits for that root as if it had just left. If two former roots come
@@ -194,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_leads_where_no_root_is_awaited_and_no_standby_waits() {
+    fn a_new_claimant_leads_where_no_root_is_awaited_and_no_standby_waits() {
         use Verdict::{Succeeds, Waits};
-        let newcomer = Claim {
+        let new_claimant = Claim {
             id: node(2),
             seen: Epoch(0),
             leads: false,
@@ -207,10 +207,10 @@ mod tests {
             [Waits, Waits],
             [Succeeds, Waits],
         ];
-        assert_eq!(verdicts(newcomer, None), expected);
+        assert_eq!(verdicts(new_claimant, None), expected);
         let knows_of_a_root = Claim {
             seen: Epoch(4),
-            ..newcomer
+            ..new_claimant
         };
         let expected = [
             [Waits, Waits],
