@@ -20,14 +20,14 @@
 //! report [`Closed`](EventKind::Closed).
 //!
 //! ```
-//! use overlay_core::bootstrap::{self, Access, Server, Source};
+//! use overlay_core::bootstrap::{self, Access, Source};
 //! use overlay_core::wire::{self, ClientFrame, OverlayName, Registration, ResumeSecret, Token};
 //! use overlay_core::{Instant, NodeId};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let access = Access::default().overlay(OverlayName::new("concert")?, Token::new("secret")?);
 //! let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-//! let mut server = Server::new(Config::new(access), [7; 32], since_1970)?;
+//! let mut server = bootstrap::Server::new(bootstrap::Config::new(access), [7; 32], since_1970)?;
 //!
 //! let connection = server.accept(Instant::ZERO, Source(1))?;
 //! let hello = ClientFrame::Hello {
@@ -37,9 +37,9 @@
 //!     secret: ResumeSecret::from_bytes([1; 16]),
 //!     registration: Registration::Joiner,
 //! };
-//! let kind = EventKind::Message { connection, bytes: wire::encode(&hello) };
-//! let welcome = server.handle_input(Event { now: Instant::ZERO, kind });
-//! assert!(matches!(welcome[..], [Action::Send { .. }]));
+//! let kind = bootstrap::EventKind::Message { connection, bytes: wire::encode(&hello) };
+//! let welcome = server.handle_input(bootstrap::Event { now: Instant::ZERO, kind });
+//! assert!(matches!(welcome[..], [bootstrap::Action::Send { .. }]));
 //! # Ok(())
 //! # }
 //! ```

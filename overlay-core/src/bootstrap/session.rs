@@ -187,3 +187,88 @@ impl Sessions {
         self.deadlines.pop_due(now).map(|(id, ())| id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Access;
+    use super::super::overlay::Overlays;
+    use super::*;
+    use crate::wire::OverlayName;
+
+    const NOW: Instant = Instant::from_millis(9);
+
+    fn session() -> (Session, Client, Config) {
+        let config = Config::new(Access::default());
+        let mut sessions = Sessions::default();
+        let id = sessions.open(Session::new(Source(1), &config, Instant::ZERO));
+        let node = NodeId::from_u128(1);
+        let client = Client {
+            overlay: Overlays::default().enter(&OverlayName::default(), node, id),
+            id: node,
+            secret: ResumeSecret::from_bytes([1; 16]),
+        };
+        let session = sessions.close(id).unwrap();
+        (session, client, config)
+    }
+
+    /// One session in each role, in the order of [`Role`].
+    fn in_each_role() -> [Session; 4] {
+        let [greeting, mut joiner, mut standby, mut root] = [(); 4].map(|()| session());
+        joiner.0.join(joiner.1);
+        standby.0.stand_by(standby.1);
+        root.0.lead(root.1, &root.2, NOW);
+        [greeting, joiner, standby, root].map(|(session, ..)| session)
+    }
+
+    #[test]
+    fn a_session_has_a_client_from_its_hello_on() {
+        let [greeting, others @ ..] = in_each_role();
+        assert!(greeting.role().client().is_none());
+        assert!(
+            others
+                .iter()
+                .all(|session| session.role().client().is_some())
+        );
+    }
+
+    #[test]
+    fn a_promoted_standby_is_a_root_that_has_just_been_heard() {
+        let (mut session, client, config) = session();
+        session.stand_by(client);
+        session.lead(client, &config, NOW);
+        assert!(matches!(
+            session.role(),
+            Role::Root {
+                stepped_down: false,
+                ..
+            }
+        ));
+        assert_eq!(session.heard, NOW);
+    }
+
+    #[test]
+    fn only_a_root_steps_down() {
+        for mut session in in_each_role() {
+            let was_root = matches!(session.role(), Role::Root { .. });
+            session.step_down();
+            let has_stepped_down = matches!(
+                session.role(),
+                Role::Root {
+                    stepped_down: true,
+                    ..
+                }
+            );
+            assert_eq!(has_stepped_down, was_root);
+        }
+    }
+
+    #[test]
+    fn only_joiners_and_standbys_begin_attempts_and_each_number_once() {
+        let [mut greeting, mut joiner, mut standby, mut root] = in_each_role();
+        assert!(!greeting.begins(1) && !root.begins(1));
+        for session in [&mut joiner, &mut standby] {
+            let begun = [0, 2, 2, 1, 3].map(|attempt| session.begins(attempt));
+            assert_eq!(begun, [false, true, false, false, true]);
+        }
+    }
+}
