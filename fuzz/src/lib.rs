@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`join_request`] | bytes as they come from the wire, to nodes in every situation |
 //! | [`node_events`] | one node, and anything that may befall it |
-//! | [`server_frames`] | several clients at one relay |
+//! | [`server_frames`] | several clients of one bootstrap server |
 //! | [`two_nodes_model`] | two nodes and a wire, against a naive model |
 //! | [`config`] | any configuration |
 //! | [`vocabulary`] | bytes as stories, and stories as bytes |

@@ -1,9 +1,14 @@
-//! Several clients at one relay: honest ones, impostors, babblers, and an embedder whose clock jumps.
+//! Several clients of one bootstrap server: honest ones, impostors, clients that send garbage, and a driver whose clock
+//! jumps.
 //!
-//! Claims, after every event: only those who are connected are sent anything, and nothing after the end; what they are
-//! sent decodes; who is disconnected was told why; a join's frames reach nobody but its two parties, the candidates
-//! within their limit; an overlay has one root; connections and joins are within their limits; an event makes a
-//! bounded number of actions; after a timeout the next deadline lies in the future.
+//! Invariants, after every event:
+//!
+//! - only connected clients are sent frames, and none after the last; all frames decode;
+//! - a client that is disconnected was told why;
+//! - a join's frames reach its joiner and its root only, the ICE candidates within their limit;
+//! - an overlay has one root;
+//! - connections and joins are within their limits, and an event makes a bounded number of actions;
+//! - after a timeout the next deadline lies in the future.
 
 mod client;
 mod server;
@@ -18,12 +23,12 @@ use crate::vocabulary::{read, vocabulary};
 use server::Server;
 
 const MAX_CONNECTIONS: usize = 6;
-const PLACES_FOR_ROOTS: usize = 2;
+const RESERVED_FOR_ROOTS: usize = 2;
 const MAX_PENDING_JOINS: usize = 2;
-const MAX_CANDIDATES: u32 = 2;
+const MAX_ICE_CANDIDATES: u32 = 2;
 
 vocabulary! {
-    /// The limits of the relay.
+    /// The limits of the server.
     pub struct Opening {
         /// How many messages a joiner may send at once, plus 1.
         burst: u8,
@@ -47,17 +52,17 @@ vocabulary! {
         3 => Babble(who: u8, bytes: u32),
         /// A client is gone.
         10 => HangUp(who: u8),
-        /// Time passes, in milliseconds, and the relay is told or not.
+        /// Time passes, in milliseconds, with or without a timeout for the server.
         12 => Pass(ms: u16, told: bool),
-        /// The clock jumps by so many seconds.
+        /// The clock jumps ahead, in seconds.
         2 => Jump(secs: u64),
-        /// The clock shows so many milliseconds less.
+        /// The clock jumps back, in milliseconds.
         2 => ClockBack(ms: u32),
         /// The server goes down.
         1 => Shutdown,
     }
 
-    /// Who a client says it is.
+    /// What a client says of itself.
     pub struct Greeting {
         /// Its number, modulo 5.
         who: u8,
@@ -65,7 +70,7 @@ vocabulary! {
         impostor: bool,
         /// Whether it wants to be the root.
         root: bool,
-        /// The epoch that it has seen, and if this is even, was the root of; modulo 5.
+        /// The epoch that it has seen, modulo 5; if that is even, it says that it was the root of it.
         seen: u8,
         /// Where.
         place: Place,
@@ -99,11 +104,11 @@ fn config(opening: Opening) -> Option<bootstrap::Config> {
     let access = Access::default().overlay(named, Token::new("own").ok()?);
     let mut config = bootstrap::Config::new(access.any_overlay(Token::new("any").ok()?));
     config.max_connections = MAX_CONNECTIONS;
-    config.places_for_roots = PLACES_FOR_ROOTS;
+    config.reserved_for_roots = RESERVED_FOR_ROOTS;
     config.max_connections_per_source = 4;
-    config.max_overlays = 1;
+    config.max_wildcard_overlays = 1;
     config.max_pending_joins = MAX_PENDING_JOINS;
-    config.max_candidates = MAX_CANDIDATES;
+    config.max_ice_candidates = MAX_ICE_CANDIDATES;
     config.join_timeout = Duration::from_secs(5);
     config.max_joiner_session = Duration::from_secs(60);
     config.max_wrong_tokens = 3;

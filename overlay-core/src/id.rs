@@ -82,9 +82,9 @@ impl fmt::Debug for JoinId {
     }
 }
 
-/// The time in which one root leads. A higher epoch began later, and no two roots have the same: the server gives them
-/// out, as microseconds since 1970, each higher than the one before. A node obeys the highest that it has seen,
-/// unless the server, which knows best who is the root, tells it another. 0 is before any root.
+/// The epoch of one root's leadership. The server gives epochs out, as microseconds since 1970 and each higher than
+/// the one before, so no two roots have the same. A node obeys the highest epoch that it has seen, unless the server
+/// tells it another: the server knows best which node is the root. 0 is before any root.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -1,4 +1,4 @@
-//! What the outside knows of a relay's client.
+//! A client of the server, as the outside knows it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use overlay_core::{ConnectionId, JoinId, NodeId};
 use crate::cast::JoinWord;
 use crate::vocabulary::pick;
 
-/// Who a client is.
+/// The overlay, the id and the role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) overlay: &'static str,
@@ -20,15 +20,15 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) is_open: bool,
-    /// Who it last said it was.
+    /// The identity that it last claimed.
     pub(super) claimed: Option<Identity>,
-    /// Who it is, since it was welcomed.
+    /// The identity that it was welcomed with.
     pub(super) identity: Option<Identity>,
-    /// The joins that it has asked for, or was told of, with the candidates that it got for each.
+    /// The joins that it has asked for, or was told of, with the ICE candidates that it got for each.
     pub(super) joins: BTreeMap<JoinId, u32>,
-    /// Who is at the other side of each.
+    /// The other side of each join.
     pub(super) partners: BTreeMap<JoinId, ConnectionId>,
-    /// Why it will be disconnected.
+    /// The refusal that it was told.
     pub(super) told: Option<Refusal>,
 }
 

@@ -1,4 +1,4 @@
-//! A relay that is held to the claims after every event.
+//! A server whose invariants are checked after every event.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use overlay_core::{ConnectionId, Epoch, Instant, Signal};
 
 use super::client::{Client, Identity};
 use super::{
-    Greeting, MAX_CANDIDATES, MAX_CONNECTIONS, MAX_PENDING_JOINS, Opening, PLACES_FOR_ROOTS, Place,
-    Step, config,
+    Greeting, MAX_CONNECTIONS, MAX_ICE_CANDIDATES, MAX_PENDING_JOINS, Opening, Place,
+    RESERVED_FOR_ROOTS, Step, config,
 };
 use crate::cast::id;
 use crate::vocabulary::pick;
 
-/// A relay, and what the outside knows of its clients.
+/// A server, and what the outside knows of its clients.
 pub(super) struct Server {
-    relay: bootstrap::Server,
+    inner: bootstrap::Server,
     now: Instant,
     clients: BTreeMap<ConnectionId, Client>,
 }
 
 impl Server {
     pub(super) fn new(opening: Opening) -> Self {
-        let relay = config(opening)
+        let inner = config(opening)
             .and_then(|config| bootstrap::Server::new(config, [5; 32], Duration::ZERO).ok());
         Self {
-            relay: relay.unwrap_or_else(|| unreachable!("the configuration is valid")),
+            inner: inner.unwrap_or_else(|| unreachable!("the configuration is valid")),
             now: Instant::ZERO,
             clients: BTreeMap::new(),
         }
@@ -95,7 +95,7 @@ impl Server {
         }
     }
 
-    /// Anybody there ever was; mostly somebody who is connected.
+    /// A client of the past or present, mostly a connected one.
     fn client(&self, which: u8) -> Option<ConnectionId> {
         let among = |all: bool| -> Vec<ConnectionId> {
             let clients = self.clients.iter();
@@ -106,7 +106,7 @@ impl Server {
     }
 
     fn arrive(&mut self, source: u8) -> Option<ConnectionId> {
-        match self.relay.accept(self.now, Source(u128::from(source % 3))) {
+        match self.inner.accept(self.now, Source(u128::from(source % 3))) {
             Ok(connection) => {
                 let former = self.clients.insert(connection, Client::default());
                 assert!(former.is_none(), "a handle is used twice");
@@ -178,15 +178,15 @@ impl Server {
         self.now = (self.now + time).min(latest).max(self.now);
         if told {
             self.input(self.now, bootstrap::EventKind::Timeout);
-            let due = self.relay.next_deadline();
+            let due = self.inner.next_deadline();
             assert!(due.is_none_or(|due| due > self.now), "still due: {due:?}");
         }
     }
 
     pub(super) fn shuts_down(&mut self) {
         self.step(Step::Shutdown);
-        assert_eq!(self.relay.next_deadline(), None);
-        let late = self.relay.accept(self.now, Source(9));
+        assert_eq!(self.inner.next_deadline(), None);
+        let late = self.inner.accept(self.now, Source(9));
         assert!(late.is_err_and(|late| late.refusal == Refusal::ShuttingDown));
     }
 
@@ -195,14 +195,14 @@ impl Server {
             bootstrap::EventKind::Message { connection, .. } => Some(*connection),
             _ => None,
         };
-        let actions = self.relay.handle_input(bootstrap::Event { now, kind });
+        let actions = self.inner.handle_input(bootstrap::Event { now, kind });
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
-        let most = 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4;
+        let most = 4 * (MAX_CONNECTIONS + RESERVED_FOR_ROOTS) + 4;
         assert!(actions.len() <= most, "{} actions", actions.len());
         for action in actions {
             match action {
                 bootstrap::Action::Send { connection, bytes } => {
-                    self.sent(speaker, connection, &bytes)
+                    self.sent(speaker, connection, &bytes);
                 }
                 bootstrap::Action::Close {
                     connection,
@@ -224,7 +224,7 @@ impl Server {
             .unwrap_or_else(|| panic!("{connection:?} is not connected"))
     }
 
-    /// Somebody is sent a frame because of what `speaker` has said.
+    /// A client is sent a frame because of what `speaker` has said.
     fn sent(&mut self, speaker: Option<ConnectionId>, to: ConnectionId, bytes: &Bytes) {
         let frame = match wire::decode::<ServerFrame>(bytes) {
             Ok(frame) => frame,
@@ -240,7 +240,7 @@ impl Server {
                     own.is_root = true;
                 }
                 client.joins.clear();
-                self.reigns_alone(to);
+                self.is_the_only_one(to);
             }
             ServerFrame::Refused { refusal, .. } => client.told = Some(refusal),
             ServerFrame::Pong => assert_eq!(speaker, Some(to)),
@@ -258,11 +258,11 @@ impl Server {
         client.identity = client
             .claimed
             .map(|claimed| Identity { is_root, ..claimed });
-        self.reigns_alone(to);
+        self.is_the_only_one(to);
     }
 
-    /// Nobody else has the same id, nor the same crown.
-    fn reigns_alone(&mut self, to: ConnectionId) {
+    /// No other client has the same id, nor is the root as well.
+    fn is_the_only_one(&mut self, to: ConnectionId) {
         let own = self.open(to).identity;
         for (other, client) in &self.clients {
             let rival = client.is_open && *other != to;
@@ -306,7 +306,7 @@ impl Server {
                 assert_eq!(partner, Some(to), "a signal goes astray");
                 if let (Signal::Candidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
                     *count += 1;
-                    assert!(*count <= MAX_CANDIDATES, "too many candidates");
+                    assert!(*count <= MAX_ICE_CANDIDATES, "too many candidates");
                 }
             }
             JoinFrame::Reject { .. } => assert!(!own.is_root && own.id == join.origin),
@@ -315,13 +315,13 @@ impl Server {
     }
 
     fn check_bounds(&self) {
-        let stats = self.relay.stats();
+        let stats = self.inner.stats();
         let open = self.clients.values().filter(|client| client.is_open);
         let open = open.count();
         assert_eq!(stats.connections, open);
-        assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
+        assert!(open <= MAX_CONNECTIONS + RESERVED_FOR_ROOTS);
         assert!(stats.overlays <= 2, "the named one, and one other");
         assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);
-        assert_eq!(self.relay.next_deadline().is_some(), open > 0);
+        assert_eq!(self.inner.next_deadline().is_some(), open > 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may be the root of which overlay.
+//! Access: which overlays a server carries, and which token makes a client the root.
 
 use alloc::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::ConfigError;
 use crate::wire::{OverlayName, Token};
 
-/// The overlays that a relay carries, and what their roots prove their right with.
+/// The overlays that a server carries, each with the token of its root.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     named: BTreeMap<OverlayName, Token>,
@@ -15,14 +15,14 @@ pub struct Access {
 }
 
 impl Access {
-    /// Carries the overlay `name`, whose root knows `token`. No other token opens it.
+    /// Adds the overlay `name`, whose root knows `token`. No other token opens it.
     #[must_use]
     pub fn overlay(mut self, name: OverlayName, token: Token) -> Self {
         self.named.insert(name, token);
         self
     }
 
-    /// Carries any overlay besides the named ones, as long as a root that knows `token` is there.
+    /// Adds the wildcard token, which opens every overlay that has no token of its own.
     #[must_use]
     pub fn any_overlay(mut self, token: Token) -> Self {
         self.wildcard = Some(token);
@@ -39,9 +39,8 @@ impl Access {
         self.wildcard.is_some() || self.names(name)
     }
 
-    /// Whether `token` makes its bearer the overlay's root. An overlay that isn't carried is told
-    /// from a wrong token neither by the answer nor by the time it takes: that depends on the
-    /// lengths alone.
+    /// Whether `token` makes its bearer the overlay's root. A client can't tell an overlay that isn't carried from a
+    /// wrong token, neither by the answer nor by the time it takes: that depends on the lengths alone.
     pub(super) fn opens(&self, name: &OverlayName, token: &Token) -> bool {
         let expected = self.named.get(name).or(self.wildcard.as_ref());
         let compared = expected.unwrap_or(token).expose().as_bytes();

@@ -1,123 +1,119 @@
-//! The bounds of a relay.
+//! Bounds of a server.
 
 use core::time::Duration;
 
 use super::Access;
 use crate::wire::MAX_FRAME;
 
-/// What a relay allows, each bound with its default. All are checked by
-/// [`Server::new`](super::Server::new).
+/// The bounds of a server, each with its default and the reason for it. [`Server::new`](super::Server::new) checks
+/// them.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which overlays there are, and who may be their root.
+    /// The overlays that the server carries, with the tokens of their roots.
     pub access: Access,
 
-    /// Connections of joiners and of those who have not said what they are: 10,000. A joiner stays
-    /// for seconds, so that is a crowd; it needs far less memory here than for its sockets.
+    /// Connections of joiners and of clients that have not said hello: 10,000. A joiner stays for seconds, so that is a
+    /// crowd. A connection needs far less memory here than for its socket.
     pub max_connections: usize,
 
-    /// Connections above `max_connections` that only roots may keep: 64. Without a root, joiners
-    /// pile up until the server is full, and then the root must get in.
-    pub places_for_roots: usize,
+    /// Connections above `max_connections` that only roots may keep: 64. Without a root, joiners wait here until the
+    /// server is full, and then the root must still get in.
+    pub reserved_for_roots: usize,
 
-    /// Connections from one [`Source`](super::Source): 2,000. A lecture hall behind one address
-    /// fits, and it takes several addresses to fill the server.
+    /// Connections from one [`Source`](super::Source): 2,000. A lecture hall behind one address fits, and it takes
+    /// several addresses to fill the server.
     pub max_connections_per_source: usize,
 
-    /// Overlays that the wildcard token holds open at once: 1,000. Whoever knows it can open so
-    /// many; the named overlays don't count.
-    pub max_overlays: usize,
+    /// Overlays that the wildcard token holds open at once: 1,000. Named overlays do not count. The bound is on what a
+    /// client that knows the wildcard token can take.
+    pub max_wildcard_overlays: usize,
 
-    /// Joins under way at once in one overlay: 2,000. More than that and the root, who holds a route
-    /// for each, is better served by joiners who come back a little later.
+    /// Joins under way at once in one overlay: 2,000. The root holds a route for each. With more of them, it is better
+    /// served by joiners that come back a little later.
     pub max_pending_joins: usize,
 
-    /// Candidates that each side of a join may send: 64. A browser with many interfaces finds a
-    /// dozen or two.
-    pub max_candidates: u32,
+    /// ICE candidates that each side of a join may send: 64. A browser on many interfaces finds a dozen or two.
+    pub max_ice_candidates: u32,
 
-    /// How long a client may take to say who it is: 10 s, for a slow phone on a bad line.
+    /// Time of a client to say hello: 10 s, which a slow phone on a bad line needs.
     pub hello_timeout: Duration,
 
-    /// How often a client says something at least: 20 s; one that is silent for twice as long is
-    /// disconnected. So no proxy (they cut after 60 s or more) takes the connection for idle. For a root
-    /// see `root_lease`.
+    /// Time within which a client sends something: 20 s. A client that is silent for twice as long is disconnected.
+    /// Proxies cut a connection that is idle for 60 s or more, so none cuts this one. For a root see `root_lease`.
     pub keepalive: Duration,
 
-    /// How long a root may take joiners in after it has asked for a sign of life that was answered: 8 s. It
-    /// asks three times as often, and is taken for dead when it has been silent for as long. The shorter, the sooner a
-    /// standby takes over; a root whose line stalls for longer loses nothing but its connection.
+    /// Time for which a root may admit joiners after it sent a ping that the server answered: 8 s. The root sends three
+    /// pings in that time, and is disconnected when it has been silent for as long. The shorter the lease, the sooner a
+    /// standby is promoted. A root whose line stalls for longer loses nothing but its connection.
     pub root_lease: Duration,
 
-    /// How long a root whose connection has ended has for coming back before a standby takes over: 5 s.
-    /// A process that is restarted, or a phone that changes networks, is back by then.
+    /// Time of a root to come back after its connection has ended: 5 s. Then a standby is promoted. A process that is
+    /// restarted, or a phone that changes networks, is back by then.
     pub root_grace: Duration,
 
-    /// Standbys in one overlay: 8. Each keeps a connection; more than a few are of no use.
+    /// Standbys in one overlay: 8. Each keeps a connection, and more than a few are of no use.
     pub max_standbys: usize,
 
-    /// How long a joiner that does not stand by may stay connected: 10 min. That is many joins; who has not come through by
-    /// then gives its place to somebody else, and comes back if it still wants to.
+    /// Time for which a joiner that does not stand by may stay connected: 10 min. That is many joins. A joiner that is
+    /// still here makes room, and may come back.
     pub max_joiner_session: Duration,
 
-    /// How long a join is remembered: 60 s, twice the time that nodes give it, so that it is they
-    /// who end it.
+    /// Time for which a join is remembered: 60 s. That is twice the time that nodes give it, so that nodes end it.
     pub join_timeout: Duration,
 
-    /// The least wait that a client is told when it is turned away: 1 s. It is told that much and a
-    /// random part of as much again.
+    /// Least wait of a client that is turned away: 1 s. It is told that much, and a random part of as much again.
     pub retry_after: Duration,
 
-    /// At a shutdown, clients are told to come back over this time, after `retry_after`: 10 s. A
-    /// thousand clients then make a hundred handshakes in a second.
+    /// Time over which clients come back after a shutdown, on top of `retry_after`: 10 s. A thousand clients then make a
+    /// hundred handshakes in a second.
     pub shutdown_spread: Duration,
 
-    /// What a joiner may send: 50 messages/s after a burst of 200, which is an attempt with all its
-    /// candidates several times over; 32 KiB/s after 256 KiB, since an attempt is at most 40 KiB.
+    /// Rate limit of a joiner: 50 messages/s after a burst of 200, and 32 KiB/s after 256 KiB. The bursts hold several
+    /// attempts, each with all its ICE candidates: an attempt is at most 40 KiB.
     pub joiner_traffic: Traffic,
 
-    /// What a root may send: 10,000 messages/s after a burst of 20,000, and 16 MiB/s after 32 MiB.
-    /// It answers everybody: a thousand joins at once are an answer and a dozen candidates each.
+    /// Rate limit of a root: 10,000 messages/s after a burst of 20,000, and 16 MiB/s after 32 MiB. A root answers all
+    /// joiners: a thousand joins at once are a thousand answers, with a dozen ICE candidates each.
     pub root_traffic: Traffic,
 
-    /// Wrong tokens from one source within `wrong_token_window`: 10. After that the source can't
-    /// become a root until the window is over, so a person's slips must fit.
+    /// Wrong tokens from one source within `wrong_token_window`: 10. After that, the source can't become a root until the
+    /// window is over, so a person's slips must fit.
     pub max_wrong_tokens: u32,
 
-    /// See `max_wrong_tokens`; counts from the first wrong one: 60 s. Ten guesses a minute find no
-    /// token that is longer than a few letters.
+    /// Window of `max_wrong_tokens`, from the first wrong one: 60 s. Ten guesses a minute find no token that is longer than
+    /// a few letters.
     pub wrong_token_window: Duration,
 
-    /// Sources whose wrong tokens are remembered: 1,000. Who has more addresses than that is not
-    /// stopped by counting.
+    /// Sources whose wrong tokens are counted: 1,000. Counting does not stop a client with more addresses than that.
     pub max_wrong_token_sources: usize,
 }
 
-/// How fast something may flow.
+/// A rate limit, enforced by a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// In the long run.
+    /// The limit in the long run.
     pub per_second: u32,
-    /// At once, after a pause.
+    /// The limit at once, after a pause.
     pub burst: u32,
 }
 
-/// How fast a client may send.
+/// The rate limits of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
-    /// In messages.
+    /// Messages.
     pub messages: Rate,
-    /// In bytes of messages. The burst holds at least the longest frame.
+    /// Bytes of messages. The burst must hold the longest frame.
     pub bytes: Rate,
 }
 
-/// A bound makes no sense.
+/// A bound that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
-    /// There is no token, so no overlay can ever have a root.
+    /// There is no token, so no overlay can have a root.
     #[error("no overlay can have a root: add a named overlay or a token for any overlay")]
     NoOverlay,
-    /// Everybody knows the empty token.
+    /// A token is empty, and so no secret.
     #[error("a root token is empty")]
     EmptyToken,
     /// The field of this name is zero.
@@ -126,7 +122,7 @@ pub enum ConfigError {
     /// The field of this name is not a time that fits a frame.
     #[error("`{0}` must be between 1 ms and 49 days")]
     Duration(&'static str),
-    /// A root that asks for a sign of life each second could not keep its lease.
+    /// `root_lease` is too short for a root that sends a ping each second.
     #[error("`root_lease` must be at least {} s", LEAST_LEASE.as_secs())]
     Lease,
     /// A burst of bytes is too small for the longest frame.
@@ -134,21 +130,21 @@ pub enum ConfigError {
     ByteBurst(&'static str),
 }
 
-/// The shortest `root_lease`: no node asks for a sign of life more often than each second.
+/// The shortest `root_lease`. A root sends three pings in it, and at most one each second.
 const LEAST_LEASE: Duration = Duration::from_secs(3);
 
 impl Config {
-    /// The default bounds, for these overlays.
+    /// The default bounds, with these overlays.
     #[must_use]
     pub const fn new(access: Access) -> Self {
         Self {
             access,
             max_connections: 10_000,
-            places_for_roots: 64,
+            reserved_for_roots: 64,
             max_connections_per_source: 2_000,
-            max_overlays: 1_000,
+            max_wildcard_overlays: 1_000,
             max_pending_joins: 2_000,
-            max_candidates: 64,
+            max_ice_candidates: 64,
             hello_timeout: Duration::from_secs(10),
             keepalive: Duration::from_secs(20),
             root_lease: Duration::from_secs(8),
@@ -184,7 +180,7 @@ impl Config {
         }
     }
 
-    /// How long a client may be silent.
+    /// The longest silence of a client other than the root.
     pub(super) const fn longest_silence(&self) -> Duration {
         self.keepalive.saturating_mul(2)
     }
@@ -197,7 +193,7 @@ impl Config {
                 "max_connections_per_source",
                 self.max_connections_per_source,
             ),
-            ("max_overlays", self.max_overlays),
+            ("max_wildcard_overlays", self.max_wildcard_overlays),
             ("max_pending_joins", self.max_pending_joins),
             ("max_standbys", self.max_standbys),
             ("max_wrong_tokens", self.max_wrong_tokens as usize),

@@ -1,4 +1,4 @@
-//! What a relay is told, and what it wants done.
+//! Events and actions of a server.
 
 use bytes::Bytes;
 
@@ -6,64 +6,67 @@ use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;
 use crate::wire::{OverlayName, Refusal};
 
-/// Something has happened.
+/// An input of a server: what has happened, and when.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// When. A time before that of an earlier input counts as that one.
+    /// The present time. One before that of an earlier input counts as the earlier input's.
     pub now: Instant,
-    /// What.
+    /// What has happened.
     pub kind: EventKind,
 }
 
-/// What can happen to a relay. An event about a connection that is gone changes nothing.
+/// What can happen to a server. An event about a connection that is gone changes nothing.
+///
+/// A driver knows all the kinds, and loses a client if it leaves one out. So a new one is a breaking change, and the
+/// enum is exhaustive.
 #[derive(Clone, Debug)]
 pub enum EventKind {
-    /// A client has sent a message.
+    /// A message of a client has come.
     Message {
-        /// From whom.
+        /// The client's connection.
         connection: ConnectionId,
-        /// The message: one [`ClientFrame`](crate::wire::ClientFrame), if all is well.
+        /// One [`ClientFrame`](crate::wire::ClientFrame), from a client of this protocol.
         bytes: Bytes,
     },
-    /// A connection has ended, from the other side or by a failure.
+    /// A connection has ended, by the client or by a failure.
     Closed {
-        /// Which one.
+        /// The connection.
         connection: ConnectionId,
     },
     /// [`Server::next_deadline`](super::Server::next_deadline) has come.
     Timeout,
-    /// The server goes down: every client is told and disconnected, and none is accepted any more.
+    /// The server shuts down. It disconnects every client, each with a time to come back, and accepts no more.
     Shutdown,
 }
 
-/// What a relay wants done, in this order.
+/// What a driver does for a server, in the order given. Exhaustive, because each kind must be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a message to a client.
     Send {
-        /// To whom.
+        /// The client's connection.
         connection: ConnectionId,
         /// One [`ServerFrame`](crate::wire::ServerFrame).
         bytes: Bytes,
     },
-    /// End a connection once what was sent to it is on its way: the last of it tells the client why
-    /// and when to come back. The relay has forgotten the connection already.
+    /// End a connection once its last message is on its way: that tells the client why, and when to come back. The
+    /// server has forgotten the connection already.
     Close {
-        /// Which one.
+        /// The connection.
         connection: ConnectionId,
         /// Why, for the server's log.
         refusal: Refusal,
     },
-    /// Nothing to do: for the server's log.
+    /// Tell the operator. Nothing else depends on it.
     Notify(Notice),
 }
 
-/// What an operator may want to read in a log.
+/// News for the operator's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// An overlay has got its root.
+    /// An overlay has a root now.
     RootRegistered {
-        /// Which overlay.
+        /// The overlay.
         overlay: OverlayName,
         /// The root.
         id: NodeId,
@@ -72,19 +75,19 @@ pub enum Notice {
     },
     /// An overlay has lost its root.
     RootLost {
-        /// Which overlay.
+        /// The overlay.
         overlay: OverlayName,
-        /// Who was its root.
+        /// The former root.
         id: NodeId,
     },
 }
 
-/// A client finds no place: send it the farewell and hang up.
+/// A client is not accepted: send it the farewell, then close its connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not accepted: {refusal}")]
 pub struct NotAccepted {
     /// Why.
     pub refusal: Refusal,
-    /// One [`ServerFrame`](crate::wire::ServerFrame) that says why and when to come back.
+    /// One [`ServerFrame`](crate::wire::ServerFrame), which tells the client why, and when to come back.
     pub farewell: Bytes,
 }

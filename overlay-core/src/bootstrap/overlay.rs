@@ -1,67 +1,127 @@
-//! The overlays that somebody is here for.
+//! The overlays that have clients here, and what is remembered of the others.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use slab::Slab;
 
-use super::root::{PendingJoin, Root};
-use super::succession::Reign;
-use crate::id::{ConnectionId, NodeId};
+use super::joins::Joins;
+use super::leadership::{Leadership, Term};
+use crate::expiring::Expiring;
+use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;
 use crate::wire::OverlayName;
 
-/// Where an overlay is kept. Good as long as a client is in it.
+/// The place of an overlay among [`Overlays`], good as long as a client is in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OverlayKey(usize);
 
-/// An overlay with its clients. It exists from the first to the last of them, so there are no more
-/// overlays than connections.
+/// An overlay with its clients. It exists from the first client to the last, so there are no more overlays than
+/// connections.
 #[derive(Debug)]
-struct Overlay {
+pub(super) struct Overlay {
     name: OverlayName,
-    /// The joiners and the root: within an overlay an id belongs to one connection.
+    /// All clients. Within an overlay an id belongs to one connection.
     members: BTreeMap<NodeId, ConnectionId>,
-    root: Option<Root>,
-    /// The present reign, or the last one.
-    reign: Option<Reign>,
-    /// Who wait for its end, longest first.
-    line: Vec<NodeId>,
+    /// The members that stand by, in the order of their promotion.
+    standbys: Vec<NodeId>,
+    leadership: Leadership,
+    /// The joins that the root knows of. Without a root there are none.
+    joins: Joins,
 }
 
 impl Overlay {
+    pub(super) const fn name(&self) -> &OverlayName {
+        &self.name
+    }
+
+    pub(super) const fn leadership(&self) -> Leadership {
+        self.leadership
+    }
+
+    /// The connection of a member.
+    pub(super) fn member(&self, id: NodeId) -> Option<ConnectionId> {
+        self.members.get(&id).copied()
+    }
+
+    /// The members other than the root.
+    pub(super) fn joiners(&self) -> impl Iterator<Item = ConnectionId> {
+        let root = self.leadership.root();
+        let members = self.members.values().copied();
+        members.filter(move |member| Some(*member) != root)
+    }
+
+    pub(super) const fn standbys(&self) -> usize {
+        self.standbys.len()
+    }
+
+    /// The standby that is promoted next.
+    pub(super) fn next_standby(&self) -> Option<NodeId> {
+        self.standbys.first().copied()
+    }
+
+    /// Adds a member to the standbys. It waits until `until` for a root that only it knows of.
+    pub(super) fn stand_by(&mut self, id: NodeId, seen: Epoch, until: Instant) {
+        self.leadership.recall(seen, until);
+        self.standbys.push(id);
+    }
+
+    /// Makes a member the root.
+    pub(super) fn lead(&mut self, id: NodeId, epoch: Epoch, connection: ConnectionId) {
+        self.standbys.retain(|standby| *standby != id);
+        self.leadership.assume(id, epoch, connection);
+    }
+
+    /// Takes the root away, and with it the joins that it knew of. It may come back before `until`.
+    pub(super) fn lose_root(&mut self, until: Instant) -> Option<Joins> {
+        let held = self.leadership.vacate(until);
+        held.then(|| core::mem::take(&mut self.joins))
+    }
+
+    /// The connection of the root, and the joins that it knows of.
+    pub(super) const fn root_mut(&mut self) -> Option<(ConnectionId, &mut Joins)> {
+        match self.leadership.root() {
+            Some(root) => Some((root, &mut self.joins)),
+            None => None,
+        }
+    }
+
+    pub(super) const fn joins(&self) -> &Joins {
+        &self.joins
+    }
+
     const fn is_open(&self) -> bool {
-        self.root.is_some() || !self.line.is_empty()
+        self.leadership.root().is_some() || !self.standbys.is_empty()
     }
 }
 
 /// The overlays by name, and by a key that is cheaper than the name.
 #[derive(Debug, Default)]
 pub(super) struct Overlays {
-    slots: Slab<Overlay>,
+    table: Slab<Overlay>,
     by_name: BTreeMap<OverlayName, OverlayKey>,
-    /// The reigns of overlays that nobody is here for, until they end: the root may be about to come back.
-    vacant: BTreeMap<OverlayName, Reign>,
+    /// The vacant leaderships of overlays without clients, by when a standby would be promoted. Until then the root
+    /// may come back.
+    abandoned: Expiring<OverlayName, Term>,
 }
 
 impl Overlays {
-    /// The connection of an overlay's root.
-    pub(super) fn root_of(&self, name: &OverlayName) -> Option<ConnectionId> {
-        Some(self.named(name)?.root.as_ref()?.connection)
+    pub(super) fn get(&self, key: OverlayKey) -> Option<&Overlay> {
+        self.table.get(key.0)
     }
 
-    /// The connection that an id belongs to.
-    pub(super) fn holder_of(&self, name: &OverlayName, id: NodeId) -> Option<ConnectionId> {
-        self.named(name)?.members.get(&id).copied()
+    pub(super) fn get_mut(&mut self, key: OverlayKey) -> Option<&mut Overlay> {
+        self.table.get_mut(key.0)
     }
 
-    /// The join that a node has under way.
-    pub(super) fn join_of(&self, key: OverlayKey, joiner: NodeId) -> Option<&PendingJoin> {
-        self.slots.get(key.0)?.root.as_ref()?.join_of(joiner)
+    pub(super) fn named(&self, name: &OverlayName) -> Option<&Overlay> {
+        self.get(*self.by_name.get(name)?)
     }
 
-    pub(super) fn root_mut(&mut self, key: OverlayKey) -> Option<&mut Root> {
-        self.slots.get_mut(key.0)?.root.as_mut()
+    /// The leadership of an overlay, whether it has clients or not.
+    pub(super) fn leadership(&self, name: &OverlayName) -> Leadership {
+        self.named(name)
+            .map_or_else(|| self.abandoned(name), Overlay::leadership)
     }
 
     /// Makes `id` a member of the overlay.
@@ -71,161 +131,85 @@ impl Overlays {
         id: NodeId,
         connection: ConnectionId,
     ) -> OverlayKey {
-        let key = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let key = OverlayKey(self.slots.insert(Overlay {
-                name: name.clone(),
-                members: BTreeMap::new(),
-                root: None,
-                reign: self.vacant.remove(name),
-                line: Vec::new(),
-            }));
-            self.by_name.insert(name.clone(), key);
-            key
-        });
-        if let Some(overlay) = self.slots.get_mut(key.0) {
+        let key = self.by_name.get(name).copied();
+        let key = key.unwrap_or_else(|| self.open(name));
+        if let Some(overlay) = self.get_mut(key) {
             overlay.members.insert(id, connection);
         }
         key
     }
 
+    /// Takes a member out of the overlay; with the last member goes the overlay.
     pub(super) fn leave(&mut self, key: OverlayKey, id: NodeId) {
-        let Some(overlay) = self.slots.get_mut(key.0) else {
+        let Some(overlay) = self.get_mut(key) else {
             return;
         };
         overlay.members.remove(&id);
-        overlay.line.retain(|standby| *standby != id);
+        overlay.standbys.retain(|standby| *standby != id);
         if overlay.members.is_empty() {
-            let overlay = self.slots.remove(key.0);
+            let overlay = self.table.remove(key.0);
             self.by_name.remove(&overlay.name);
-            if let Some(reign) = overlay.reign {
-                self.vacant.insert(overlay.name, reign);
+            if let Leadership::Vacant { term, until } = overlay.leadership {
+                self.abandoned.insert(overlay.name, until, term);
             }
         }
     }
 
-    /// Forgets the reigns that have ended; of more than `most` those that end first.
-    pub(super) fn forget_ended(&mut self, now: Instant, most: usize) {
-        self.vacant
-            .retain(|_, reign| reign.ends.is_some_and(|ends| ends > now));
-        while self.vacant.len() > most {
-            let first = self.vacant.iter().min_by_key(|(_, reign)| reign.ends);
-            let Some(name) = first.map(|(name, _)| name.clone()) else {
-                return;
-            };
-            self.vacant.remove(&name);
+    /// Forgets the abandoned leaderships whose time is over; of more than `most`, those that end first.
+    pub(super) fn forget_abandoned(&mut self, now: Instant, most: usize) {
+        while self.abandoned.pop_due(now).is_some() {}
+        while self.abandoned.len() > most {
+            self.abandoned.pop_first();
         }
     }
 
-    /// Gives an overlay its root.
-    pub(super) fn set_root(&mut self, key: OverlayKey, root: Root, reign: Reign) {
-        if let Some(overlay) = self.slots.get_mut(key.0) {
-            overlay.root = Some(root);
-            overlay.reign = Some(reign);
-        }
-    }
-
-    /// Puts a member at the end of the line. `unknown`: the reign that it waits for if none is known here.
-    pub(super) fn stand_by(&mut self, key: OverlayKey, id: NodeId, unknown: Reign) {
-        if let Some(overlay) = self.slots.get_mut(key.0) {
-            overlay.reign.get_or_insert(unknown);
-            overlay.line.push(id);
-        }
-    }
-
-    pub(super) fn leave_line(&mut self, key: OverlayKey, id: NodeId) {
-        if let Some(overlay) = self.slots.get_mut(key.0) {
-            overlay.line.retain(|standby| *standby != id);
-        }
-    }
-
-    /// The first in line.
-    pub(super) fn heir(&self, key: OverlayKey) -> Option<NodeId> {
-        self.slots.get(key.0)?.line.first().copied()
-    }
-
-    /// When the place of a root that is gone is free for another.
-    pub(super) fn vacant_from(&self, key: OverlayKey) -> Option<Instant> {
-        self.reign(key)?.ends
-    }
-
-    pub(super) fn reign(&self, key: OverlayKey) -> Option<Reign> {
-        self.slots.get(key.0)?.reign
-    }
-
-    pub(super) fn reign_of(&self, name: &OverlayName) -> Option<Reign> {
-        match self.named(name) {
-            Some(overlay) => overlay.reign,
-            None => self.vacant.get(name).copied(),
-        }
-    }
-
-    /// How many stand by.
-    pub(super) fn standbys(&self, name: &OverlayName) -> usize {
-        self.named(name).map_or(0, |overlay| overlay.line.len())
-    }
-
-    pub(super) fn name(&self, key: OverlayKey) -> Option<&OverlayName> {
-        Some(&self.slots.get(key.0)?.name)
-    }
-
-    /// The connection of a member.
-    pub(super) fn member(&self, key: OverlayKey, id: NodeId) -> Option<ConnectionId> {
-        self.slots.get(key.0)?.members.get(&id).copied()
-    }
-
-    /// The members of an overlay other than its root.
-    pub(super) fn joiners(&self, key: OverlayKey) -> impl Iterator<Item = ConnectionId> {
-        let overlay = self.slots.get(key.0);
-        let root = overlay.and_then(|overlay| Some(overlay.root.as_ref()?.connection));
-        let members = overlay
-            .into_iter()
-            .flat_map(|overlay| overlay.members.values());
-        members.copied().filter(move |member| Some(*member) != root)
-    }
-
-    /// Takes the root away, and with it the joins that were under way. Its reign ends at `ends`, unless it
-    /// comes back.
-    pub(super) fn take_root(
-        &mut self,
-        key: OverlayKey,
-        ends: Instant,
-    ) -> Option<(OverlayName, Root)> {
-        let overlay = self.slots.get_mut(key.0)?;
-        let root = overlay.root.take()?;
-        if let Some(reign) = &mut overlay.reign {
-            reign.ends = Some(ends);
-        }
-        Some((overlay.name.clone(), root))
-    }
-
-    /// Whether an overlay has a root, or somebody who waits to be it.
+    /// Whether an overlay has a root or a standby.
     pub(super) fn is_open(&self, name: &OverlayName) -> bool {
         self.named(name).is_some_and(Overlay::is_open)
     }
 
-    /// How many such overlays there are of which `is_wild` is true.
-    pub(super) fn open(&self, is_wild: impl Fn(&OverlayName) -> bool) -> usize {
-        let overlays = self.slots.iter().map(|(_, overlay)| overlay);
+    /// The number of such overlays whose name is `wanted`.
+    pub(super) fn open_count(&self, wanted: impl Fn(&OverlayName) -> bool) -> usize {
+        let overlays = self.iter();
         overlays
-            .filter(|overlay| overlay.is_open() && is_wild(&overlay.name))
+            .filter(|overlay| overlay.is_open() && wanted(&overlay.name))
             .count()
     }
 
-    pub(super) fn rooted(&self) -> usize {
-        self.roots().count()
+    /// The number of overlays with a root.
+    pub(super) fn led_count(&self) -> usize {
+        self.iter()
+            .filter(|overlay| overlay.leadership.root().is_some())
+            .count()
     }
 
-    pub(super) fn pending_joins(&self) -> usize {
-        self.roots().map(Root::pending_joins).sum()
+    /// The number of joins that roots know of.
+    pub(super) fn join_count(&self) -> usize {
+        self.iter().map(|overlay| overlay.joins.len()).sum()
     }
 
-    fn named(&self, name: &OverlayName) -> Option<&Overlay> {
-        self.slots.get(self.by_name.get(name)?.0)
+    fn open(&mut self, name: &OverlayName) -> OverlayKey {
+        let leadership = self.abandoned(name);
+        self.abandoned.remove(name);
+        let key = OverlayKey(self.table.insert(Overlay {
+            name: name.clone(),
+            members: BTreeMap::new(),
+            standbys: Vec::new(),
+            leadership,
+            joins: Joins::default(),
+        }));
+        self.by_name.insert(name.clone(), key);
+        key
     }
 
-    fn roots(&self) -> impl Iterator<Item = &Root> {
-        self.slots
-            .iter()
-            .filter_map(|(_, overlay)| overlay.root.as_ref())
+    fn abandoned(&self, name: &OverlayName) -> Leadership {
+        match (self.abandoned.get(name), self.abandoned.deadline(name)) {
+            (Some(&term), Some(until)) => Leadership::Vacant { term, until },
+            _ => Leadership::Unknown,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Overlay> {
+        self.table.iter().map(|(_, overlay)| overlay)
     }
 }

@@ -1,15 +1,15 @@
-//! What a relay can tell about itself.
+//! Counters of a server.
 
 use crate::wire::Refusal;
 
-/// What is there now, and what has happened since the start.
+/// The present state of a server in numbers, and what has happened since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Connections now.
     pub connections: usize,
     /// Overlays that have a root now.
     pub overlays: usize,
-    /// Joins now under way through this server.
+    /// Joins that roots know of now.
     pub pending_joins: usize,
     /// Connections accepted.
     pub accepted: u64,
@@ -19,21 +19,21 @@ pub struct Stats {
     pub answers_passed: u64,
     /// Requests rejected because the overlay had no root, and joins that lost theirs.
     pub joins_without_root: u64,
-    /// Requests rejected because too many joins were under way.
+    /// Requests rejected because the overlay had too many joins under way.
     pub joins_over_limit: u64,
     /// Joins forgotten because they took too long.
     pub joins_expired: u64,
     /// Frames dropped because their join had ended.
     pub frames_late: u64,
-    /// Frames dropped because their join had had its share: a second answer, too many candidates.
+    /// Frames dropped because their join had had its share: second answers, and ICE candidates over the limit.
     pub frames_surplus: u64,
-    /// Standbys that have become the root.
+    /// Standbys promoted to root.
     pub promotions: u64,
-    /// Clients that were refused, or disconnected by the relay.
+    /// Clients refused or disconnected by the server.
     pub refused: Refusals,
 }
 
-/// How many clients were refused, or disconnected by the relay, for each reason.
+/// The number of clients that the server refused or disconnected, for each reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
     /// [`Refusal::Version`].

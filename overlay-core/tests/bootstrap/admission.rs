@@ -1,4 +1,4 @@
-//! Who gets in.
+//! Admission of clients.
 
 use bytes::Bytes;
 use overlay_core::Epoch;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::harness::*;
 
 #[test]
-fn a_newcomer_is_welcomed_and_told_how_often_to_speak() {
+fn a_joiner_is_welcomed_and_told_its_keepalive() {
     let mut server = Server::with(|config| config.keepalive = seconds(7));
     let joiner = server.client(&hello(CONCERT, 1, Registration::Joiner));
     let welcome = ServerFrame::Welcome {
@@ -23,7 +23,7 @@ fn a_newcomer_is_welcomed_and_told_how_often_to_speak() {
 }
 
 #[test]
-fn a_client_that_never_greets_is_disconnected() {
+fn a_client_that_never_says_hello_is_disconnected() {
     let mut server = Server::new();
     let client = server.connect();
     server.wait(seconds(9));
@@ -42,7 +42,7 @@ fn a_client_of_another_version_is_told_so() {
 }
 
 #[test]
-fn who_begins_with_anything_but_a_greeting_is_disconnected() {
+fn a_client_that_begins_with_anything_but_a_hello_is_disconnected() {
     let mut server = Server::new();
     let reserved = ClientFrame::Reserved {
         version: wire::VERSION,
@@ -65,7 +65,7 @@ fn who_begins_with_anything_but_a_greeting_is_disconnected() {
 }
 
 #[test]
-fn who_greets_twice_is_disconnected() {
+fn a_client_that_says_hello_twice_is_disconnected() {
     let mut server = Server::new();
     let joiner = server.joiner(1);
     server.send(joiner, &hello(CONCERT, 1, Registration::Joiner));
@@ -73,14 +73,14 @@ fn who_greets_twice_is_disconnected() {
 }
 
 #[test]
-fn a_joiner_is_told_that_no_such_overlay_can_ever_be_here() {
+fn a_joiner_of_an_overlay_that_is_not_carried_is_refused() {
     let mut server = Server::new();
     let joiner = server.client(&hello("typo", 1, Registration::Joiner));
     assert_eq!(server.refusal(joiner), Some(Refusal::UnknownOverlay));
 }
 
 #[test]
-fn a_joiner_waits_for_an_overlay_that_may_yet_be_opened() {
+fn a_joiner_of_an_overlay_that_may_yet_be_opened_waits() {
     let mut server = Server::with(|config| config.access = any_overlay());
     let joiner = server.client(&hello("picnic", 1, Registration::Joiner));
     assert!(is_welcome(&server.received(joiner)));
@@ -91,7 +91,7 @@ fn a_joiner_waits_for_an_overlay_that_may_yet_be_opened() {
 fn a_full_server_says_when_to_come_back() {
     let mut server = Server::with(|config| {
         config.max_connections = 2;
-        config.places_for_roots = 0;
+        config.reserved_for_roots = 0;
     });
     let first = server.connect_from(1).unwrap();
     server.connect_from(2).unwrap();
@@ -132,7 +132,7 @@ fn a_source_with_its_share_of_connections_leaves_room_for_others() {
 }
 
 #[test]
-fn an_id_without_its_secret_opens_nothing() {
+fn an_id_is_not_taken_over_without_its_secret() {
     let mut server = Server::new();
     let owner = server.joiner(1);
     let thief = server.client(&impostor(CONCERT, 1, 9, Registration::Joiner));
@@ -161,7 +161,7 @@ fn a_joiner_that_comes_back_has_given_up_its_join_even_if_that_had_an_answer() {
 }
 
 #[test]
-fn a_silent_holder_of_an_id_is_dead_even_if_nobody_has_noticed() {
+fn a_connection_that_was_silent_for_too_long_loses_its_id_before_the_timeout() {
     let mut server = Server::new();
     let dead = server.joiner(1);
     server.oversleep(seconds(40));

@@ -1,4 +1,4 @@
-//! A relay with a clock, and the frames its clients have received.
+//! A server with a clock, and the frames that its clients have received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,10 +17,10 @@ pub(crate) const TOKEN: &str = "the conductor's";
 
 pub(crate) const ROOT: u128 = 1_000;
 
-/// A relay and what its clients have got from it. Checks that nothing is sent to a connection that
-/// has ended, and that whoever is disconnected was told why.
+/// A server and the frames that its clients have received. Checks that no frame goes to a connection that has ended,
+/// and that a client that is disconnected was told why.
 pub(crate) struct Server {
-    relay: bootstrap::Server,
+    inner: bootstrap::Server,
     now: Instant,
     open: BTreeSet<ConnectionId>,
     inboxes: BTreeMap<ConnectionId, Vec<ServerFrame>>,
@@ -37,7 +37,7 @@ impl Server {
         let mut config = config();
         configure(&mut config);
         Self {
-            relay: bootstrap::Server::new(config, [1; 32], Duration::ZERO).unwrap(),
+            inner: bootstrap::Server::new(config, [1; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             open: BTreeSet::new(),
             inboxes: BTreeMap::new(),
@@ -47,7 +47,7 @@ impl Server {
     }
 
     pub(crate) fn connect_from(&mut self, source: u128) -> Result<ConnectionId, NotAccepted> {
-        let connection = self.relay.accept(self.now, Source(source))?;
+        let connection = self.inner.accept(self.now, Source(source))?;
         assert!(self.open.insert(connection), "a handle was used twice");
         Ok(connection)
     }
@@ -106,20 +106,20 @@ impl Server {
         self.input(bootstrap::EventKind::Shutdown);
     }
 
-    /// Lets time pass; the relay is told whenever it wants to be.
+    /// Lets time pass; the server gets its timeouts.
     pub(crate) fn wait(&mut self, duration: Duration) {
         let end = self.now + duration;
-        while let Some(at) = self.relay.next_deadline().filter(|at| *at <= end) {
+        while let Some(at) = self.inner.next_deadline().filter(|at| *at <= end) {
             self.now = at;
             let before = self.stats();
             self.input(bootstrap::EventKind::Timeout);
             assert_ne!(before, self.stats(), "woken for nothing");
-            assert!(self.relay.next_deadline().is_none_or(|next| next > at));
+            assert!(self.inner.next_deadline().is_none_or(|next| next > at));
         }
         self.now = end;
     }
 
-    /// Lets time pass without telling the relay.
+    /// Lets time pass without a timeout for the server.
     pub(crate) fn oversleep(&mut self, duration: Duration) {
         self.now = self.now + duration;
     }
@@ -154,7 +154,7 @@ impl Server {
             .collect()
     }
 
-    /// Why the relay has disconnected a client; `None` while it has not.
+    /// Why the server has disconnected a client; `None` while it has not.
     pub(crate) fn refusal(&self, connection: ConnectionId) -> Option<Refusal> {
         self.ended.get(&connection).copied()
     }
@@ -164,11 +164,11 @@ impl Server {
     }
 
     pub(crate) fn stats(&self) -> bootstrap::Stats {
-        self.relay.stats()
+        self.inner.stats()
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.relay.next_deadline()
+        self.inner.next_deadline()
     }
 
     fn input(&mut self, kind: bootstrap::EventKind) {
@@ -176,7 +176,7 @@ impl Server {
             now: self.now,
             kind,
         };
-        for action in self.relay.handle_input(event) {
+        for action in self.inner.handle_input(event) {
             match action {
                 bootstrap::Action::Send { connection, bytes } => {
                     assert!(self.open.contains(&connection), "sent to a dead connection");
@@ -253,7 +253,7 @@ pub(crate) fn hello(name: &str, id: u128, registration: Registration) -> ClientF
     impostor(name, id, 0, registration)
 }
 
-/// The greeting of somebody who knows a node's id; the true secret is number 0.
+/// The greeting of a client that knows a node's id; the true secret is number 0.
 pub(crate) fn impostor(
     name: &str,
     id: u128,

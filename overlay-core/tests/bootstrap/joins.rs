@@ -5,7 +5,7 @@ use overlay_core::wire::{Refusal, RejectReason};
 use crate::harness::*;
 
 #[test]
-fn a_join_goes_its_way_between_the_joiner_and_the_root() {
+fn a_join_is_forwarded_between_the_joiner_and_the_root() {
     let mut server = Server::new();
     let (root, joiner, join) = server.join_under_way();
     server.send_join(joiner, candidate(join));
@@ -21,7 +21,7 @@ fn a_join_goes_its_way_between_the_joiner_and_the_root() {
 }
 
 #[test]
-fn joiners_hear_of_their_own_join_only() {
+fn a_joiner_hears_of_its_own_join_only() {
     let mut server = Server::new();
     let (root, first, join_of_first) = server.join_under_way();
     let second = server.joiner(2);
@@ -32,7 +32,7 @@ fn joiners_hear_of_their_own_join_only() {
 }
 
 #[test]
-fn without_a_root_a_request_is_rejected_at_once_and_the_joiner_stays() {
+fn a_request_without_a_root_is_rejected_at_once_and_the_joiner_stays() {
     let mut server = Server::new();
     let joiner = server.joiner(1);
     server.send_join(joiner, request(1, 1));
@@ -44,7 +44,7 @@ fn without_a_root_a_request_is_rejected_at_once_and_the_joiner_stays() {
 }
 
 #[test]
-fn one_join_too_many_is_told_to_come_later() {
+fn a_join_over_the_limit_is_rejected_as_busy() {
     let mut server = Server::with(|config| config.max_pending_joins = 1);
     let (root, first, _) = server.join_under_way();
     let second = server.joiner(2);
@@ -69,7 +69,7 @@ fn a_newer_attempt_ends_the_older() {
 }
 
 #[test]
-fn what_no_joiner_sends_ends_its_connection() {
+fn a_frame_that_no_joiner_sends_ends_its_connection() {
     let own = join(1, 1);
     let others = join(2, 1);
     let violations = [
@@ -93,7 +93,7 @@ fn what_no_joiner_sends_ends_its_connection() {
 }
 
 #[test]
-fn what_no_root_sends_ends_its_connection() {
+fn a_frame_that_no_root_sends_ends_its_connection() {
     for violation in [request(1, 1), cancel(join(1, 1))] {
         let mut server = Server::new();
         let (root, ..) = server.join_under_way();
@@ -103,7 +103,7 @@ fn what_no_root_sends_ends_its_connection() {
 }
 
 #[test]
-fn what_comes_after_the_end_of_a_join_is_dropped_and_counted() {
+fn a_frame_after_the_end_of_its_join_is_dropped_and_counted() {
     let mut server = Server::new();
     let (root, joiner, join) = server.join_under_way();
     server.send_join(root, reject(join));
@@ -117,7 +117,7 @@ fn what_comes_after_the_end_of_a_join_is_dropped_and_counted() {
 }
 
 #[test]
-fn what_the_root_was_not_asked_goes_nowhere() {
+fn an_answer_without_a_request_goes_nowhere() {
     let mut server = Server::new();
     let (root, joiner) = (server.root(ROOT), server.joiner(1));
     for frame in [
@@ -143,7 +143,7 @@ fn a_join_is_answered_once() {
 
 #[test]
 fn each_side_of_a_join_has_its_share_of_candidates() {
-    let mut server = Server::with(|config| config.max_candidates = 2);
+    let mut server = Server::with(|config| config.max_ice_candidates = 2);
     let (root, joiner, join) = server.join_under_way();
     for _ in 0..3 {
         server.send_join(joiner, candidate(join));
@@ -163,7 +163,7 @@ fn a_joiner_that_vanishes_unanswered_is_cancelled() {
 }
 
 #[test]
-fn a_joiner_that_hangs_up_once_answered_is_left_to_its_parent() {
+fn a_joiner_that_hangs_up_once_answered_is_not_cancelled() {
     let mut server = Server::new();
     let (root, joiner, join) = server.join_under_way();
     server.send_join(root, answer(join));
@@ -182,7 +182,7 @@ fn a_joiner_that_gives_up_is_cancelled_even_once_answered() {
 }
 
 #[test]
-fn when_the_root_goes_those_who_wait_for_an_answer_are_told() {
+fn joiners_that_wait_for_an_answer_are_told_that_the_root_is_gone() {
     let mut server = Server::new();
     let (root, answered, join_of_answered) = server.join_under_way();
     let waiting = server.joiner(2);
@@ -208,7 +208,7 @@ fn a_new_root_has_no_part_in_the_joins_of_the_old_one() {
 }
 
 #[test]
-fn a_join_that_takes_too_long_is_forgotten_without_a_word() {
+fn a_join_that_takes_too_long_is_forgotten_without_a_frame() {
     let mut server = Server::new();
     let (root, joiner, join) = server.join_under_way();
     server.wait_pinging(&[root, joiner], seconds(60));

@@ -1,4 +1,4 @@
-//! How much a client may send.
+//! Rate limits.
 
 use bytes::Bytes;
 use overlay_core::ConnectionId;
@@ -30,7 +30,7 @@ fn a_pause_earns_a_joiner_new_messages() {
 }
 
 #[test]
-fn a_root_may_say_what_a_thousand_joins_need() {
+fn a_root_may_send_what_a_thousand_joins_need() {
     let mut server = Server::new();
     let root = server.root(ROOT);
     pings(&mut server, root, 20_000);
@@ -40,7 +40,7 @@ fn a_root_may_say_what_a_thousand_joins_need() {
 }
 
 #[test]
-fn bytes_count_whatever_they_say() {
+fn bytes_count_even_if_they_are_no_frame() {
     let mut server = Server::with(|config| {
         config.joiner_traffic.bytes = Rate {
             per_second: 1,

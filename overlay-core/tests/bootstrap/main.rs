@@ -1,4 +1,4 @@
-//! The relay, as the clients of a bootstrap server see it.
+//! The bootstrap server, as its clients see it.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // the harness is as much a test as its callers
 

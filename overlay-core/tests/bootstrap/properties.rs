@@ -1,4 +1,4 @@
-//! What holds whatever the clients do.
+//! Rules that hold whatever the clients do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::harness::{
 };
 
 const MAX_CONNECTIONS: usize = 6;
-const PLACES_FOR_ROOTS: usize = 2;
+const RESERVED_FOR_ROOTS: usize = 2;
 const MAX_PENDING_JOINS: usize = 2;
-const MAX_CANDIDATES: u32 = 2;
+const MAX_ICE_CANDIDATES: u32 = 2;
 
 /// One step of a story.
 #[derive(Clone, Debug)]
@@ -132,11 +132,11 @@ fn config() -> bootstrap::Config {
     let access = Access::default().overlay(overlay("named"), token("own"));
     let mut config = bootstrap::Config::new(access.any_overlay(token("any")));
     config.max_connections = MAX_CONNECTIONS;
-    config.places_for_roots = PLACES_FOR_ROOTS;
+    config.reserved_for_roots = RESERVED_FOR_ROOTS;
     config.max_connections_per_source = 4;
-    config.max_overlays = 1;
+    config.max_wildcard_overlays = 1;
     config.max_pending_joins = MAX_PENDING_JOINS;
-    config.max_candidates = MAX_CANDIDATES;
+    config.max_ice_candidates = MAX_ICE_CANDIDATES;
     config.join_timeout = Duration::from_secs(5);
     config.max_joiner_session = Duration::from_secs(60);
     config.max_wrong_tokens = 3;
@@ -147,11 +147,11 @@ fn config() -> bootstrap::Config {
 /// What the outside knows of a connection.
 struct Peer {
     is_open: bool,
-    /// Who it greeted as.
+    /// The overlay and the id of its greeting.
     greeting: Option<(OverlayName, u128)>,
-    /// Whether the relay has told it that it is the root.
+    /// Whether the server has told it that it is the root.
     is_root: bool,
-    /// The joins that it has asked for, or was told of, with the candidates it got for each.
+    /// The joins that it has asked for, or was told of, with the ICE candidates that it got for each.
     joins: BTreeMap<JoinId, u32>,
 }
 
@@ -183,9 +183,9 @@ impl Peer {
     }
 }
 
-/// Two relays with one seed, told the same story.
+/// Two servers with one seed and the same events.
 struct World {
-    relay: bootstrap::Server,
+    server: bootstrap::Server,
     twin: bootstrap::Server,
     now: Instant,
     peers: BTreeMap<ConnectionId, Peer>,
@@ -194,7 +194,7 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            relay: bootstrap::Server::new(config(), [5; 32], Duration::ZERO).unwrap(),
+            server: bootstrap::Server::new(config(), [5; 32], Duration::ZERO).unwrap(),
             twin: bootstrap::Server::new(config(), [5; 32], Duration::ZERO).unwrap(),
             now: Instant::ZERO,
             peers: BTreeMap::new(),
@@ -235,7 +235,7 @@ impl World {
                 self.now = self.now + Duration::from_millis(ms);
                 if told {
                     self.input(bootstrap::EventKind::Timeout);
-                    assert!(self.relay.next_deadline().is_none_or(|at| at > self.now));
+                    assert!(self.server.next_deadline().is_none_or(|at| at > self.now));
                 }
             }
             Step::Shutdown => {
@@ -247,7 +247,7 @@ impl World {
     }
 
     fn connect(&mut self, source: Source) -> Option<ConnectionId> {
-        let accepted = self.relay.accept(self.now, source);
+        let accepted = self.server.accept(self.now, source);
         assert_eq!(accepted, self.twin.accept(self.now, source));
         let connection = accepted.ok()?;
         let peer = Peer {
@@ -290,11 +290,11 @@ impl World {
             now: self.now,
             kind,
         };
-        let actions = self.relay.handle_input(event.clone());
+        let actions = self.server.handle_input(event.clone());
         assert_eq!(actions, self.twin.handle_input(event));
-        assert_eq!(self.relay.next_deadline(), self.twin.next_deadline());
+        assert_eq!(self.server.next_deadline(), self.twin.next_deadline());
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
-        assert!(actions.len() <= 4 * (MAX_CONNECTIONS + PLACES_FOR_ROOTS) + 4);
+        assert!(actions.len() <= 4 * (MAX_CONNECTIONS + RESERVED_FOR_ROOTS) + 4);
         for action in actions {
             match action {
                 bootstrap::Action::Send { connection, bytes } => {
@@ -338,7 +338,7 @@ impl World {
             } => {
                 let candidates = peer.joins.get_mut(join).unwrap();
                 *candidates += 1;
-                assert!(*candidates <= MAX_CANDIDATES);
+                assert!(*candidates <= MAX_ICE_CANDIDATES);
             }
             JoinFrame::Signal { join, .. } | JoinFrame::Reject { join, .. } => {
                 assert!(!peer.is_root && peer.joins.contains_key(join));
@@ -350,7 +350,7 @@ impl World {
     }
 
     fn check_bounds(&self) {
-        let stats = self.relay.stats();
+        let stats = self.server.stats();
         let open = self.peers.values().filter(|peer| peer.is_open).count();
         assert_eq!(stats.connections, open);
         let roots = self
@@ -362,10 +362,10 @@ impl World {
             .collect();
         let overlays: BTreeSet<_> = rooted.iter().collect();
         assert_eq!(rooted.len(), overlays.len(), "an overlay has one root");
-        assert!(open <= MAX_CONNECTIONS + PLACES_FOR_ROOTS);
+        assert!(open <= MAX_CONNECTIONS + RESERVED_FOR_ROOTS);
         assert!(stats.overlays <= 2, "the named one, and one wildcard");
         assert!(stats.pending_joins <= stats.overlays * MAX_PENDING_JOINS);
-        assert_eq!(self.relay.next_deadline().is_some(), open > 0);
+        assert_eq!(self.server.next_deadline().is_some(), open > 0);
     }
 }
 
@@ -373,7 +373,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_story_breaks_the_relay(steps in story()) {
+    fn a_server_keeps_its_bounds_and_its_clients_apart_in_every_story(steps in story()) {
         let mut world = World::new();
         for step in steps {
             world.step(step);

@@ -1,4 +1,4 @@
-//! Who is the root.
+//! The right to be the root.
 
 use overlay_core::bootstrap::{Access, Notice};
 use overlay_core::wire::{Refusal, Registration};
@@ -40,10 +40,10 @@ fn the_wildcard_token_opens_every_overlay_that_has_no_token_of_its_own() {
 }
 
 #[test]
-fn the_wildcard_token_holds_only_so_many_overlays_open() {
+fn the_wildcard_token_holds_a_limited_number_of_overlays_open() {
     let mut server = Server::with(|config| {
         with_wildcard("master")(config);
-        config.max_overlays = 1;
+        config.max_wildcard_overlays = 1;
     });
     let first = server.client(&hello("picnic", 1, as_root("master")));
     let second = server.client(&hello("parade", 2, as_root("master")));
@@ -55,7 +55,7 @@ fn the_wildcard_token_holds_only_so_many_overlays_open() {
 }
 
 #[test]
-fn a_source_that_guesses_is_not_listened_to_until_the_window_is_over() {
+fn a_source_that_guesses_gets_no_answer_until_the_window_is_over() {
     let mut server = Server::with(|config| config.max_wrong_tokens = 2);
     let try_token = |server: &mut Server, source, token| {
         let client = server.connect_from(source).unwrap();
@@ -84,7 +84,7 @@ fn a_guessing_source_spoils_nothing_for_others() {
 }
 
 #[test]
-fn of_too_many_guessing_sources_the_oldest_is_forgotten() {
+fn the_oldest_of_too_many_guessing_sources_is_forgotten() {
     let mut server = Server::with(|config| {
         config.max_wrong_tokens = 1;
         config.max_wrong_token_sources = 2;

@@ -1,18 +1,18 @@
-//! Who comes next when a root is gone.
+//! Succession of a root that is gone.
 
 use overlay_core::wire::{ClientFrame, Post, Refusal, ServerFrame};
 use overlay_core::{ConnectionId, Epoch};
 
 use crate::harness::*;
 
-/// Somebody with the token who has seen nothing yet, and what it is made.
+/// A client with the token that has seen no epoch yet, and what the server makes of it.
 fn claimant(server: &mut Server, id: u128) -> (ConnectionId, Option<(Post, Epoch)>) {
     let connection = server.client(&hello(CONCERT, id, as_root(TOKEN)));
     let post = post(&server.received(connection));
     (connection, post)
 }
 
-/// A root that comes back and says that it reigns in `epoch`.
+/// A root that comes back and says that it leads in `epoch`.
 fn returning(server: &mut Server, id: u128, epoch: Epoch) -> (ConnectionId, Option<(Post, Epoch)>) {
     let connection = server.client(&hello(CONCERT, id, as_root_of(epoch)));
     let post = post(&server.received(connection));
@@ -28,7 +28,7 @@ fn pair(server: &mut Server) -> (ConnectionId, Epoch, ConnectionId) {
     (root, epoch, standby)
 }
 
-/// The epoch of who was promoted, if that is the first thing it was told.
+/// The epoch of a promotion, if that is the first frame.
 fn promoted(frames: &[ServerFrame]) -> Option<Epoch> {
     match frames {
         [ServerFrame::Promoted { epoch }, ..] => Some(*epoch),
@@ -46,7 +46,7 @@ fn a_standby_waits_while_the_root_lives() {
 }
 
 #[test]
-fn a_standby_succeeds_when_grace_and_lease_are_over_in_a_higher_epoch() {
+fn a_standby_is_promoted_in_a_higher_epoch_when_grace_and_lease_are_over() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
     server.hang_up(root);
@@ -68,7 +68,7 @@ fn a_silent_root_is_succeeded_too() {
 }
 
 #[test]
-fn a_root_that_is_back_in_time_reigns_on() {
+fn a_root_that_is_back_in_time_keeps_its_epoch() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
     server.hang_up(root);
@@ -91,7 +91,7 @@ fn a_root_that_is_back_too_late_stands_by() {
 }
 
 #[test]
-fn who_waits_longest_comes_first() {
+fn the_standby_that_has_waited_longest_is_promoted_first() {
     let mut server = Server::new();
     let (root, _, first) = pair(&mut server);
     let (second, _) = claimant(&mut server, 3);
@@ -102,7 +102,7 @@ fn who_waits_longest_comes_first() {
 }
 
 #[test]
-fn when_the_heir_is_gone_the_next_one_succeeds() {
+fn the_second_standby_is_promoted_if_the_first_is_gone() {
     let mut server = Server::new();
     let (root, _, first) = pair(&mut server);
     let (second, _) = claimant(&mut server, 3);
@@ -134,7 +134,7 @@ fn a_standby_is_introduced_like_any_joiner() {
 }
 
 #[test]
-fn what_a_standby_said_before_it_heard_of_its_reign_does_no_harm() {
+fn a_frame_that_a_standby_sent_before_it_heard_of_its_promotion_does_no_harm() {
     let mut server = Server::new();
     let (root, _, standby) = pair(&mut server);
     server.hang_up(root);
@@ -145,7 +145,7 @@ fn what_a_standby_said_before_it_heard_of_its_reign_does_no_harm() {
 }
 
 #[test]
-fn there_are_only_so_many_standbys() {
+fn a_client_over_the_limit_of_standbys_is_a_joiner() {
     let mut server = Server::with(|config| config.max_standbys = 1);
     pair(&mut server);
     let (_, third) = claimant(&mut server, 3);
@@ -155,14 +155,14 @@ fn there_are_only_so_many_standbys() {
 }
 
 #[test]
-fn at_a_server_that_was_restarted_a_root_goes_on() {
+fn a_root_keeps_its_epoch_at_a_restarted_server() {
     let mut server = Server::new();
     let (_, post) = returning(&mut server, 1, Epoch(77));
     assert_eq!(post, Some((Post::Root, Epoch(77))));
 }
 
 #[test]
-fn at_a_server_that_was_restarted_a_standby_waits_for_the_root() {
+fn a_standby_waits_for_the_root_at_a_restarted_server() {
     let mut server = Server::new();
     let standby = server.client(&hello(CONCERT, 2, as_standby_of(Epoch(77))));
     assert_eq!(
@@ -175,7 +175,7 @@ fn at_a_server_that_was_restarted_a_standby_waits_for_the_root() {
 }
 
 #[test]
-fn at_a_server_that_was_restarted_a_standby_succeeds_a_root_that_does_not_come() {
+fn a_standby_is_promoted_at_a_restarted_server_if_the_root_does_not_come() {
     let mut server = Server::new();
     let standby = server.client(&hello(CONCERT, 2, as_standby_of(Epoch(1 << 60))));
     server.received(standby);
@@ -184,7 +184,7 @@ fn at_a_server_that_was_restarted_a_standby_succeeds_a_root_that_does_not_come()
 }
 
 #[test]
-fn of_two_roots_that_come_back_the_later_reign_counts() {
+fn the_root_of_the_later_epoch_wins_if_two_come_back() {
     let mut server = Server::new();
     let (older, _) = returning(&mut server, 1, Epoch(77));
     let (_, post) = returning(&mut server, 2, Epoch(78));
@@ -195,7 +195,7 @@ fn of_two_roots_that_come_back_the_later_reign_counts() {
 }
 
 #[test]
-fn no_two_roots_get_the_same_epoch_even_at_the_same_moment() {
+fn two_roots_never_get_the_same_epoch_even_at_the_same_moment() {
     let mut server = Server::new();
     let mut epochs = Vec::new();
     for id in 1..=3 {
@@ -211,7 +211,7 @@ fn no_two_roots_get_the_same_epoch_even_at_the_same_moment() {
 }
 
 #[test]
-fn who_says_that_it_reigns_in_no_epoch_does_not() {
+fn a_client_that_says_that_it_leads_in_no_epoch_stands_by() {
     let mut server = Server::new();
     pair(&mut server);
     let (_, post) = returning(&mut server, 3, Epoch(0));
@@ -219,7 +219,7 @@ fn who_says_that_it_reigns_in_no_epoch_does_not() {
 }
 
 #[test]
-fn a_root_that_was_alone_here_has_its_time_to_come_back_too() {
+fn a_root_that_was_the_only_client_has_its_time_to_come_back_too() {
     let mut server = Server::new();
     let (root, post) = claimant(&mut server, 1);
     let epoch = post.unwrap().1;
@@ -231,7 +231,7 @@ fn a_root_that_was_alone_here_has_its_time_to_come_back_too() {
 }
 
 #[test]
-fn nobody_waits_for_a_root_that_has_abdicated() {
+fn a_standby_is_promoted_at_once_if_the_root_has_stepped_down() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
     server.send(root, &ClientFrame::Abdicate);
@@ -241,7 +241,7 @@ fn nobody_waits_for_a_root_that_has_abdicated() {
 }
 
 #[test]
-fn a_standby_that_comes_and_goes_succeeds_in_the_end() {
+fn a_standby_that_comes_and_goes_is_promoted_in_the_end() {
     let mut server = Server::new();
     let (root, _) = claimant(&mut server, 1);
     server.hang_up(root);

@@ -26,7 +26,7 @@ fn a_silent_client_is_disconnected_and_one_that_pings_is_not() {
 }
 
 #[test]
-fn a_joiner_may_not_stay_for_ever_but_a_root_may() {
+fn a_joiner_has_a_longest_stay_and_a_root_has_none() {
     let mut server = Server::new();
     let (root, joiner) = (server.root(ROOT), server.joiner(1));
     server.wait_pinging(&[root, joiner], seconds(599));
@@ -38,7 +38,7 @@ fn a_joiner_may_not_stay_for_ever_but_a_root_may() {
 }
 
 #[test]
-fn nobody_is_woken_for_a_join_that_has_ended() {
+fn a_join_that_has_ended_has_no_deadline() {
     let mut server = Server::with(|config| config.join_timeout = seconds(5));
     let (root, _rejected, join) = server.join_under_way();
     server.send_join(root, reject(join));
@@ -50,7 +50,7 @@ fn nobody_is_woken_for_a_join_that_has_ended() {
 }
 
 #[test]
-fn a_shutdown_sends_everybody_away_each_for_a_different_time() {
+fn a_shutdown_sends_clients_away_each_for_a_different_time() {
     let mut server = Server::new();
     let clients: Vec<_> = (0..100).map(|id| server.joiner(id)).collect();
     let greeting = server.connect();
@@ -75,7 +75,7 @@ fn a_shutdown_sends_everybody_away_each_for_a_different_time() {
 }
 
 #[test]
-fn after_a_shutdown_nobody_gets_in() {
+fn a_server_that_was_shut_down_accepts_no_client() {
     let mut server = Server::new();
     let (_, joiner, _) = server.join_under_way();
     server.shut_down();
@@ -89,7 +89,7 @@ fn after_a_shutdown_nobody_gets_in() {
 }
 
 #[test]
-fn an_event_about_a_dead_connection_is_not_taken_for_one_about_its_successor() {
+fn an_event_about_a_dead_connection_changes_nothing_for_its_successor() {
     let mut server = Server::new();
     let dead = server.joiner(1);
     server.hang_up(dead);
@@ -102,29 +102,29 @@ fn an_event_about_a_dead_connection_is_not_taken_for_one_about_its_successor() {
 
 #[test]
 fn time_never_runs_backwards() {
-    let mut relay = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
+    let mut server = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
     let late = Instant::from_millis(60_000);
     let early = Instant::from_millis(1);
-    relay.accept(late, Source(1)).unwrap();
+    server.accept(late, Source(1)).unwrap();
     let timeout = bootstrap::Event {
         now: early,
         kind: bootstrap::EventKind::Timeout,
     };
-    assert_eq!(relay.handle_input(timeout), []);
-    relay.accept(early, Source(1)).unwrap();
-    assert_eq!(relay.next_deadline(), Some(late + seconds(10)));
+    assert_eq!(server.handle_input(timeout), []);
+    server.accept(early, Source(1)).unwrap();
+    assert_eq!(server.next_deadline(), Some(late + seconds(10)));
 }
 
 #[test]
-fn at_the_end_of_time_everything_is_due() {
-    let mut relay = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
+fn every_deadline_is_due_at_the_end_of_time() {
+    let mut server = bootstrap::Server::new(config(), [0; 32], Duration::ZERO).unwrap();
     let end = Instant::ZERO + Duration::MAX;
-    let connection = relay.accept(end, Source(1)).unwrap();
+    let connection = server.accept(end, Source(1)).unwrap();
     let bytes = wire::encode(&ClientFrame::Ping);
     let kind = bootstrap::EventKind::Timeout;
-    let actions = relay.handle_input(bootstrap::Event { now: end, kind });
+    let actions = server.handle_input(bootstrap::Event { now: end, kind });
     assert!(matches!(actions[..], [_, bootstrap::Action::Close { .. }]));
-    assert_eq!(relay.next_deadline(), None);
+    assert_eq!(server.next_deadline(), None);
     let kind = bootstrap::EventKind::Message { connection, bytes };
-    assert_eq!(relay.handle_input(bootstrap::Event { now: end, kind }), []);
+    assert_eq!(server.handle_input(bootstrap::Event { now: end, kind }), []);
 }

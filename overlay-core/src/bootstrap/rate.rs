@@ -1,12 +1,12 @@
-//! How much a client may send.
+//! Rate limits of what clients send.
 
 use super::config::{Rate, Traffic};
 use crate::time::Instant;
 
-/// A token has a million parts, so that what flows in within a microsecond is a whole number.
+/// The parts of a token: a million, so that the inflow of a microsecond is a whole number.
 const PARTS: u64 = 1_000_000;
 
-/// A token bucket: holds `rate.burst` tokens and refills at `rate.per_second`.
+/// A token bucket, which holds `rate.burst` tokens and refills at `rate.per_second`.
 #[derive(Debug)]
 struct Bucket {
     rate: Rate,
@@ -24,7 +24,7 @@ impl Bucket {
         }
     }
 
-    /// Takes what is asked for, or all there is: whoever asks for too much is sent away.
+    /// Takes the tokens, or all there are: a client that takes too many is disconnected anyway.
     fn take(&mut self, now: Instant, tokens: usize) -> bool {
         let elapsed = u64::try_from(now.since(self.filled).as_micros()).unwrap_or(u64::MAX);
         let inflow = elapsed.saturating_mul(u64::from(self.rate.per_second));
@@ -39,7 +39,7 @@ impl Bucket {
     }
 }
 
-/// What a connection has sent, against what it may.
+/// The rate limits of one connection.
 #[derive(Debug)]
 pub(super) struct Meter {
     messages: Bucket,
@@ -54,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// Counts a message, and says whether it is within the limits.
+    /// Counts a message. Says whether it is within the limits.
     pub(super) fn admits(&mut self, now: Instant, len: usize) -> bool {
         self.messages.take(now, 1) && self.bytes.take(now, len)
     }
@@ -78,7 +78,7 @@ mod tests {
         };
         assert_eq!(taken(&mut bucket, 0), 3);
         assert_eq!(taken(&mut bucket, 499), 0);
-        // What had trickled in was taken by the attempts that failed.
+        // The attempts that failed took what had trickled in.
         assert_eq!(taken(&mut bucket, 999), 1);
         assert_eq!(taken(&mut bucket, u64::MAX / 1_000), 3);
     }
