@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, Count, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
-    Post, Refusal, RejectReason, Rejection, ServerFrame, VERSION, Way,
+    self, StreamPosition, GoodbyeReason, Invitation, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
+    ClientRole, Refusal, RejectReason, Rejection, ServerFrame, VERSION, JoinKind,
 };
-use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{IceCandidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
 
 use crate::vocabulary::vocabulary;
 
@@ -20,7 +20,7 @@ vocabulary! {
         /// Asks for a parent, with this subtree.
         4 => Request(who: u8, attempt: u8, subtree: u8),
         /// The same from inside the tree: so many levels up, and so deep below that at most.
-        4 => Move(who: u8, attempt: u8, subtree: u8, climb: u8, within: u8),
+        4 => Move(who: u8, attempt: u8, subtree: u8, up: u8, max_depth: u8),
         /// The acceptor answers.
         1 => Answer(who: u8, attempt: u8),
         /// Either side has an ICE candidate.
@@ -54,7 +54,7 @@ vocabulary! {
         /// The same, for everybody; its number is its length.
         1 => Broadcast(len: u16),
         /// The wish that a node so far below go elsewhere: so many levels up, and so deep below that at most.
-        1 => Invite(down: u8, climb: u8, within: u8),
+        1 => Invite(down: u8, up: u8, max_depth: u8),
         /// Nothing came of that wish.
         1 => Stay,
         /// It leaves, and its children will ask for other parents.
@@ -67,7 +67,7 @@ vocabulary! {
     pub enum ServerWord {
         /// Registered, by one who asks for a sign of life this often, in milliseconds; as a joiner, a standby or the
         /// root by this number, in an epoch below 4.
-        3 => Welcome(keepalive_ms: u32, post: u8, epoch: u8),
+        3 => Welcome(keepalive_ms: u32, role: u8, epoch: u8),
         /// Not registered, for the reason of this number.
         2 => Refused(why: u8, retry_after_ms: u32),
         /// A sign of life.
@@ -133,8 +133,8 @@ pub fn sdp() -> Sdp {
 /// An ICE candidate.
 #[must_use]
 pub fn candidate() -> Signal {
-    let candidate = Candidate::new("candidate:1").unwrap_or_else(|_| unreachable!("short"));
-    Signal::Candidate(candidate)
+    let candidate = IceCandidate::new("candidate:1").unwrap_or_else(|_| unreachable!("short"));
+    Signal::IceCandidate(candidate)
 }
 
 impl JoinWord {
@@ -142,10 +142,10 @@ impl JoinWord {
     #[must_use]
     pub fn frame(self) -> JoinFrame {
         match self {
-            Self::Request(who, attempt, subtree) => request(who, attempt, subtree, Way::Server),
-            Self::Move(who, attempt, subtree, climb, within) => {
-                let (climb, within) = (levels(climb), levels(within));
-                request(who, attempt, subtree, Way::Move { climb, within })
+            Self::Request(who, attempt, subtree) => request(who, attempt, subtree, JoinKind::Introduced),
+            Self::Move(who, attempt, subtree, up, max_depth) => {
+                let (up, max_depth) = (levels(up), levels(max_depth));
+                request(who, attempt, subtree, JoinKind::Move { up, max_depth })
             }
             Self::Answer(who, attempt) => JoinFrame::Signal {
                 join: join(who, attempt),
@@ -192,9 +192,9 @@ impl LinkWord {
             },
             Self::Credit(bytes) => LinkFrame::Credit { bytes },
             Self::Goodbye(how) => LinkFrame::Goodbye(match how % 3 {
-                0 => Farewell::Closing,
-                1 => Farewell::Leaving,
-                _ => Farewell::Moved,
+                0 => GoodbyeReason::Closing,
+                1 => GoodbyeReason::Leaving,
+                _ => GoodbyeReason::Moved,
             }),
             Self::Direct(len) => LinkFrame::Direct {
                 payload: payload(len),
@@ -203,14 +203,14 @@ impl LinkWord {
                 number: u64::from(len),
                 payload: payload(len),
             },
-            Self::Invite(down, climb, within) => LinkFrame::Invite(Invitation {
+            Self::Invite(down, up, max_depth) => LinkFrame::Invite(Invitation {
                 down: levels(down),
-                climb: levels(climb),
-                within: levels(within),
+                up: levels(up),
+                max_depth: levels(max_depth),
             }),
             Self::Stay => LinkFrame::Stay,
             Self::Leaving => LinkFrame::Leaving,
-            Self::Counts(who, epoch, next) => LinkFrame::Counts(Count {
+            Self::Counts(who, epoch, next) => LinkFrame::NewStream(StreamPosition {
                 root: id(who % 8),
                 epoch: Epoch(u64::from(epoch % 4)),
                 next: u64::from(next),
@@ -223,7 +223,7 @@ impl ServerWord {
     /// The frame, as bytes.
     #[must_use]
     pub fn bytes(self) -> Bytes {
-        const POSTS: [Post; 3] = [Post::Joiner, Post::Standby, Post::Root];
+        const ROLES: [ClientRole; 3] = [ClientRole::Joiner, ClientRole::Standby, ClientRole::Root];
         const REFUSALS: [Refusal; 6] = [
             Refusal::Superseded,
             Refusal::TooManyConnections,
@@ -233,10 +233,10 @@ impl ServerWord {
             Refusal::Version,
         ];
         wire::encode(&match self {
-            Self::Welcome(keepalive_ms, post, epoch) => ServerFrame::Welcome {
+            Self::Welcome(keepalive_ms, role, epoch) => ServerFrame::Welcome {
                 version: VERSION,
                 keepalive_ms,
-                post: POSTS[usize::from(post) % POSTS.len()],
+                role: ROLES[usize::from(role) % ROLES.len()],
                 epoch: Epoch(u64::from(epoch % 4)),
                 lease_ms: 8_000,
             },
@@ -276,7 +276,7 @@ pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
         epoch: Epoch(u64::from(epoch)),
         path: path_of(who),
         window: MIN_WINDOW,
-        count: Count {
+        position: StreamPosition {
             root: id(0),
             epoch: Epoch(u64::from(epoch)),
             next: u64::from(epoch),
@@ -297,14 +297,14 @@ pub fn payload(len: u16) -> &'static [u8] {
     &PAYLOAD[..len]
 }
 
-fn request(who: u8, attempt: u8, shape: u8, way: Way) -> JoinFrame {
+fn request(who: u8, attempt: u8, shape: u8, kind: JoinKind) -> JoinFrame {
     JoinFrame::Request(JoinRequest {
         join: join(who, attempt),
         offer: sdp(),
         census: subtree(shape),
         hops: 0,
         waited_ms: 0,
-        way,
+        kind,
         lost: Path::default(),
     })
 }

@@ -25,11 +25,11 @@ vocabulary! {
         request: Time,
         /// `patience`.
         patience: Time,
-        /// `park_timeout`.
+        /// `wait_timeout`.
         park: Time,
-        /// `max_parked`.
+        /// `max_waiting`.
         parked: Count,
-        /// `max_early_candidates`.
+        /// `max_early_ice_candidates`.
         early: Count,
         /// `max_routes`.
         routes: Count,
@@ -151,9 +151,9 @@ impl Wild {
             },
             request_timeout: self.request.or(usual.request_timeout),
             patience: self.patience.or(usual.patience),
-            park_timeout: self.park.or(usual.park_timeout),
-            max_parked: self.parked.or(usual.max_parked),
-            max_early_candidates: self.early.or(usual.max_early_candidates),
+            wait_timeout: self.park.or(usual.wait_timeout),
+            max_waiting: self.parked.or(usual.max_waiting),
+            max_early_ice_candidates: self.early.or(usual.max_early_ice_candidates),
             max_routes: self.routes.or(usual.max_routes),
             heartbeat_interval: self.heartbeat.or(usual.heartbeat_interval),
             link_timeout: self.silence.or(usual.link_timeout),

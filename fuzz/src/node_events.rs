@@ -152,12 +152,12 @@ impl Opening {
             } else {
                 Policy::Balanced
             },
-            max_parked: usize::from(self.parked % 4),
-            max_early_candidates: usize::from(self.early % 3),
+            max_waiting: usize::from(self.parked % 4),
+            max_early_ice_candidates: usize::from(self.early % 3),
             max_routes: usize::from(max_degree) + usize::from(self.routes % 5) + 1,
             request_timeout: secs(self.request, 40),
             patience: secs(self.patience, 5),
-            park_timeout: secs(self.park, 20),
+            wait_timeout: secs(self.park, 20),
             window: MIN_WINDOW,
             send_queue: usize::from(self.queue % 3) * 200,
             ..Config::default()
@@ -169,6 +169,6 @@ impl Opening {
 fn most_text(config: &Config) -> usize {
     let links = usize::from(config.max_degree) + 3;
     let app = config.window as usize * 2 + config.send_queue + MIN_WINDOW as usize;
-    let joins = config.max_parked * (1 + config.max_early_candidates) + config.max_routes;
+    let joins = config.max_waiting * (1 + config.max_early_ice_candidates) + config.max_routes;
     10_000 + links * (5_000 + app * 12) + joins * 1_000
 }

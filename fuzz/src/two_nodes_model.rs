@@ -14,7 +14,7 @@ use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Scope, Standing, Unsent,
+    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Scope, Role, Unsent,
 };
 
 use crate::cast::payload;
@@ -207,7 +207,7 @@ impl Pair {
     fn broadcast(&mut self, node: usize, len: u16) {
         let message = self.message(len, Scope::Broadcast);
         let watched = self.nodes[node].node();
-        let is_root = watched.standing() == Standing::Root;
+        let is_root = watched.role() == Role::Root;
         let children: Vec<_> = watched.children().map(|child| child.link).collect();
         let full = children.iter().filter(|child| !watched.can_send(**child));
         let full: Vec<_> = full.copied().collect();
@@ -308,8 +308,8 @@ impl Pair {
     /// Nothing interferes: who wants to join joins.
     fn finds_together(&mut self) {
         for _ in 0..MOST_ROUNDS {
-            let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().standing());
-            let wanted = root == Standing::Root && matches!(joiner, Standing::Joining);
+            let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().role());
+            let wanted = root == Role::Root && matches!(joiner, Role::Joining);
             if !wanted {
                 return;
             }

@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, JoinFrame, LinkFrame, Post, ServerFrame, Token, VERSION};
+use overlay_core::wire::{self, JoinFrame, LinkFrame, ClientRole, ServerFrame, Token, VERSION};
 use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
-    LinkId, Node, Signal, Standing,
+    LinkId, Node, Signal, Role,
 };
 use overlay_sim::Rules;
 
@@ -212,11 +212,11 @@ impl Watched {
         match self.server_stage {
             1 => self.event(EventKind::BootstrapOpened(server)),
             2 => {
-                let reigns = self.node.stands_by() || self.node.standing() == Standing::Root;
+                let reigns = self.node.is_standby() || self.node.role() == Role::Root;
                 self.server_says(wire::encode(&ServerFrame::Welcome {
                     version: VERSION,
                     keepalive_ms: 10_000,
-                    post: if reigns { Post::Root } else { Post::Joiner },
+                    role: if reigns { ClientRole::Root } else { ClientRole::Joiner },
                     epoch: Epoch(u64::from(reigns)),
                     lease_ms: 8_000,
                 }))
@@ -263,7 +263,7 @@ impl Watched {
             }
         }
         match self.node.next_deadline() {
-            None => assert_eq!(self.node.standing(), Standing::Detached),
+            None => assert_eq!(self.node.role(), Role::Detached),
             Some(due) => assert_eq!(due, END_OF_TIME, "still busy: {:?}", self.node),
         }
     }

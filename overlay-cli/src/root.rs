@@ -67,10 +67,10 @@ async fn crowned(seat: &mut Seat) -> Result<Option<Census>, Failure> {
                 return Ok(census);
             }
             Event::SubtreeChanged(now) => census = Some(now),
-            Event::StandingBy { epoch } => {
-                seat.facts.tell(&Fact::StandingBy { epoch: epoch.0 });
+            Event::Standby { epoch } => {
+                seat.facts.tell(&Fact::Standby { epoch: epoch.0 });
                 seat.facts.say(
-                    "There is a root already. Standing by: this one takes over when that one is gone.",
+                    "There is a root already. Role by: this one takes over when that one is gone.",
                 );
             }
             event => news.tell(seat, &event),
@@ -115,7 +115,7 @@ async fn wait_for_nodes(
         };
         match event {
             Event::SubtreeChanged(now) => census = Some(now),
-            Event::Demoted { epoch } => return Err(demoted(seat, epoch)),
+            Event::SteppedDown { epoch } => return Err(demoted(seat, epoch)),
             _ => {}
         }
     }
@@ -145,7 +145,7 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
             biased;
             event = seat.next() => match event? {
                 Event::SubtreeChanged(census) => show(seat, &census),
-                Event::Demoted { epoch } => return Err(demoted(seat, epoch)),
+                Event::SteppedDown { epoch } => return Err(demoted(seat, epoch)),
                 _ => {}
             },
             outcome = &mut sending => return outcome,
@@ -155,7 +155,7 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
 
 /// Another root has taken over: nobody hears what this one would send.
 fn demoted(seat: &Seat, epoch: Epoch) -> Failure {
-    seat.facts.tell(&Fact::Demoted { epoch: epoch.0 });
+    seat.facts.tell(&Fact::SteppedDown { epoch: epoch.0 });
     Failure::new("another root has taken over this tree").hint(
         "this one could not reach the bootstrap server for too long; what it had not sent is lost",
     )

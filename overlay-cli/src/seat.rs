@@ -54,11 +54,11 @@ pub(crate) enum Fact {
     /// An attempt has failed.
     Rejected { reason: String, retry_ms: u64 },
     /// There is another root; this one takes over when it is gone.
-    StandingBy { epoch: u64 },
+    Standby { epoch: u64 },
     /// The node is the root.
     Promoted { epoch: u64 },
     /// Another root has taken over.
-    Demoted { epoch: u64 },
+    SteppedDown { epoch: u64 },
     /// The nodes of the tree, as the root knows them: how many at each depth.
     Tree { depth: Vec<u32> },
     /// The stream has ended, and everybody has been told.

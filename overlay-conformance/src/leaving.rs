@@ -1,6 +1,6 @@
 //! Nodes that go.
 
-use overlay_core::{CloseReason, Standing};
+use overlay_core::{CloseReason, Role};
 use overlay_driver::Event;
 
 use crate::Driver;
@@ -22,7 +22,7 @@ pub(crate) async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason(dr
             ..
         }
     ));
-    assert_eq!(member.status().await.standing, Standing::Detached);
+    assert_eq!(member.status().await.standing, Role::Detached);
 }
 
 pub(crate) async fn a_node_that_is_dropped_leaves(driver: Driver) {

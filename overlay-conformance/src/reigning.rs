@@ -11,7 +11,7 @@ pub(crate) async fn a_standby_is_in_the_tree_and_takes_over_when_the_root_is_gon
     let mut standby = Member::of(world.builder(2));
     standby.node.become_root(token()).await;
     standby
-        .until(|event| matches!(event, Event::StandingBy { .. }))
+        .until(|event| matches!(event, Event::Standby { .. }))
         .await;
     standby.joined().await;
     assert_eq!(standby.status().await.parent, Some(root.id()));

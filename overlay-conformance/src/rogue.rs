@@ -159,7 +159,7 @@ impl Rogue {
             census: Census::of_node(0),
             hops: 0,
             waited_ms: 0,
-            way: overlay_core::wire::Way::Server,
+            kind: overlay_core::wire::JoinKind::Introduced,
             lost: overlay_core::Path::default(),
         };
         self.send_join(JoinFrame::Request(request)).await;

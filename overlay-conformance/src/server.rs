@@ -8,7 +8,7 @@ use overlay_core::bootstrap;
 use overlay_core::wire::{
     self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
-use overlay_core::{JoinId, NodeId, Standing};
+use overlay_core::{JoinId, NodeId, Role};
 use overlay_driver::{BootstrapLost, Event, ServerConfig};
 
 use crate::Driver;
@@ -194,7 +194,7 @@ pub(crate) async fn a_root_outlives_the_servers_that_introduce_to_it(driver: Dri
         .await;
     root.node.broadcast("still here").await.unwrap();
     assert_eq!(member.message().await, b"still here");
-    assert_eq!(member.status().await.standing, Standing::Member);
+    assert_eq!(member.status().await.standing, Role::Member);
 }
 
 pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {

@@ -7,7 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
-use overlay_core::wire::{self, JoinFrame, JoinRequest, LinkFrame, Post, ServerFrame, VERSION};
+use overlay_core::wire::{
+    self, ClientRole, JoinFrame, JoinRequest, LinkFrame, ServerFrame, VERSION,
+};
 use overlay_core::{
     Action, BootstrapId, Census, Config, Epoch, Event, EventKind, Instant, JoinId, LinkId, Node,
     NodeId, Path, Sdp, Signal,
@@ -74,7 +76,7 @@ fn member() -> Node {
     let welcome = ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 10_000,
-        post: Post::Joiner,
+        role: ClientRole::Joiner,
         epoch: Epoch(1),
         lease_ms: 8_000,
     };
@@ -96,7 +98,7 @@ fn member() -> Node {
         epoch: Epoch(1),
         path: above,
         window: Config::default().window,
-        count: overlay_core::wire::Count {
+        position: overlay_core::wire::StreamPosition {
             root: id(0),
             epoch: Epoch(1),
             next: 1,
@@ -120,7 +122,7 @@ fn adopt(node: &mut Node, number: u128) {
         census: Census::of_node(10),
         hops: 5,
         waited_ms: 0,
-        way: overlay_core::wire::Way::Server,
+        kind: overlay_core::wire::JoinKind::Introduced,
         lost: overlay_core::Path::default(),
     };
     let frame = LinkFrame::Join(JoinFrame::Request(request));

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use overlay_core::wire::Token;
-use overlay_core::{Config, EventKind, Scope, Standing};
+use overlay_core::{Config, EventKind, Role, Scope};
 
 use member::{Member, News};
 
@@ -124,14 +124,11 @@ impl Player {
     }
 
     fn is_in(&self) -> bool {
-        matches!(
-            self.member.node.standing(),
-            Standing::Root | Standing::Member
-        )
+        matches!(self.member.node.role(), Role::Root | Role::Member)
     }
 
     fn is_host(&self) -> bool {
-        self.member.node.standing() == Standing::Root
+        self.member.node.role() == Role::Root
     }
 
     /// One sixtieth of a second.

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, Post, ServerFrame, Token, VERSION};
+use overlay_core::wire::{self, ClientFrame, ClientRole, ServerFrame, Token, VERSION};
 use overlay_core::{
     Action, BootstrapId, Config, Dial, Epoch, Event, EventKind, Instant, LinkId, Node, NodeId,
     Notification, Sdp, Signal,
@@ -130,10 +130,10 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
                 let welcome = ServerFrame::Welcome {
                     version: VERSION,
                     keepalive_ms: 20_000,
-                    post: if number == ROOT {
-                        Post::Root
+                    role: if number == ROOT {
+                        ClientRole::Root
                     } else {
-                        Post::Joiner
+                        ClientRole::Joiner
                     },
                     epoch: Epoch(1),
                     lease_ms: 8_000,
@@ -146,7 +146,7 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
                 tell(to, &ServerFrame::Join(frame), wires);
             }
             ClientFrame::Ping => tell(number, &ServerFrame::Pong, wires),
-            ClientFrame::Reserved { .. } | ClientFrame::Abdicate => {}
+            ClientFrame::Reserved { .. } | ClientFrame::StepDown => {}
         },
         Action::CloseBootstrap(_) => {
             wires.clients.remove(&number);

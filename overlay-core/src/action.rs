@@ -111,7 +111,7 @@ pub enum Notification {
     },
     /// The server knows another root. This node joins its tree like anybody else, and is the next root if it is the
     /// first in line when that one is gone.
-    StandingBy {
+    Standby {
         /// The other's epoch.
         epoch: Epoch,
     },
@@ -122,7 +122,7 @@ pub enum Notification {
     },
     /// This node is the root no more: while the server could not reach it, another one has taken over. It joins
     /// that one's tree, with all that stands below it.
-    Demoted {
+    SteppedDown {
         /// The other's epoch.
         epoch: Epoch,
     },

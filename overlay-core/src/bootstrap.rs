@@ -207,7 +207,7 @@ impl Server {
                 self.outbox.send(id, &ServerFrame::Pong);
                 Ok(())
             }
-            (Role::Root { .. }, ClientFrame::Abdicate) => {
+            (Role::Root { .. }, ClientFrame::StepDown) => {
                 session.step_down();
                 Ok(())
             }
@@ -218,7 +218,7 @@ impl Server {
             (Role::Root { client, .. }, ClientFrame::Join(frame)) => self.root_frame(client, frame),
             (
                 _,
-                ClientFrame::Hello { .. } | ClientFrame::Reserved { .. } | ClientFrame::Abdicate,
+                ClientFrame::Hello { .. } | ClientFrame::Reserved { .. } | ClientFrame::StepDown,
             ) => Err(Refusal::Malformed),
         }
     }

@@ -24,7 +24,7 @@ pub struct Census {
     /// `nodes[d]` nodes stand at depth `d`.
     nodes: Levels,
     /// `places[d]` nodes more could stand at depth `d + 1`: there is no free place for the topmost.
-    places: Levels,
+    free_slots: Levels,
 }
 
 impl Census {
@@ -33,7 +33,7 @@ impl Census {
     pub fn of_node(places: u32) -> Self {
         Self {
             nodes: List::from_one(1),
-            places: List::from_one(places),
+            free_slots: List::from_one(places),
         }
     }
 
@@ -45,8 +45,8 @@ impl Census {
 
     /// How many nodes more could stand below those of each depth, from 0.
     #[must_use]
-    pub fn places(&self) -> &[u32] {
-        &self.places
+    pub fn free_slots(&self) -> &[u32] {
+        &self.free_slots
     }
 
     /// How many nodes there are; saturates.
@@ -66,14 +66,17 @@ impl Census {
 
     /// The depth of the shallowest free place, at least 1.
     #[must_use]
-    pub fn shallowest_place(&self) -> Option<usize> {
-        self.places.iter().position(|&free| free > 0).map(|d| d + 1)
+    pub fn shallowest_slot(&self) -> Option<usize> {
+        self.free_slots
+            .iter()
+            .position(|&free| free > 0)
+            .map(|d| d + 1)
     }
 
     /// The depth at which a subtree of so many levels comes to stand: at a free place, or where whoever stands
     /// there is shorter and most likely makes room, because a free place is further down.
     pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
-        let place = self.shallowest_place()?;
+        let place = self.shallowest_slot()?;
         let makes_room = (self.height() + 1).saturating_sub(levels).max(1);
         Some(if levels > 1 {
             place.min(makes_room)
@@ -85,11 +88,11 @@ impl Census {
     /// Predicts the subtree after it has taken `joiner` in, at its shallowest free place. False, and
     /// nothing changed, if there is none.
     pub fn admit(&mut self, joiner: &Self) -> bool {
-        let Some(depth) = self.shallowest_place() else {
+        let Some(depth) = self.shallowest_slot() else {
             return false;
         };
-        self.places[depth - 1] -= 1;
-        add_below(&mut self.places, depth, &joiner.places);
+        self.free_slots[depth - 1] -= 1;
+        add_below(&mut self.free_slots, depth, &joiner.free_slots);
         add_below(&mut self.nodes, depth, &joiner.nodes);
         true
     }
@@ -97,7 +100,7 @@ impl Census {
     /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
     pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: Option<&Self>) {
         if let Some(expected) = expected {
-            add_below(&mut self.places, 1, &expected.places);
+            add_below(&mut self.free_slots, 1, &expected.free_slots);
         }
         if let Some(connected) = connected {
             add_below(&mut self.nodes, 1, &connected.nodes);
@@ -127,7 +130,7 @@ mod tests {
             assert!(tree.admit(&Census::of_node(2)));
         }
         assert_eq!(tree.nodes(), [1, 2, 4]);
-        assert_eq!(tree.shallowest_place(), Some(3));
+        assert_eq!(tree.shallowest_slot(), Some(3));
     }
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
         let mut tree = Census::of_node(1);
         assert!(tree.admit(&pair));
         assert_eq!(tree.nodes(), [1, 1, 1]);
-        assert_eq!(tree.shallowest_place(), Some(2));
+        assert_eq!(tree.shallowest_slot(), Some(2));
     }
 
     #[test]
@@ -164,7 +167,7 @@ mod tests {
     fn a_candidate_lends_its_places_but_is_not_counted() {
         let mut tree = Census::of_node(0);
         tree.graft(None, Some(&Census::of_node(3)));
-        assert_eq!((tree.size(), tree.shallowest_place()), (1, Some(2)));
+        assert_eq!((tree.size(), tree.shallowest_slot()), (1, Some(2)));
     }
 
     #[test]

@@ -34,15 +34,15 @@ pub struct Config {
     /// How long a request waits in all, at this node and those above, before it is rejected as `Busy`.
     /// Default 10 s: the joiner is better off with another attempt than with an answer later than this,
     /// and one that comes after its `request_timeout` is in vain.
-    pub park_timeout: Duration,
+    pub wait_timeout: Duration,
 
     /// Most requests that wait for a candidate; the next one is rejected as `Busy`. Default 1024:
     /// a flash crowd of that size, 1–2 KiB each, 16 MiB at the very worst.
-    pub max_parked: usize,
+    pub max_waiting: usize,
 
     /// Most ICE candidates kept for a waiting request; later ones are dropped. Default 16: a host
     /// with four interfaces and a STUN server has eight.
-    pub max_early_candidates: usize,
+    pub max_early_ice_candidates: usize,
 
     /// Most joins whose route is remembered. For a new one, a join is forgotten whose answer passed
     /// longer than `patience` ago; if there is none, the new one is rejected as `Busy`. Default 4096:
@@ -115,9 +115,9 @@ impl Default for Config {
             policy: Policy::Balanced,
             request_timeout: Duration::from_secs(30),
             patience: Duration::from_secs(2),
-            park_timeout: Duration::from_secs(10),
-            max_parked: 1024,
-            max_early_candidates: 16,
+            wait_timeout: Duration::from_secs(10),
+            max_waiting: 1024,
+            max_early_ice_candidates: 16,
             max_routes: 4096,
             heartbeat_interval: Duration::from_secs(5),
             link_timeout: Duration::from_secs(15),
@@ -165,7 +165,7 @@ impl Config {
         let durations = [
             ("request_timeout", self.request_timeout),
             ("patience", self.patience),
-            ("park_timeout", self.park_timeout),
+            ("wait_timeout", self.wait_timeout),
             ("heartbeat_interval", self.heartbeat_interval),
             ("status_interval", self.status_interval),
             ("rebalance_interval", self.rebalance_interval),
@@ -206,7 +206,7 @@ impl Config {
 
     /// How long a join's route is remembered: as long as the join can go on, each step at its limit.
     pub(crate) fn route_lifetime(&self) -> Duration {
-        self.park_timeout
+        self.wait_timeout
             .saturating_add(self.request_timeout.saturating_mul(2))
     }
 }

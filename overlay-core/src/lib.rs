@@ -74,11 +74,11 @@ pub use census::Census;
 pub use config::{Config, ConfigError, MAX_DEGREE};
 pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
-pub use node::{Load, Neighbour, Node, Progress, Standing};
+pub use node::{Load, Neighbour, Node, Progress, Role};
 pub use path::{MAX_DEPTH, Path};
 #[cfg(planted)]
 pub use planted::Planted;
 pub use policy::{ParsePolicyError, Policy};
-pub use signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};
+pub use signal::{IceCandidate, MAX_ICE_CANDIDATE, MAX_SDP, Sdp, Signal};
 pub use stats::Stats;
 pub use time::Instant;

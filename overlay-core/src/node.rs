@@ -68,7 +68,7 @@ use routing::Routes;
 use server::{Connection, Goal};
 use upstream::{Due, Upstream};
 
-pub use inspect::{Load, Neighbour, Progress, Standing};
+pub use inspect::{Load, Neighbour, Progress, Role};
 
 /// One member of the tree, as a state machine. The [crate documentation](crate) has the contract.
 #[derive(Debug)]

@@ -55,7 +55,7 @@ impl FromStr for Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subtree {
     /// The depth of the shallowest free place in its subtree.
-    pub(crate) shallowest_place: Option<usize>,
+    pub(crate) shallowest_slot: Option<usize>,
     /// How many nodes its subtree has.
     pub(crate) size: u32,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Subtree {
 pub(crate) fn balanced(children: impl Iterator<Item = Subtree>) -> Option<usize> {
     children
         .enumerate()
-        .filter_map(|(index, child)| Some((child.shallowest_place?, child.size, index)))
+        .filter_map(|(index, child)| Some((child.shallowest_slot?, child.size, index)))
         .min()
         .map(|(_, _, index)| index)
 }

@@ -9,7 +9,7 @@ pub struct Stats {
     /// Join requests passed on to a child.
     pub joins_delegated: u64,
     /// Join requests that had to wait for a candidate.
-    pub joins_parked: u64,
+    pub joins_queued: u64,
     /// Join requests that this node rejected.
     pub joins_rejected: u64,
     /// Requests among them that a root rejected because its lease was over.

@@ -18,10 +18,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use join::{ANYWHERE, JoinFrame, JoinRequest, RejectReason, Rejection, TO_THE_TOP, Way};
-pub use link::{Count, Farewell, Invitation, LinkFrame, MAX_PAYLOAD};
+pub use join::{ANY_DEPTH, JoinFrame, JoinKind, JoinRequest, RejectReason, Rejection, TO_THE_ROOT};
+pub use link::{GoodbyeReason, Invitation, LinkFrame, MAX_PAYLOAD, StreamPosition};
 pub use server::{
-    ClientFrame, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Post, Refusal, Registration,
+    ClientFrame, ClientRole, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal, Registration,
     ResumeSecret, ServerFrame, Token,
 };
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
-    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Standing,
+    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Role,
 };
 use tracing::{Span, debug, field, info, info_span};
 
@@ -136,7 +136,7 @@ impl Engine {
                 () = timer => self.handle(EventKind::Timeout),
             }
             self.retry_sends();
-            if abandoned && self.core.standing() == Standing::Detached {
+            if abandoned && self.core.role() == Role::Detached {
                 return;
             }
         }
@@ -152,7 +152,7 @@ impl Engine {
             // The engine holds a sender of every other queue, so this one is the last to end.
             Some(Input::Abandoned) | None => {
                 // Who leaves already is not to be hurried: its children look for other parents.
-                if self.core.standing() != Standing::Leaving {
+                if self.core.role() != Role::Leaving {
                     self.handle(EventKind::Leave);
                 }
                 return true;
@@ -339,17 +339,17 @@ impl Engine {
                 Event::ParentClosed { node, reason }
             }
             Notification::Reattached { took, new_parent } => Event::Reattached { took, new_parent },
-            Notification::StandingBy { epoch } => {
+            Notification::Standby { epoch } => {
                 info!(epoch = epoch.0, "standing by");
-                Event::StandingBy { epoch }
+                Event::Standby { epoch }
             }
             Notification::Promoted { epoch } => {
                 info!(epoch = epoch.0, "root now");
                 Event::Promoted { epoch }
             }
-            Notification::Demoted { epoch } => {
+            Notification::SteppedDown { epoch } => {
                 info!(epoch = epoch.0, "another root has taken over");
-                Event::Demoted { epoch }
+                Event::SteppedDown { epoch }
             }
             Notification::RootChanged { epoch, root } => {
                 info!(epoch = epoch.0, ?root, "the tree has another root");
@@ -407,13 +407,13 @@ impl Engine {
     fn status(&self) -> Status {
         Status {
             id: self.core.id(),
-            standing: self.core.standing(),
+            standing: self.core.role(),
             parent: self.core.parent().map(|parent| parent.node),
             children: self.core.children().map(|child| child.node).collect(),
             max_degree: usize::from(self.core.config().max_degree),
             path: self.core.path().ids().to_vec(),
             epoch: self.core.epoch(),
-            stands_by: self.core.stands_by(),
+            is_standby: self.core.is_standby(),
             census: self.core.census(),
             stats: *self.core.stats(),
         }

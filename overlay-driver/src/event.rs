@@ -47,7 +47,7 @@ pub enum Event {
     },
     /// There is another root. This node joins its tree like anybody else, and is the next root if it is the first
     /// in line when that one is gone.
-    StandingBy {
+    Standby {
         /// The other's epoch.
         epoch: Epoch,
     },
@@ -58,7 +58,7 @@ pub enum Event {
     },
     /// This node is the root no more: while no server could reach it, another one has taken over. It joins that
     /// one's tree, with all that stands below it.
-    Demoted {
+    SteppedDown {
         /// The other's epoch.
         epoch: Epoch,
     },

@@ -6,7 +6,7 @@ use async_channel::Sender;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use overlay_core::wire::{MAX_PAYLOAD, Token};
-use overlay_core::{Census, Epoch, NodeId, Standing, Stats};
+use overlay_core::{Census, Epoch, NodeId, Role, Stats};
 
 /// A running node. Clones are handles to the same node; when the last one is dropped, the node leaves
 /// the tree and ends.
@@ -51,7 +51,7 @@ pub struct Status {
     /// Who it is.
     pub id: NodeId,
     /// Where it stands in relation to the tree.
-    pub standing: Standing,
+    pub standing: Role,
     /// Its parent.
     pub parent: Option<NodeId>,
     /// Its children.
@@ -63,7 +63,7 @@ pub struct Status {
     /// The root's epoch.
     pub epoch: Epoch,
     /// Whether it would be the root if the present one were gone.
-    pub stands_by: bool,
+    pub is_standby: bool,
     /// The subtree below it, as far as its children have told.
     pub census: Census,
     /// What it has done and what was done to it.

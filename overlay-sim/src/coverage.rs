@@ -63,9 +63,9 @@ impl Coverage {
                 self.closed(*reason);
             }
             Notification::Reattached { .. } => self.count("reattached"),
-            Notification::StandingBy { .. } => self.count("standing by"),
+            Notification::Standby { .. } => self.count("standing by"),
             Notification::Promoted { .. } => self.count("promoted"),
-            Notification::Demoted { .. } => self.count("demoted"),
+            Notification::SteppedDown { .. } => self.count("demoted"),
             Notification::RootChanged { .. } => self.count("root changed"),
             Notification::PathChanged { .. } => self.count("path changed"),
             Notification::SubtreeChanged(_) => self.count("subtree changed"),
@@ -109,7 +109,7 @@ impl Coverage {
     pub(crate) fn stats(&mut self, stats: &Stats) {
         self.add("join accepted", stats.joins_accepted);
         self.add("join delegated", stats.joins_delegated);
-        self.add("join parked", stats.joins_parked);
+        self.add("join parked", stats.joins_queued);
         self.add("join rejected", stats.joins_rejected);
         self.add("lease over", stats.lease_over);
         self.add("candidate failed", stats.candidates_failed);
@@ -135,7 +135,7 @@ impl Coverage {
             RejectReason::Timeout => "rejected: timeout",
             RejectReason::Loop => "rejected: loop",
             RejectReason::Version => "rejected: version",
-            RejectReason::Unauthorized => "rejected: unauthorized",
+            _ => "rejected: other",
         });
     }
 }
@@ -152,6 +152,7 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::Silent => "refused: silent",
         Refusal::Malformed => "refused: malformed",
         Refusal::ShuttingDown => "refused: shutting down",
+        _ => "refused: other",
     }
 }
 

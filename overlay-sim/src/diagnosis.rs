@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use overlay_core::{Instant, NodeId, Progress, Standing};
+use overlay_core::{Instant, NodeId, Progress, Role};
 
 use crate::machine::Ix;
 use crate::world::World;
@@ -36,7 +36,7 @@ impl World {
         let mut text = String::new();
         for (ix, machine) in self.machines.iter().enumerate() {
             let node = &machine.node;
-            let attached = matches!(node.standing(), Standing::Member | Standing::Root);
+            let attached = matches!(node.role(), Role::Member | Role::Root);
             if machine.lives() && machine.willing && !attached {
                 let _ = write!(text, "\n    {}", self.waits_for(ix));
             }
@@ -49,10 +49,10 @@ impl World {
                 text,
                 "\n    {}: {:?} below {}, {} of {} places taken, children [{}]",
                 machine.number,
-                node.standing(),
+                node.role(),
                 node.parent()
                     .map_or_else(|| "nobody".to_owned(), |p| self.name(p.node)),
-                node.places_taken(),
+                node.slots_taken(),
                 node.config().max_degree,
                 children.join(", ")
             );
@@ -61,7 +61,7 @@ impl World {
         format!(
             "machine {} is {:?}; who waits for whom:{text}",
             machine.number,
-            machine.node.standing()
+            machine.node.role()
         )
     }
 

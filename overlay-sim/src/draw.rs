@@ -94,9 +94,9 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         config.policy = Policy::Hash;
     }
     if dice.chance(30) {
-        config.max_parked = small(dice, 4);
+        config.max_waiting = small(dice, 4);
         // Each machine has one candidate: without it nobody ever connects.
-        config.max_early_candidates = 1 + small(dice, 2);
+        config.max_early_ice_candidates = 1 + small(dice, 2);
     }
     if dice.chance(20) {
         config.max_routes = usize::from(config.max_degree) + 1 + small(dice, 6);
@@ -119,7 +119,7 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         };
         config.request_timeout = millis(dice, least, 30_000);
         config.patience = millis(dice, 50, 5_000);
-        config.park_timeout = millis(dice, 500, 10_000);
+        config.wait_timeout = millis(dice, 500, 10_000);
     }
     if dice.chance(40) {
         config.heartbeat_interval = millis(dice, 500, 6_000);

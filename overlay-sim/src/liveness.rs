@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use overlay_core::{EventKind, Node, NodeId, Standing};
+use overlay_core::{EventKind, Node, NodeId, Role};
 
 use crate::breach::{Breach, Claim};
 use crate::machine::Ix;
@@ -53,7 +53,7 @@ impl World {
     fn next_move(&self) -> Duration {
         let config = &self.setup.config;
         let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
-        let held = config.request_timeout + config.park_timeout;
+        let held = config.request_timeout + config.wait_timeout;
         held + config.status_interval * (levels + 2)
             + config.rebalance_interval * 2
             + self.journey() * 8
@@ -63,7 +63,7 @@ impl World {
     /// is gone, neighbours that theirs are, and a few attempts fail, each at its limit.
     fn recovery_bound(&self) -> Duration {
         let config = &self.setup.config;
-        let attempt = config.retry_max + config.request_timeout * 2 + config.park_timeout;
+        let attempt = config.retry_max + config.request_timeout * 2 + config.wait_timeout;
         self.server.keepalive() * 2 + config.link_timeout * 2 + attempt * 4
     }
 
@@ -77,15 +77,15 @@ impl World {
     fn check(&self, ix: Ix) -> Result<(), Breach> {
         let machine = &self.machines[ix];
         let node = &machine.node;
-        let standing = node.standing();
+        let standing = node.role();
         let attached = if machine.willing {
-            matches!(standing, Standing::Member | Standing::Root)
+            matches!(standing, Role::Member | Role::Root)
         } else {
-            standing == Standing::Detached
+            standing == Role::Detached
         };
         Claim::EverybodyIsAttached.holds(attached, || self.why_not_attached(ix))?;
         Claim::OneRootRemains.holds(
-            standing != Standing::Root || self.root() == Some(ix),
+            standing != Role::Root || self.root() == Some(ix),
             || "it is the root, and so is another machine, in a later epoch",
         )?;
         if let Some(parent) = node.parent() {
@@ -142,11 +142,11 @@ impl World {
         let config = &self.setup.config;
         let rise = (config.status_interval * 2 + GLANCE) * levels;
         // Places that are held for machines that died on the way are free before that.
-        let candidates = config.request_timeout + config.park_timeout;
+        let candidates = config.request_timeout + config.wait_timeout;
         self.run_until(self.now() + candidates + rise)?;
         let census = self.machines[root].node.census();
         let (nodes, places) = self.count();
-        let counted = census.nodes() == nodes && without_zeros(census.places()) == places;
+        let counted = census.nodes() == nodes && without_zeros(census.free_slots()) == places;
         let holds = Claim::CensusIsTrue.holds(counted, || {
             format!("it counts {census:?}, there are {nodes:?}, and places {places:?}")
         });
@@ -190,7 +190,7 @@ impl World {
             let length = nodes.len().max(depth + 1);
             nodes.resize(length, 0);
             places.resize(length, 0);
-            let free = usize::from(node.config().max_degree) - node.places_taken();
+            let free = usize::from(node.config().max_degree) - node.slots_taken();
             nodes[depth] += 1;
             places[depth] += u32::try_from(free).unwrap_or(u32::MAX);
         }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    self, ANYWHERE, ClientFrame, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, ServerFrame, Way,
+    self, ANY_DEPTH, ClientFrame, JoinFrame, JoinKind, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
+    ServerFrame,
 };
 use overlay_core::{
     Action, BootstrapId, Dial, Epoch, EventKind, Instant, JoinId, LinkId, Node, NodeId,
-    Notification, Standing,
+    Notification, Role,
 };
 
 use crate::breach::{Breach, Claim};
@@ -29,7 +30,7 @@ pub struct Rules {
     /// Receipts that the app has not handed back.
     receipts: usize,
     /// How deep below this node those may come to stand who move up.
-    within: BTreeMap<JoinId, u8>,
+    max_depths: BTreeMap<JoinId, u8>,
     /// The epoch that the node obeyed before the present event, and whether that is a neighbour's word.
     epoch: Epoch,
     neighbour_speaks: bool,
@@ -130,8 +131,8 @@ impl Rules {
             format!("{} actions, at most {most} expected", actions.len())
         })?;
         let most = usize::from(node.config().max_degree);
-        Claim::MaxDegree.holds(node.places_taken() <= most, || {
-            format!("{} places of {most} are taken", node.places_taken())
+        Claim::MaxDegree.holds(node.slots_taken() <= most, || {
+            format!("{} places of {most} are taken", node.slots_taken())
         })?;
         let deadline = node.next_deadline();
         Claim::DeadlinesLieAhead.holds(deadline.is_none_or(|due| due > now), || {
@@ -140,16 +141,16 @@ impl Rules {
         self.neighbours(node)?;
         self.queues(node)?;
         self.server(node)?;
-        match node.standing() {
-            Standing::Detached => Claim::DetachedHoldsNothing
+        match node.role() {
+            Role::Detached => Claim::DetachedHoldsNothing
                 .holds(self.live.is_empty() && self.server.is_none(), || {
                     format!("links {:?}, server {:?}", self.live, self.server)
                 }),
-            Standing::Joining | Standing::Member | Standing::Leaving => Claim::NobodyWaitsForEver
+            Role::Joining | Role::Member | Role::Leaving => Claim::NobodyWaitsForEver
                 .holds(deadline.is_some(), || {
-                    format!("{:?} without a deadline", node.standing())
+                    format!("{:?} without a deadline", node.role())
                 }),
-            Standing::Root => Ok(()),
+            Role::Root => Ok(()),
         }
     }
 
@@ -188,27 +189,27 @@ impl Rules {
         let (config, load) = (node.config(), node.load());
         // Each takes a place, but for the parent, a dial, a child that leaves, and four former parents.
         let most_links = usize::from(config.max_degree) + 7;
-        let within = load.links == self.live.len()
+        let bounded = load.links == self.live.len()
             && load.links <= most_links
-            && load.parked <= config.max_parked
-            && load.early_candidates <= load.parked.saturating_mul(config.max_early_candidates)
+            && load.parked <= config.max_waiting
+            && load.early_ice_candidates <= load.parked.saturating_mul(config.max_early_ice_candidates)
             && load.routes <= config.max_routes
             && load.longest_queue <= longest_queue(node)
             // Each is held by the app or by a queue.
             && load.broadcasts <= self.receipts + load.queued / message_cost(0) as usize;
-        Claim::QueuesAreBounded.holds(within, || {
+        Claim::QueuesAreBounded.holds(bounded, || {
             let (links, receipts) = (&self.live, self.receipts);
             format!("{load:?} with {receipts} receipts out and the links {links:?}")
         })
     }
 
     fn server(&self, node: &Node) -> Result<(), Breach> {
-        let needless = match node.standing() {
-            Standing::Member => !node.stands_by(),
-            standing => standing == Standing::Leaving,
+        let needless = match node.role() {
+            Role::Member => !node.is_standby(),
+            standing => standing == Role::Leaving,
         };
         Claim::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
-            format!("{:?} with {:?}", node.standing(), self.server)
+            format!("{:?} with {:?}", node.role(), self.server)
         })
     }
 
@@ -227,8 +228,8 @@ impl Rules {
                     return Ok(());
                 }
                 let join = node.join_of(*link);
-                let within = join.and_then(|join| self.within.get(&join));
-                Claim::MovesRise.holds(within != Some(&0), || format!("accepts {join:?}"))?;
+                let max_depth = join.and_then(|join| self.max_depths.get(&join));
+                Claim::MovesRise.holds(max_depth != Some(&0), || format!("accepts {join:?}"))?;
                 let above = join.is_some_and(|JoinId { origin, .. }| {
                     origin == node.id() || node.path().contains(origin)
                 });
@@ -313,11 +314,11 @@ impl Rules {
             Ok(LinkFrame::Stay) => live.shut = false,
             Ok(LinkFrame::Leaving) if is_child => live.shut = true,
             Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
-                let within = match request.way {
-                    Way::Move { within, .. } => within,
-                    Way::Server => ANYWHERE,
+                let max_depth = match request.kind {
+                    JoinKind::Move { max_depth, .. } => max_depth,
+                    JoinKind::Introduced => ANY_DEPTH,
                 };
-                self.asks(request.join, within);
+                self.asks(request.join, max_depth);
             }
             _ => {}
         }
@@ -326,14 +327,14 @@ impl Rules {
     /// Who comes by way of the server moves nowhere, whatever the request says.
     fn hears_server(&mut self, bytes: &[u8]) {
         if let Ok(ServerFrame::Join(JoinFrame::Request(request))) = wire::decode(bytes) {
-            self.asks(request.join, ANYWHERE);
+            self.asks(request.join, ANY_DEPTH);
         }
     }
 
     /// Of two requests by one name, the one that may end deeper counts: the other may be a forgery.
-    fn asks(&mut self, join: JoinId, within: u8) {
-        let most = self.within.entry(join).or_insert(within);
-        *most = within.max(*most);
+    fn asks(&mut self, join: JoinId, max_depth: u8) {
+        let most = self.max_depths.entry(join).or_insert(max_depth);
+        *most = max_depth.max(*most);
     }
 
     /// A request goes to nobody who would have to be its own parent, and to no child that is on its way out.
@@ -359,11 +360,11 @@ impl Rules {
                 Claim::NobodyIsSentToItself.holds(join.origin != child, || {
                     format!("the request {join:?} goes to its own joiner")
                 })?;
-                let most = self.within.get(&join).copied().unwrap_or(ANYWHERE);
-                let rises = most == ANYWHERE
-                    || matches!(request.way, Way::Move { within, .. } if within < most.max(1));
+                let most = self.max_depths.get(&join).copied().unwrap_or(ANY_DEPTH);
+                let rises = most == ANY_DEPTH
+                    || matches!(request.kind, JoinKind::Move { max_depth, .. } if max_depth < most.max(1));
                 Claim::MovesRise.holds(rises, || {
-                    format!("{:?} is passed on, within {most}", request.way)
+                    format!("{:?} is passed on, to depth {most}", request.kind)
                 })
             }
             _ => Ok(()),
@@ -476,8 +477,8 @@ fn stands_once(node: &Node) -> Result<(), Breach> {
 fn most_actions(node: &Node) -> usize {
     let config = node.config();
     let links = usize::from(config.max_degree) + 3;
-    let early = config.max_early_candidates.saturating_add(2);
-    let parked = config.max_parked.saturating_mul(early);
+    let early = config.max_early_ice_candidates.saturating_add(2);
+    let parked = config.max_waiting.saturating_mul(early);
     let app = config.send_queue.saturating_add(config.window as usize) / 64;
     [8 + links * 4, config.max_routes, app]
         .into_iter()

@@ -68,7 +68,7 @@ impl Schedule {
         } = &self.setup;
         let crowd = self.steps.len();
         config.policy == Policy::Balanced
-            && config.max_parked >= crowd
+            && config.max_waiting >= crowd
             && config.max_routes >= crowd
             && config.patience >= profile.slowest() * 20
             && self.steps.iter().all(joins_only)
@@ -142,9 +142,9 @@ const SETTINGS: &[Setting] = settings![
     "degree" count max_degree,
     "request-timeout" time request_timeout,
     "patience" time patience,
-    "park-timeout" time park_timeout,
-    "max-parked" count max_parked,
-    "max-early-candidates" count max_early_candidates,
+    "park-timeout" time wait_timeout,
+    "max-parked" count max_waiting,
+    "max-early-candidates" count max_early_ice_candidates,
     "max-routes" count max_routes,
     "heartbeat-interval" time heartbeat_interval,
     "link-timeout" time link_timeout,

@@ -47,7 +47,7 @@ impl Trace {
             Action::OpenLink(_, Dial::Offer) => self.number(1),
             Action::OpenLink(_, Dial::Answer(offer)) => self.tagged(2, offer.as_bytes()),
             Action::ApplySignal(_, Signal::Answer(answer)) => self.tagged(3, answer.as_bytes()),
-            Action::ApplySignal(_, Signal::Candidate(text)) => self.tagged(4, text.as_bytes()),
+            Action::ApplySignal(_, Signal::IceCandidate(text)) => self.tagged(4, text.as_bytes()),
             Action::Transmit(_, bytes) => self.tagged(5, bytes),
             Action::CloseLink(..) => self.number(6),
             Action::ConnectBootstrap(_) => self.number(7),

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use overlay_core::{Candidate, Instant, LinkId, Sdp, Signal};
+use overlay_core::{IceCandidate, Instant, LinkId, Sdp, Signal};
 use slab::Slab;
 
 use crate::machine::Ix;
@@ -133,7 +133,7 @@ impl Ends {
         let end = self.get_mut(id)?;
         match signal {
             Signal::Answer(answer) => end.peer = EndId::parse(answer),
-            Signal::Candidate(candidate) => {
+            Signal::IceCandidate(candidate) => {
                 end.reachable |= end.peer.is_some() && EndId::parse(candidate) == end.peer;
             }
         }
@@ -158,8 +158,8 @@ impl EndId {
     }
 
     /// A candidate of an end.
-    pub(crate) fn candidate(self) -> Candidate {
-        Candidate::new(self.text()).unwrap_or_default()
+    pub(crate) fn candidate(self) -> IceCandidate {
+        IceCandidate::new(self.text()).unwrap_or_default()
     }
 
     fn text(self) -> String {

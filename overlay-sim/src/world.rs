@@ -24,7 +24,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use overlay_core::bootstrap;
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Standing,
+    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Role,
 };
 
 use crate::act::Number;
@@ -259,7 +259,7 @@ impl World {
     /// How many living nodes are looking for a parent.
     #[must_use]
     pub fn joining(&self) -> u64 {
-        let joining = |(_, node): &(Number, &Node)| node.standing() == Standing::Joining;
+        let joining = |(_, node): &(Number, &Node)| node.role() == Role::Joining;
         self.nodes().filter(joining).count() as u64
     }
 
@@ -349,7 +349,7 @@ impl World {
     pub(crate) fn root(&self) -> Option<Ix> {
         let reigns = |(epoch, ix): &(&Epoch, &Ix)| {
             let Machine { node, life, .. } = &self.machines[**ix];
-            *life == Life::Alive && node.standing() == Standing::Root && node.epoch() == **epoch
+            *life == Life::Alive && node.role() == Role::Root && node.epoch() == **epoch
         };
         self.reigns.iter().rev().find(reigns).map(|(_, ix)| *ix)
     }

@@ -35,7 +35,7 @@ mod runtime;
 
 pub use overlay_core as core;
 pub use overlay_core::wire::{OverlayName, Token};
-pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Scope, Standing};
+pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Role, Scope};
 pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
 pub use overlay_driver::{
     BootstrapError, BootstrapLost, BuildError, Builder, Event, Events, Message, Node,

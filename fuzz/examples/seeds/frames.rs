@@ -100,7 +100,7 @@ fn clients() -> Vec<(&'static str, Bytes)> {
             hello(Registration::Root {
                 token,
                 epoch: Epoch(3),
-                reigning: true,
+                leads: true,
             }),
         ),
         (
@@ -108,7 +108,7 @@ fn clients() -> Vec<(&'static str, Bytes)> {
             ClientFrame::Reserved { version: VERSION },
         ),
         ("client-ping", ClientFrame::Ping),
-        ("client-abdicate", ClientFrame::Abdicate),
+        ("client-abdicate", ClientFrame::StepDown),
         ("client-request", join(JoinWord::Request(2, 1, 2))),
         ("client-candidate", join(JoinWord::Candidate(2, 1))),
     ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, NotAccepted, Source};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, OverlayName, Post, Refusal, Registration, ResumeSecret,
+    self, ClientFrame, JoinFrame, OverlayName, ClientRole, Refusal, Registration, ResumeSecret,
     ServerFrame, Token, VERSION,
 };
 use overlay_core::{ConnectionId, Epoch, Instant, Signal};
@@ -145,7 +145,7 @@ impl Server {
             Registration::Root {
                 token,
                 epoch: Epoch(u64::from(seen)),
-                reigning: seen.is_multiple_of(2),
+                leads: seen.is_multiple_of(2),
             }
         } else {
             Registration::Joiner
@@ -233,7 +233,7 @@ impl Server {
         let client = self.open(to);
         assert_eq!(client.told, None, "sent {frame:?} after the farewell");
         match frame {
-            ServerFrame::Welcome { post, .. } => self.welcomed(to, post),
+            ServerFrame::Welcome { role, .. } => self.welcomed(to, role),
             ServerFrame::Promoted { .. } => {
                 if let Some(own) = &mut client.identity {
                     assert!(!own.is_root, "promoted twice");
@@ -251,10 +251,10 @@ impl Server {
         }
     }
 
-    fn welcomed(&mut self, to: ConnectionId, post: Post) {
+    fn welcomed(&mut self, to: ConnectionId, role: ClientRole) {
         let client = self.open(to);
         assert_eq!(client.identity, None, "welcomed twice");
-        let is_root = post == Post::Root;
+        let is_root = role == ClientRole::Root;
         client.identity = client
             .claimed
             .map(|claimed| Identity { is_root, ..claimed });
@@ -304,7 +304,7 @@ impl Server {
         match frame {
             JoinFrame::Signal { signal, .. } => {
                 assert_eq!(partner, Some(to), "a signal goes astray");
-                if let (Signal::Candidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
+                if let (Signal::IceCandidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
                     *count += 1;
                     assert!(*count <= MAX_ICE_CANDIDATES, "too many candidates");
                 }

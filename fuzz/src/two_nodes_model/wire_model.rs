@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, Post, Registration, ServerFrame, VERSION};
+use overlay_core::wire::{self, ClientFrame, ClientRole, Registration, ServerFrame, VERSION};
 use overlay_core::{Action, BootstrapId, Dial, Epoch, EventKind, LinkId, Scope, Sdp, Signal};
 
 use crate::vocabulary::pick;
@@ -102,7 +102,7 @@ impl Wires {
             Action::SendBootstrap(_, bytes) => match wire::decode(&bytes) {
                 Ok(ClientFrame::Hello { registration, .. }) => {
                     if let Registration::Root {
-                        reigning: false, ..
+                        leads: false, ..
                     } = registration
                     {
                         self.epoch.0 += 1;
@@ -111,14 +111,14 @@ impl Wires {
                     let welcome = ServerFrame::Welcome {
                         version: VERSION,
                         keepalive_ms: 10_000,
-                        post: if reigns { Post::Root } else { Post::Joiner },
+                        role: if reigns { ClientRole::Root } else { ClientRole::Joiner },
                         epoch: self.epoch,
                         lease_ms: 8_000,
                     };
                     self.server_says(node, &welcome);
                 }
                 Ok(ClientFrame::Ping) => self.server_says(node, &ServerFrame::Pong),
-                Ok(ClientFrame::Abdicate) => {}
+                Ok(ClientFrame::StepDown) => {}
                 Ok(ClientFrame::Join(frame)) => {
                     self.server_says(1 - node, &ServerFrame::Join(frame));
                 }
@@ -126,7 +126,7 @@ impl Wires {
             },
             Action::CloseBootstrap(_) => self.servers[node] = Server::default(),
             // Without candidates; and the rest is the caller's.
-            Action::ApplySignal(_, Signal::Candidate(_))
+            Action::ApplySignal(_, Signal::IceCandidate(_))
             | Action::CloseLink(..)
             | Action::Deliver(_)
             | Action::Notify(_) => {}

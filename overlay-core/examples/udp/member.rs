@@ -132,7 +132,7 @@ impl Member {
                 self.post.send(peer, Kind::Open, &[])?;
             }
             // There are no other ways to a socket on loopback than the one that its offer told.
-            Action::ApplySignal(_, Signal::Candidate(_)) => {}
+            Action::ApplySignal(_, Signal::IceCandidate(_)) => {}
             Action::Transmit(link, bytes) => {
                 if let Some((
                     _,

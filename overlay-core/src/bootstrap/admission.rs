@@ -9,7 +9,7 @@ use super::session::{Client, Role, Session};
 use super::{Server, Source};
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::wire::{
-    self, ClientFrame, OverlayName, Post, Refusal, Registration, ResumeSecret, ServerFrame,
+    self, ClientFrame, ClientRole, OverlayName, Refusal, Registration, ResumeSecret, ServerFrame,
 };
 
 /// The first frame of a client.
@@ -83,20 +83,20 @@ impl Server {
             id: hello.id,
             secret: hello.secret,
         };
-        let post = match placement {
+        let role = match placement {
             Placement::Joiner => {
                 if let Some(session) = self.sessions.get_mut(id) {
                     session.join(client);
                 }
-                Post::Joiner
+                ClientRole::Joiner
             }
             Placement::Standby(seen) => {
                 self.stand_by(id, client, seen);
-                Post::Standby
+                ClientRole::Standby
             }
             Placement::Root(epoch) => {
                 self.lead(id, client, epoch);
-                Post::Root
+                ClientRole::Root
             }
         };
         let overlay = self.overlays.get(overlay);
@@ -104,12 +104,12 @@ impl Server {
         let welcome = ServerFrame::Welcome {
             version: wire::VERSION,
             keepalive_ms: millis(self.config.keepalive),
-            post,
+            role,
             epoch: epoch.unwrap_or_default(),
             lease_ms: millis(self.config.root_lease),
         };
         self.outbox.send(id, &welcome);
-        if post == Post::Root {
+        if role == ClientRole::Root {
             self.tell_joiners(client.overlay);
         }
         Ok(())
@@ -121,7 +121,7 @@ impl Server {
             Registration::Root {
                 token,
                 epoch,
-                reigning,
+                leads,
             } => {
                 let Some(session) = self.sessions.get(id) else {
                     return Err(Refusal::Malformed);
@@ -135,7 +135,7 @@ impl Server {
                 let claim = Claim {
                     id: hello.id,
                     seen: *epoch,
-                    leads: *reigning,
+                    leads: *leads,
                 };
                 self.place_claimant(&hello.overlay, claim)
             }

@@ -29,7 +29,7 @@ impl Server {
         let passage = match frame {
             JoinFrame::Request(request) => return self.request(id, client, request),
             JoinFrame::Signal {
-                signal: Signal::Candidate(_),
+                signal: Signal::IceCandidate(_),
                 ..
             } => joins.map(|joins| joins.joiner_candidate(join, limit)),
             JoinFrame::Cancel { .. } => joins.map(|joins| joins.cancel(join)),

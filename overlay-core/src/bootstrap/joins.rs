@@ -92,7 +92,7 @@ impl Joins {
                 join.answered = true;
                 to_joiner
             }
-            Signal::Candidate(_) => within(&mut join.candidates_from_root, limit, to_joiner),
+            Signal::IceCandidate(_) => within(&mut join.candidates_from_root, limit, to_joiner),
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Node;
 use super::payload::{Arrived, Outgoing, unsent};
 use crate::action::{CloseReason, Unsent};
-use crate::wire::{self, Count, LinkFrame};
+use crate::wire::{self, LinkFrame, StreamPosition};
 
 impl Node {
     /// The app broadcasts. Only the root may.
@@ -24,11 +24,11 @@ impl Node {
     }
 
     /// The parent's next broadcast is this one, perhaps of another root: then the children are told.
-    pub(super) fn follow_stream(&mut self, count: Count) {
+    pub(super) fn follow_stream(&mut self, position: StreamPosition) {
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         let epoch = self.ancestry.epoch();
-        if self.payload.position.follow(count, epoch, fx) {
-            let frame = wire::encode(&LinkFrame::Counts(count));
+        if self.payload.position.follow(position, epoch, fx) {
+            let frame = wire::encode(&LinkFrame::NewStream(position));
             let children: Vec<_> = self.downstream.children(links).collect();
             for (child, _) in children {
                 self.payload.mark(child, frame.clone(), links, fx);

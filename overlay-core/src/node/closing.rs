@@ -4,11 +4,11 @@ use super::Node;
 use super::downstream::Freed;
 use super::link::{Link, State};
 use super::routing::{NextHop, Peer};
-use super::upstream::{Draining, Role, failure};
+use super::upstream::{Draining, Membership, failure};
 use crate::action::{Action, CloseReason, Notification};
 use crate::id::LinkId;
 use crate::path::Path;
-use crate::wire::{Farewell, LinkFrame};
+use crate::wire::{GoodbyeReason, LinkFrame};
 
 impl Node {
     /// Closes a link and draws the consequences.
@@ -71,14 +71,14 @@ impl Node {
     /// The app closes the link to a neighbour.
     pub(super) fn close(&mut self, link: LinkId) {
         let was_parent = self.upstream.parent() == Some(link);
-        self.part(link, Farewell::Closing, CloseReason::Closed);
+        self.part(link, GoodbyeReason::Closing, CloseReason::Closed);
         if was_parent {
             self.lost_parent(link);
         }
     }
 
     /// Parts from a neighbour: it is none from here on.
-    pub(super) fn part(&mut self, id: LinkId, farewell: Farewell, reason: CloseReason) {
+    pub(super) fn part(&mut self, id: LinkId, farewell: GoodbyeReason, reason: CloseReason) {
         let (net, fx) = (&mut self.net, &mut self.fx);
         let Some(link) = net.links.get_mut(id) else {
             return;
@@ -109,7 +109,7 @@ impl Node {
 
     /// The app wants to leave the tree. A node that is told twice waits for its children no longer.
     pub(super) fn leave(&mut self) {
-        if matches!(self.upstream.role, Role::Leaving) {
+        if matches!(self.upstream.membership, Membership::Leaving) {
             return;
         }
         if self.upstream.is_draining() {
@@ -125,9 +125,9 @@ impl Node {
         }
         let has_children = self.children().next().is_some();
         let (net, fx) = (&mut self.net, &mut self.fx);
-        match self.upstream.role {
-            Role::Member { parent, .. } if has_children => {
-                self.upstream.role = Role::Draining(Draining::new(parent, fx));
+        match self.upstream.membership {
+            Membership::Member { parent, .. } if has_children => {
+                self.upstream.membership = Membership::Draining(Draining::new(parent, fx));
                 net.server.close(fx);
                 // The parent first: from here on it sends no joiner that could come below a child that moves.
                 net.links.transmit(parent, &LinkFrame::Leaving, fx);
@@ -140,7 +140,7 @@ impl Node {
 
     /// Goes, if this node only waits for its children and none of them is about to go elsewhere any more.
     pub(super) fn go_if_drained(&mut self) {
-        let Role::Draining(draining) = &self.upstream.role else {
+        let Membership::Draining(draining) = &self.upstream.membership else {
             return;
         };
         let waits_for = |link: &Link| draining.waits_for(link);
@@ -151,10 +151,10 @@ impl Node {
 
     /// Says goodbye to all neighbours, and to the server.
     pub(super) fn say_goodbye_to_all(&mut self) {
-        self.upstream.role = Role::Leaving;
+        self.upstream.membership = Membership::Leaving;
         let is_neighbour = |link: &Link| link.state.neighbour().is_some();
         while let Some(neighbour) = self.net.links.find(is_neighbour) {
-            self.part(neighbour, Farewell::Leaving, CloseReason::Left);
+            self.part(neighbour, GoodbyeReason::Leaving, CloseReason::Left);
         }
         self.ancestry.set(Path::default(), self.ancestry.epoch());
         self.net.server.close(&mut self.fx);
@@ -162,8 +162,8 @@ impl Node {
     }
 
     fn finish_leaving(&mut self) {
-        if matches!(self.upstream.role, Role::Leaving) && self.net.links.is_empty() {
-            self.upstream.role = Role::Detached;
+        if matches!(self.upstream.membership, Membership::Leaving) && self.net.links.is_empty() {
+            self.upstream.membership = Membership::Detached;
             self.fx.notify(Notification::Left);
         }
     }

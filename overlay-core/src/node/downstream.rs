@@ -73,7 +73,7 @@ impl Downstream {
 
     /// How many requests wait, and how many ICE candidates are kept for them.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        (self.queue.len(), self.queue.early_candidates())
+        (self.queue.len(), self.queue.early_ice_candidates())
     }
 
     /// The children, in the order of their slots; behind them one that leaves.

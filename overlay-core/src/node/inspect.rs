@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::link::{Stage, State};
-use super::upstream::{Role, Step};
+use super::upstream::{Membership, Step};
 use crate::census::Census;
 use crate::config::Config;
 use crate::id::{Epoch, JoinId, LinkId, NodeId};
@@ -12,7 +12,7 @@ use crate::time::Instant;
 
 /// Where a node is in relation to the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Role {
     /// Not in the tree, and not on its way.
     Detached,
     /// Looking for a parent.
@@ -80,11 +80,11 @@ pub enum Progress {
 pub struct Load {
     /// Links of any kind: at most [`Config::max_links`].
     pub links: usize,
-    /// Requests that wait for a candidate or a slot: at most [`max_parked`](Config::max_parked).
+    /// Requests that wait for a candidate or a slot: at most [`max_waiting`](Config::max_waiting).
     pub parked: usize,
     /// ICE candidates kept for them: at most
-    /// [`max_early_candidates`](Config::max_early_candidates) for each.
-    pub early_candidates: usize,
+    /// [`max_early_ice_candidates`](Config::max_early_ice_candidates) for each.
+    pub early_ice_candidates: usize,
     /// Joins whose route is remembered: at most [`max_routes`](Config::max_routes).
     pub routes: usize,
     /// App messages that wait for a neighbour's credit, on all links, in bytes as
@@ -114,20 +114,23 @@ impl Node {
 
     /// Where the node is in relation to the tree.
     #[must_use]
-    pub const fn standing(&self) -> Standing {
-        match self.upstream.role {
-            Role::Detached => Standing::Detached,
-            Role::Joining(_) => Standing::Joining,
-            Role::Member { .. } => Standing::Member,
-            Role::Root => Standing::Root,
-            Role::Draining(_) | Role::Leaving => Standing::Leaving,
+    pub const fn role(&self) -> Role {
+        match self.upstream.membership {
+            Membership::Detached => Role::Detached,
+            Membership::Joining(_) => Role::Joining,
+            Membership::Member { .. } => Role::Member,
+            Membership::Root => Role::Root,
+            Membership::Draining(_) | Membership::Leaving => Role::Leaving,
         }
     }
 
     /// Whether the node would be the root, as far as it is concerned, if the present one were gone.
     #[must_use]
-    pub const fn stands_by(&self) -> bool {
-        let in_tree = matches!(self.upstream.role, Role::Joining(_) | Role::Member { .. });
+    pub const fn is_standby(&self) -> bool {
+        let in_tree = matches!(
+            self.upstream.membership,
+            Membership::Joining(_) | Membership::Member { .. }
+        );
         in_tree && self.net.server.wants_to_lead()
     }
 
@@ -158,7 +161,7 @@ impl Node {
     /// How many slots are taken, by children and by candidates that may become one; at most
     /// [`max_degree`](Config::max_degree).
     #[must_use]
-    pub fn places_taken(&self) -> usize {
+    pub fn slots_taken(&self) -> usize {
         self.downstream.slots().taken()
     }
 
@@ -186,10 +189,10 @@ impl Node {
         &self.fx.stats
     }
 
-    /// How far the node's own search for a parent is; `None` unless it is [joining](Standing::Joining).
+    /// How far the node's own search for a parent is; `None` unless it is [joining](Role::Joining).
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        let Role::Joining(joining) = &self.upstream.role else {
+        let Membership::Joining(joining) = &self.upstream.membership else {
             return None;
         };
         Some(match joining.step {
@@ -231,11 +234,11 @@ impl Node {
     /// How full the node's tables are. Costs a look at each link.
     #[must_use]
     pub fn load(&self) -> Load {
-        let (parked, early_candidates) = self.downstream.waiting();
+        let (parked, early_ice_candidates) = self.downstream.waiting();
         let mut load = Load {
             links: self.net.links.len(),
             parked,
-            early_candidates,
+            early_ice_candidates,
             routes: self.net.routes.len(),
             broadcasts: self.payload.held(),
             ..Load::default()

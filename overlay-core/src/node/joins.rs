@@ -2,18 +2,20 @@
 
 use super::Node;
 use super::routing::{Peer, Routed};
-use super::upstream::Role;
+use super::upstream::Membership;
 use crate::action::{Action, CloseReason};
 use crate::id::BootstrapId;
-use crate::wire::{Invitation, JoinFrame, JoinRequest, Way};
+use crate::wire::{Invitation, JoinFrame, JoinKind, JoinRequest};
 
 impl Node {
     /// A frame that the server has sent on: to a root from joiners, to a joiner from its acceptor.
     pub(super) fn server_join_frame(&mut self, id: BootstrapId, frame: JoinFrame) {
-        match (&self.upstream.role, frame) {
-            (Role::Root, JoinFrame::Request(request)) => self.admit(Peer::Server(id), request),
-            (Role::Root, frame) => self.route(Peer::Server(id), frame),
-            (Role::Joining(_), frame) => {
+        match (&self.upstream.membership, frame) {
+            (Membership::Root, JoinFrame::Request(request)) => {
+                self.admit(Peer::Server(id), request);
+            }
+            (Membership::Root, frame) => self.route(Peer::Server(id), frame),
+            (Membership::Joining(_), frame) => {
                 self.upstream.answered(frame, &mut self.net, &mut self.fx);
             }
             _ => self.fx.stats.join_frames_dropped += 1,
@@ -54,20 +56,21 @@ impl Node {
 
     /// The parent invites this node to go elsewhere, or to pass that on.
     pub(super) fn invited(&mut self, invitation: Invitation) {
-        if !matches!(self.upstream.role, Role::Member { .. }) {
+        if !matches!(self.upstream.membership, Membership::Member { .. }) {
             return;
         }
         let (net, fx) = (&mut self.net, &mut self.fx);
         let Invitation {
             down,
-            climb,
-            within,
+            up,
+            max_depth,
         } = invitation;
         if down > 0 {
             self.downstream
                 .invite_deeper(invitation, &mut net.links, fx);
         } else {
-            self.upstream.invited(Way::Move { climb, within }, net, fx);
+            self.upstream
+                .invited(JoinKind::Move { up, max_depth }, net, fx);
         }
     }
 }

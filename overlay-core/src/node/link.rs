@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::flow::{Inbox, Outbox};
 use crate::id::{JoinId, NodeId};
 use crate::time::Instant;
-use crate::wire::Farewell;
+use crate::wire::GoodbyeReason;
 
 pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
 pub(crate) use closing::Closing;
@@ -104,7 +104,12 @@ impl State {
     }
 
     /// This node parts from a neighbour.
-    pub(crate) fn parted(self, farewell: Farewell, now: Instant, timeout: Duration) -> Transition {
+    pub(crate) fn parted(
+        self,
+        farewell: GoodbyeReason,
+        now: Instant,
+        timeout: Duration,
+    ) -> Transition {
         match self {
             Self::Parent(_) | Self::Child(_) => {
                 Ok(Self::Closing(Closing::new(farewell, now, timeout)))

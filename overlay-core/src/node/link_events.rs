@@ -30,8 +30,8 @@ impl Node {
             Some(state) => {
                 // ICE candidates that are found after the channel has opened are of no use.
                 if let Some(attempt) = state.attempt() {
-                    let (join, way) = (attempt.join, attempt.way);
-                    self.upstream.signal(join, way, signal, net, fx);
+                    let (join, kind) = (attempt.join, attempt.kind);
+                    self.upstream.signal(join, kind, signal, net, fx);
                 }
             }
             None => fx.stats.late_events += 1,
@@ -112,7 +112,7 @@ impl Node {
             epoch,
             path,
             window,
-            count,
+            position,
             ..
         } = frame
         else {
@@ -123,9 +123,9 @@ impl Node {
             epoch,
             path,
             window,
-            count,
+            position,
         };
-        let lacks = |count| self.payload.position.lacks(count);
+        let lacks = |position| self.payload.position.lacks(position);
         let (at, net, fx) = (&self.ancestry, &mut self.net, &self.fx);
         match self.upstream.welcomed(link, welcome, lacks, at, net, fx)? {
             Some(welcome) => self.arrive(link, &welcome),
@@ -194,7 +194,7 @@ impl Node {
             epoch: at.epoch(),
             path: at.path().clone(),
             window: fx.config.window,
-            count: self.payload.position.tell(),
+            position: self.payload.position.tell(),
         };
         self.downstream.adopt(link, join, &welcome, at, net, fx);
         Ok(())
@@ -217,8 +217,8 @@ impl Node {
             LinkFrame::Join(frame) if self.upstream.is_own_move(frame.join(), net) => {
                 self.upstream.answered(frame, net, fx);
             }
-            LinkFrame::Counts(count) => {
-                self.follow_stream(count);
+            LinkFrame::NewStream(position) => {
+                self.follow_stream(position);
                 self.hand_over_if_caught_up();
             }
             LinkFrame::Invite(invitation) => self.invited(invitation),
@@ -292,7 +292,7 @@ impl Node {
             | LinkFrame::Welcome { .. }
             | LinkFrame::Status { .. }
             | LinkFrame::Moved { .. }
-            | LinkFrame::Counts(_)
+            | LinkFrame::NewStream(_)
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving

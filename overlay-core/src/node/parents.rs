@@ -3,10 +3,10 @@
 use super::Node;
 use super::ancestry::path_below;
 use super::link::{State, Welcome};
-use super::upstream::{Role, Step};
+use super::upstream::{Membership, Step};
 use crate::action::{CloseReason, Notification, Violation};
 use crate::id::LinkId;
-use crate::wire::Farewell;
+use crate::wire::GoodbyeReason;
 
 impl Node {
     /// This node is below a new parent from here on. The order is the rule:
@@ -23,21 +23,21 @@ impl Node {
         }
         let attempt = self.net.links.state(link).and_then(State::attempt);
         let census = attempt.ok_or(Violation::UnexpectedFrame)?.census.clone();
-        let (attempt, orphaned) = match &self.upstream.role {
-            Role::Joining(joining) => joining.history(),
+        let (attempt, orphaned) = match &self.upstream.membership {
+            Membership::Joining(joining) => joining.history(),
             _ => (1, None),
         };
         let moves = self.upstream.is_moving();
-        if let Role::Member { parent, .. } = self.upstream.role {
+        if let Membership::Member { parent, .. } = self.upstream.membership {
             self.fx.stats.moves_done += 1;
             self.downstream
                 .forget_routes_through(parent, &mut self.net, &mut self.fx);
-            self.part(parent, Farewell::Moved, CloseReason::Moved);
+            self.part(parent, GoodbyeReason::Moved, CloseReason::Moved);
         }
         self.downstream.introduce(*census);
         let depth = path.depth();
         self.ancestry.set(path, welcome.epoch);
-        self.upstream.role = Role::Member {
+        self.upstream.membership = Membership::Member {
             parent: link,
             moving: None,
         };
@@ -62,7 +62,7 @@ impl Node {
         if !(moves && planted!(fx.config, PathKeptAfterMove)) {
             self.downstream.tell_path(&self.ancestry, net, fx);
         }
-        self.follow_stream(welcome.count);
+        self.follow_stream(welcome.position);
         self.downstream.changed(&self.fx);
         Ok(())
     }
@@ -93,9 +93,9 @@ impl Node {
 
     /// The old parent has brought something: perhaps all that the new one will not.
     pub(super) fn hand_over_if_caught_up(&mut self) {
-        if let Role::Member {
+        if let Membership::Member {
             moving: Some(link), ..
-        } = self.upstream.role
+        } = self.upstream.membership
             && let Some(handover) = self.net.links.handover_mut(link)
             && !self.payload.position.lacks(handover.next())
         {

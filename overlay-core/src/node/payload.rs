@@ -348,8 +348,8 @@ pub(crate) fn unsent(payload: Bytes, reason: Unsent, fx: &mut Effects) {
 fn receive(id: LinkId, len: usize, links: &mut Links, fx: &Effects) -> Result<u32, Violation> {
     let cost = message_cost(len);
     if let Some(link) = links.get_mut(id) {
-        let within = link.inbox.receive(cost, fx.config.window);
-        within.map_err(|_| Violation::WindowExceeded)?;
+        let max_depth = link.inbox.receive(cost, fx.config.window);
+        max_depth.map_err(|_| Violation::WindowExceeded)?;
     }
     Ok(cost)
 }

@@ -122,7 +122,7 @@ impl Routes {
             NextHop::Child(link) | NextHop::Parent(link) if from == Peer::Link(link));
         match frame {
             JoinFrame::Signal {
-                signal: signal @ Signal::Candidate(_),
+                signal: signal @ Signal::IceCandidate(_),
                 ..
             } if from_joiner => match next {
                 NextHop::Queue(number) => Routed::Keep(number, signal),

@@ -15,8 +15,8 @@ use crate::backoff;
 use crate::id::{BootstrapId, Epoch};
 use crate::time::Instant;
 use crate::wire::{
-    self, ClientFrame, JoinFrame, Post, Refusal, Registration, ResumeSecret, ServerFrame, Token,
-    VERSION, WireError,
+    self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, ResumeSecret, ServerFrame,
+    Token, VERSION, WireError,
 };
 
 /// What this node wants of the server, and how far it is.
@@ -46,7 +46,7 @@ pub(crate) enum Goal {
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// The node is registered.
-    Registered { post: Post, epoch: Epoch },
+    Registered { role: ClientRole, epoch: Epoch },
     /// The node is the root now.
     Promoted(Epoch),
     /// The overlay has a root now.
@@ -163,10 +163,11 @@ impl Connection {
         self.failures = 0;
         if let Some(id) = self.session.id() {
             if let Session::Registered {
-                post: Post::Root, ..
+                role: ClientRole::Root,
+                ..
             } = self.session
             {
-                say(id, &ClientFrame::Abdicate, fx);
+                say(id, &ClientFrame::StepDown, fx);
             }
             fx.act(Action::CloseBootstrap(id));
         }
@@ -191,7 +192,7 @@ impl Connection {
             Goal::Lead(token) => Registration::Root {
                 token: token.clone(),
                 epoch: leads.unwrap_or(self.told),
-                reigning: leads.is_some(),
+                leads: leads.is_some(),
             },
         };
         let hello = ClientFrame::Hello {
@@ -226,11 +227,11 @@ impl Connection {
         match wire::decode::<ServerFrame>(bytes) {
             Ok(ServerFrame::Welcome {
                 keepalive_ms,
-                post,
+                role,
                 epoch,
                 lease_ms,
                 ..
-            }) => self.welcomed(Rhythm::new(keepalive_ms, lease_ms), post, epoch, fx),
+            }) => self.welcomed(Rhythm::new(keepalive_ms, lease_ms), role, epoch, fx),
             Ok(ServerFrame::Refused {
                 refusal,
                 retry_after_ms,
@@ -325,7 +326,7 @@ impl Connection {
         match self.session {
             Session::Registered {
                 id,
-                post: Post::Joiner,
+                role: ClientRole::Joiner,
                 ..
             } if self.wants_to_lead() => {
                 fx.act(Action::CloseBootstrap(id));
@@ -339,33 +340,33 @@ impl Connection {
     fn welcomed(
         &mut self,
         rhythm: Rhythm,
-        post: Post,
+        role: ClientRole,
         epoch: Epoch,
         fx: &mut Effects,
     ) -> Option<Heard> {
         let Session::Greeting { id, asked, .. } = self.session else {
             return None;
         };
-        let rhythm = match post {
-            Post::Root => rhythm.of_root(),
-            Post::Joiner | Post::Standby => rhythm,
+        let rhythm = match role {
+            ClientRole::Root => rhythm.of_root(),
+            ClientRole::Joiner | ClientRole::Standby => rhythm,
         };
         self.failures = 0;
         self.session = Session::Registered {
             id,
-            post,
+            role,
             rhythm,
             heard: fx.now,
             ping: Ping::Answered(fx.now),
             lease: asked + rhythm.lease,
         };
-        if post != Post::Joiner && !self.wants_to_lead() {
+        if role != ClientRole::Joiner && !self.wants_to_lead() {
             fx.stats.server_garbage += 1;
             return Some(self.hang_up(id, Some(Refusal::Malformed), Duration::ZERO, fx));
         }
         self.told = epoch;
         fx.notify(Notification::BootstrapReady);
-        Some(Heard::Registered { post, epoch })
+        Some(Heard::Registered { role, epoch })
     }
 
     /// The server makes this standby the root.

@@ -14,25 +14,25 @@
 use super::Node;
 use super::routing::Peer;
 use super::server::{Goal, Heard, Lost};
-use super::upstream::{Joining, Role};
+use super::upstream::{Joining, Membership};
 use crate::action::{CloseReason, Notification};
 use crate::id::Epoch;
-use crate::wire::{Count, Farewell, Post};
+use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
 
 impl Node {
     /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
     pub(super) fn join(&mut self, goal: Goal) {
-        if matches!(self.upstream.role, Role::Detached) {
+        if matches!(self.upstream.membership, Membership::Detached) {
             self.ancestry.forget_epochs();
             self.payload.position.forget();
-            self.upstream.role = Role::Joining(Joining::newcomer());
+            self.upstream.membership = Membership::Joining(Joining::newcomer());
             self.net.server.pursue(goal, &mut self.fx);
         }
     }
 
     /// The app wants the node to lead a tree of its own, without a server. No other node gives out epochs.
     pub(super) fn lead_alone(&mut self) {
-        if matches!(self.upstream.role, Role::Detached) {
+        if matches!(self.upstream.membership, Membership::Detached) {
             self.lead(Epoch(self.ancestry.epoch().0.saturating_add(1)));
         }
     }
@@ -42,13 +42,13 @@ impl Node {
         let (at, net, fx) = (&mut self.ancestry, &mut self.net, &mut self.fx);
         match heard {
             None => {}
-            Some(Heard::Registered { post, epoch }) => match post {
-                Post::Joiner => self.step_down(epoch),
-                Post::Standby => {
-                    fx.notify(Notification::StandingBy { epoch });
+            Some(Heard::Registered { role, epoch }) => match role {
+                ClientRole::Joiner => self.step_down(epoch),
+                ClientRole::Standby => {
+                    fx.notify(Notification::Standby { epoch });
                     self.step_down(epoch);
                 }
-                Post::Root => self.promoted(epoch),
+                ClientRole::Root => self.promoted(epoch),
             },
             Some(Heard::Promoted(epoch)) => self.promoted(epoch),
             Some(Heard::RootReady) => self.upstream.root_ready(at, net, fx),
@@ -58,7 +58,7 @@ impl Node {
                     .forget_waiting_from(Peer::Server(id), net, fx);
                 if retries {
                     self.upstream.introduction_lost(net, fx);
-                } else if matches!(self.upstream.role, Role::Joining(_)) {
+                } else if matches!(self.upstream.membership, Membership::Joining(_)) {
                     // No attempt can succeed. An orphan must not keep its children to itself: they leave with
                     // a goodbye and look for parents of their own.
                     self.leave();
@@ -70,17 +70,17 @@ impl Node {
     /// The server says that this node is the root.
     fn promoted(&mut self, epoch: Epoch) {
         let (net, fx) = (&mut self.net, &mut self.fx);
-        match self.upstream.role {
-            Role::Root if epoch == self.ancestry.epoch() => return,
-            Role::Root => {}
-            Role::Joining(_) => self.upstream.cancel(CloseReason::Cancelled, net, fx),
-            Role::Member { parent, .. } => {
+        match self.upstream.membership {
+            Membership::Root if epoch == self.ancestry.epoch() => return,
+            Membership::Root => {}
+            Membership::Joining(_) => self.upstream.cancel(CloseReason::Cancelled, net, fx),
+            Membership::Member { parent, .. } => {
                 self.upstream.cancel(CloseReason::Cancelled, net, fx);
-                self.part(parent, Farewell::Closing, CloseReason::Closed);
+                self.part(parent, GoodbyeReason::Closing, CloseReason::Closed);
                 let (net, fx) = (&mut self.net, &mut self.fx);
                 self.downstream.forget_routes_through(parent, net, fx);
             }
-            Role::Detached | Role::Draining(_) | Role::Leaving => return,
+            Membership::Detached | Membership::Draining(_) | Membership::Leaving => return,
         }
         self.lead(epoch);
     }
@@ -88,15 +88,15 @@ impl Node {
     /// The server says that another node is the root, in this epoch.
     fn step_down(&mut self, epoch: Epoch) {
         let (at, net, fx) = (&mut self.ancestry, &mut self.net, &mut self.fx);
-        match self.upstream.role {
-            Role::Root => {
+        match self.upstream.membership {
+            Membership::Root => {
                 at.trust(epoch);
-                fx.notify(Notification::Demoted { epoch });
+                fx.notify(Notification::SteppedDown { epoch });
                 self.upstream.rejoin(at, fx);
             }
-            Role::Joining(_) => self.upstream.introduced(at, net, fx),
-            Role::Member { .. } => net.server.introduction_over(fx),
-            Role::Detached | Role::Draining(_) | Role::Leaving => {}
+            Membership::Joining(_) => self.upstream.introduced(at, net, fx),
+            Membership::Member { .. } => net.server.introduction_over(fx),
+            Membership::Detached | Membership::Draining(_) | Membership::Leaving => {}
         }
     }
 
@@ -105,13 +105,13 @@ impl Node {
         let known = self.ancestry.epoch();
         let kept = known > Epoch(0) && planted!(self.fx.config, EpochKept);
         let epoch = if kept { known } else { epoch };
-        self.upstream.role = Role::Root;
+        self.upstream.membership = Membership::Root;
         self.ancestry.lead(epoch, &self.fx);
         self.fx.notify(Notification::Promoted { epoch });
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.downstream.tell_path(&self.ancestry, net, fx);
         // Behind the path, so that the children know the epoch that the new stream belongs to.
-        self.follow_stream(Count {
+        self.follow_stream(StreamPosition {
             root: self.fx.id,
             epoch,
             next: 1,

@@ -22,14 +22,14 @@ pub(crate) use joining::{Joining, Step};
 /// The node's role, and how many attempts it has made.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) role: Role,
+    pub(crate) membership: Membership,
     /// How many attempts to get a parent this node has made in its life.
     attempts: u32,
 }
 
 /// Where a node is in relation to the tree.
 #[derive(Debug)]
-pub(crate) enum Role {
+pub(crate) enum Membership {
     /// Not in the tree, and not about to be.
     Detached,
     /// Looking for a parent, perhaps with a subtree.
@@ -62,34 +62,40 @@ pub(crate) enum Due {
 impl Upstream {
     pub(crate) const fn new() -> Self {
         Self {
-            role: Role::Detached,
+            membership: Membership::Detached,
             attempts: 0,
         }
     }
 
     /// The link to the parent.
     pub(crate) const fn parent(&self) -> Option<LinkId> {
-        match &self.role {
-            Role::Member { parent, .. } => Some(*parent),
-            Role::Draining(draining) => Some(draining.parent),
-            Role::Detached | Role::Joining(_) | Role::Root | Role::Leaving => None,
+        match &self.membership {
+            Membership::Member { parent, .. } => Some(*parent),
+            Membership::Draining(draining) => Some(draining.parent),
+            Membership::Detached
+            | Membership::Joining(_)
+            | Membership::Root
+            | Membership::Leaving => None,
         }
     }
 
     /// The link of the attempt that is under way.
     pub(crate) const fn attempt(&self) -> Option<LinkId> {
-        match &self.role {
-            Role::Joining(joining) => joining.attempt(),
-            Role::Member { moving, .. } => *moving,
-            Role::Detached | Role::Draining(_) | Role::Root | Role::Leaving => None,
+        match &self.membership {
+            Membership::Joining(joining) => joining.attempt(),
+            Membership::Member { moving, .. } => *moving,
+            Membership::Detached
+            | Membership::Draining(_)
+            | Membership::Root
+            | Membership::Leaving => None,
         }
     }
 
     /// Whether the attempt that is under way is a move.
     pub(crate) const fn is_moving(&self) -> bool {
         matches!(
-            self.role,
-            Role::Member {
+            self.membership,
+            Membership::Member {
                 moving: Some(_),
                 ..
             }
@@ -105,7 +111,7 @@ impl Upstream {
     }
 
     pub(crate) const fn is_root(&self) -> bool {
-        matches!(self.role, Role::Root)
+        matches!(self.membership, Membership::Root)
     }
 
     /// What components below are told of all this.
@@ -118,23 +124,29 @@ impl Upstream {
     }
 
     pub(crate) const fn is_draining(&self) -> bool {
-        matches!(self.role, Role::Draining(_))
+        matches!(self.membership, Membership::Draining(_))
     }
 
     /// What it is time for, once each time.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
-        match &mut self.role {
-            Role::Joining(joining) => joining.is_due(now).then_some(Due::Attempt),
-            Role::Draining(draining) => draining.due(now),
-            Role::Detached | Role::Member { .. } | Role::Root | Role::Leaving => None,
+        match &mut self.membership {
+            Membership::Joining(joining) => joining.is_due(now).then_some(Due::Attempt),
+            Membership::Draining(draining) => draining.due(now),
+            Membership::Detached
+            | Membership::Member { .. }
+            | Membership::Root
+            | Membership::Leaving => None,
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        match &self.role {
-            Role::Joining(joining) => joining.next_deadline(),
-            Role::Draining(draining) => Some(draining.next_deadline()),
-            Role::Detached | Role::Member { .. } | Role::Root | Role::Leaving => None,
+        match &self.membership {
+            Membership::Joining(joining) => joining.next_deadline(),
+            Membership::Draining(draining) => Some(draining.next_deadline()),
+            Membership::Detached
+            | Membership::Member { .. }
+            | Membership::Root
+            | Membership::Leaving => None,
         }
     }
 }

@@ -31,11 +31,11 @@ bugs! {
     /// A newcomer is sent to the link that it has lost itself.
     TwinChosen,
     /// Requests that wait for a candidate are lost when it fails, as in the original.
-    ParkedForgotten,
-    /// `max_parked` is ignored.
-    ParkedWithoutLimit,
+    WaitingForgotten,
+    /// `max_waiting` is ignored.
+    WaitingWithoutLimit,
     /// ICE candidates that came while a request waited do not follow it to the child.
-    EarlyCandidatesLost,
+    EarlyIceCandidatesLost,
     /// A place promised to a request that waits no more stays promised.
     PromiseKept,
 
@@ -47,7 +47,7 @@ bugs! {
     /// A child is invited that is invited already.
     InvitedTwice,
     /// The depth that a move must not exceed is ignored.
-    WithinIgnored,
+    MaxDepthIgnored,
     /// A node that moves parts from its old parent before that one has brought everything.
     OldLinkDroppedEarly,
     /// What a new parent brings once more is taken for new.

@@ -13,31 +13,31 @@ use crate::signal::{Sdp, Signal};
 /// A frame on its way along a join's route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinFrame {
-    /// Towards the acceptor: somebody wants a parent.
+    /// Towards the acceptor: a joiner wants a parent.
     Request(JoinRequest),
-    /// Either way: the acceptor's answer, or a candidate of either side.
+    /// Either way: the acceptor's answer, or an ICE candidate of either side.
     Signal {
-        /// Whose join.
+        /// The join that the signal belongs to.
         join: JoinId,
         /// The signal.
         signal: Signal,
     },
     /// Towards the joiner: this attempt has failed.
     Reject {
-        /// Whose join.
+        /// The join that has failed.
         join: JoinId,
         /// Why, and when to try again.
         rejection: Rejection,
     },
     /// Towards the acceptor: the joiner has given this attempt up.
     Cancel {
-        /// Whose join.
+        /// The join that is given up.
         join: JoinId,
     },
 }
 
 impl JoinFrame {
-    /// Whose join the frame belongs to.
+    /// The join that the frame belongs to.
     #[must_use]
     pub const fn join(&self) -> JoinId {
         match self {
@@ -47,64 +47,67 @@ impl JoinFrame {
     }
 }
 
-/// The wish for a parent.
+/// A joiner's request for a parent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
-    /// Who asks, and which of its attempts this is.
+    /// The joiner, and which of its attempts this is.
     pub join: JoinId,
     /// The joiner's side of the WebRTC handshake.
     pub offer: Sdp,
     /// The subtree that comes with the joiner: one node, or what an orphan has kept.
     pub census: Census,
-    /// How many nodes have passed the request on.
+    /// The number of nodes that have passed the request on.
     pub hops: u8,
-    /// How long it has waited for candidates at those nodes, in milliseconds.
+    /// The time that it has waited for candidates at those nodes, in milliseconds.
     pub waited_ms: u32,
-    /// From where it set out.
-    pub way: Way,
+    /// How the request comes into the tree.
+    pub kind: JoinKind,
     /// At an orphan's first attempt: the path of the parent that it has lost. Empty otherwise.
     pub lost: Path,
 }
 
-/// From where a request sets out.
+/// How a request comes into the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Way {
-    /// Outside the tree, by way of the server: a newcomer, or a node that has lost its parent.
-    Server,
-    /// Inside the tree: a node that has a parent and was invited to go elsewhere.
+pub enum JoinKind {
+    /// From outside, introduced by the server: a newcomer, or a node that has lost its parent.
+    Introduced,
+    /// From inside: a node that has a parent and was invited to go elsewhere.
     Move {
-        /// How many levels it still has to climb from its sender; the node there places the joiner.
-        /// [`TO_THE_TOP`] is up to the root. 0 on its way down.
-        climb: u8,
-        /// How many levels below its receiver the joiner comes to stand at most; [`ANYWHERE`] is no limit.
-        within: u8,
+        /// The levels that it still goes up from its sender; the node there places the joiner.
+        /// [`TO_THE_ROOT`] is up to the root. 0 as soon as it goes down.
+        up: u8,
+        /// The depth below its receiver at which the joiner may be at most; [`ANY_DEPTH`] is no limit.
+        max_depth: u8,
     },
 }
 
-/// The `climb` of a move for which the root finds the place.
-pub const TO_THE_TOP: u8 = u8::MAX;
+/// The `up` of a move for which the root finds the slot.
+pub const TO_THE_ROOT: u8 = u8::MAX;
 
-/// The `within` of a move that may end at any depth.
-pub const ANYWHERE: u8 = u8::MAX;
+/// The `max_depth` of a move that may end at any depth.
+pub const ANY_DEPTH: u8 = u8::MAX;
 
-impl Way {
-    /// How many levels below the receiver the joiner comes to stand at most.
-    pub(crate) const fn within(self) -> u8 {
+impl JoinKind {
+    /// The depth below the receiver at which the joiner may be at most.
+    pub(crate) const fn max_depth(self) -> u8 {
         match self {
-            Self::Server => ANYWHERE,
-            Self::Move { within, .. } => within,
+            Self::Introduced => ANY_DEPTH,
+            Self::Move { max_depth, .. } => max_depth,
         }
     }
 
     /// The same for a request that is sent one level down.
     pub(crate) const fn below(self) -> Self {
         match self {
-            Self::Move { within, .. } if within != ANYWHERE => Self::Move {
-                climb: 0,
-                within: within.saturating_sub(1),
+            Self::Introduced => Self::Introduced,
+            Self::Move { max_depth, .. } => Self::Move {
+                up: 0,
+                max_depth: if max_depth == ANY_DEPTH {
+                    ANY_DEPTH
+                } else {
+                    max_depth.saturating_sub(1)
+                },
             },
-            Self::Move { within, .. } => Self::Move { climb: 0, within },
-            Self::Server => Self::Server,
         }
     }
 
@@ -114,14 +117,15 @@ impl Way {
     }
 }
 
-/// Why an attempt has failed.
+/// Why an attempt has failed. More reasons may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum RejectReason {
-    /// No node of the tree has a free place.
+    /// No node of the tree has a free slot.
     #[error("the tree is full")]
     Full,
     /// Too many joins are under way.
-    #[error("too many joins are under way")]
+    #[error("too many joins are under kind")]
     Busy,
     /// The overlay has no root now.
     #[error("the overlay has no root now")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ANYWHERE, JoinFrame, MAX_FRAME, TO_THE_TOP};
+use super::{ANY_DEPTH, JoinFrame, MAX_FRAME, TO_THE_ROOT};
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::Path;
@@ -26,7 +26,7 @@ pub enum LinkFrame<'a> {
     Welcome {
         /// The sender's protocol version.
         version: u16,
-        /// Who the sender is.
+        /// The sender's id.
         id: NodeId,
         /// The root's epoch.
         epoch: Epoch,
@@ -35,11 +35,11 @@ pub enum LinkFrame<'a> {
         /// How many bytes of app messages the sender takes before it grants more credit.
         window: u32,
         /// The next broadcast that comes on this link.
-        count: Count,
+        position: StreamPosition,
     },
     /// Keeps an idle link from being taken for a dead one.
     Heartbeat,
-    /// A join's traffic.
+    /// A frame of a join.
     Join(JoinFrame),
     /// From a child: what its subtree looks like now.
     Status {
@@ -48,7 +48,7 @@ pub enum LinkFrame<'a> {
         /// The child's subtree, the child itself at depth 0.
         census: Census,
     },
-    /// From the parent, which has moved: where it stands now.
+    /// From the parent, whose path has changed.
     Moved {
         /// The root's epoch.
         epoch: Epoch,
@@ -61,7 +61,7 @@ pub enum LinkFrame<'a> {
         bytes: u32,
     },
     /// The last frame: all that the sender had to say has been said.
-    Goodbye(Farewell),
+    Goodbye(GoodbyeReason),
     /// An app message for the neighbour.
     Direct {
         /// The app's bytes.
@@ -76,21 +76,21 @@ pub enum LinkFrame<'a> {
         #[serde(borrow, with = "serde_bytes")]
         payload: &'a [u8],
     },
-    /// From the parent: go elsewhere. Until the child has gone, or says that it stays, nobody is sent to it.
+    /// From the parent: go elsewhere. Until the child has gone, or says that it stays, no joiner is sent to it.
     Invite(Invitation),
-    /// From the parent: what comes from here on belongs to another count. Stands in line with the app messages.
-    Counts(Count),
+    /// From the parent: the broadcasts that follow are another root's. Queued behind the app messages.
+    NewStream(StreamPosition),
     /// From a child that was invited: nothing came of it.
     Stay,
-    /// From a child that leaves the tree: nobody is to be sent to it any more, and its children will ask for
+    /// From a child that leaves the tree: no joiner is to be sent to it any more, and its children will ask for
     /// other parents.
     Leaving,
 }
 
-/// How far the root's broadcasts have come on a link.
+/// A position in the stream of a root's broadcasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
-    /// The root who counts them.
+pub struct StreamPosition {
+    /// The root that counts them.
     pub root: NodeId,
     /// Its epoch.
     pub epoch: Epoch,
@@ -98,31 +98,30 @@ pub struct Count {
     pub next: u64,
 }
 
-/// The wish that a node go elsewhere, with all below it.
+/// The wish of a parent that a node go elsewhere, with all below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// How many levels below the receiver the node stands that is meant; the way there leads to the deepest
-    /// leaf.
+    /// The depth below the receiver of the node that is meant, on the route to the deepest leaf.
     pub down: u8,
-    /// How many levels above the receiver the node stands that places it;
-    /// [`TO_THE_TOP`] is the root.
-    pub climb: u8,
-    /// How many levels below that one it comes to stand at most; [`ANYWHERE`] is no limit.
-    pub within: u8,
+    /// The levels above the receiver of the node that places it; [`TO_THE_ROOT`] is the root.
+    pub up: u8,
+    /// The depth below that one at which it may be at most; [`ANY_DEPTH`] is no limit.
+    pub max_depth: u8,
 }
 
 impl Invitation {
-    /// To the receiver itself, and for wherever the root finds a place.
+    /// To the receiver itself, for wherever the root finds a slot.
     pub(crate) const ELSEWHERE: Self = Self {
         down: 0,
-        climb: TO_THE_TOP,
-        within: ANYWHERE,
+        up: TO_THE_ROOT,
+        max_depth: ANY_DEPTH,
     };
 }
 
-/// Why a neighbour says goodbye.
+/// Why a neighbour says goodbye. More reasons may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Farewell {
+#[non_exhaustive]
+pub enum GoodbyeReason {
     /// It leaves the tree.
     Leaving,
     /// It goes on, without this link.

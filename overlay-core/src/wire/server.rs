@@ -14,10 +14,10 @@ pub const MAX_OVERLAY_NAME: usize = 64;
 /// Longest root token, in bytes.
 pub const MAX_TOKEN: usize = 256;
 
-/// Names a tree among those that one server introduces newcomers to.
+/// The name of a tree, among those that one server introduces joiners to.
 pub type OverlayName = Text<MAX_OVERLAY_NAME>;
 
-/// What a root proves its right with. Never printed.
+/// The proof of a root's right. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(Text<MAX_TOKEN>);
@@ -41,8 +41,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Lets a node that lost its connection take its place over from the dead one: whoever knows the id
-/// alone can't. Drawn from the node's seed, told to the server only, never printed.
+/// The secret with which a node takes over from its own dead connection: a peer that knows the id alone can't.
+/// Drawn from the node's seed, told to the server only, never printed.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumeSecret(pub(crate) [u8; 16]);
 
@@ -60,26 +60,26 @@ impl fmt::Debug for ResumeSecret {
     }
 }
 
-/// What a client wants to be.
+/// The role that a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Registration {
     /// A node in search of a parent.
     Joiner,
-    /// The root, to whom joiners are introduced; or, while there is another, who stands by to be it.
+    /// The root, to which joiners are introduced; or a standby, while there is another root.
     Root {
         /// The proof of its right.
         token: Token,
         /// The highest epoch that it has seen; 0 if none.
         epoch: Epoch,
-        /// Whether it is the root of that epoch, and has only lost its connection.
-        reigning: bool,
+        /// Whether it leads in that epoch, and has only lost its connection.
+        leads: bool,
     },
 }
 
-/// What a server has made of a client.
+/// The role that a server has given a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Post {
-    /// A joiner: its requests go to the root. So is one who knows the token, if there are standbys enough.
+pub enum ClientRole {
+    /// A joiner: its requests go to the root. So is a node that knows the token, if there are standbys enough.
     Joiner,
     /// A joiner that becomes the root when the overlay has lost its own.
     Standby,
@@ -94,13 +94,13 @@ pub enum ClientFrame {
     Hello {
         /// The sender's protocol version.
         version: u16,
-        /// Which tree.
+        /// The tree.
         overlay: OverlayName,
-        /// Who the sender is.
+        /// The sender's id.
         id: NodeId,
-        /// For taking over from a dead connection of the same node.
+        /// The proof that this is the same node as on an earlier connection.
         secret: ResumeSecret,
-        /// What it wants to be.
+        /// The role that it asks for.
         registration: Registration,
     },
     /// Holds the second opening tag, as in the other vocabularies; no client sends it.
@@ -110,10 +110,10 @@ pub enum ClientFrame {
     },
     /// Asks for a [`ServerFrame::Pong`].
     Ping,
-    /// A join's traffic.
+    /// A frame of a join.
     Join(JoinFrame),
     /// From a root that leaves for good: a standby need not wait for it to come back.
-    Abdicate,
+    StepDown,
 }
 
 /// From the server to a node.
@@ -126,13 +126,13 @@ pub enum ServerFrame {
         /// The client sends something at least this often, in milliseconds; silence of twice as
         /// long ends the connection, from either side.
         keepalive_ms: u32,
-        /// What the client is now.
-        post: Post,
-        /// The overlay's epoch: the root's own, or that of the root whom joiners are introduced to. 0 if
+        /// The client's role now.
+        role: ClientRole,
+        /// The overlay's epoch: the root's own, or that of the root to which joiners are introduced. 0 if
         /// there has been none.
         epoch: Epoch,
-        /// How long a root may take joiners in after it has asked for a sign of life that was answered, in
-        /// milliseconds. Nobody else is made the root before that is over.
+        /// The time for which a root may admit joiners after it has asked for a sign of life that was answered, in
+        /// milliseconds. No other node is made the root before that is over.
         lease_ms: u32,
     },
     /// The client is not registered; the connection ends.
@@ -146,7 +146,7 @@ pub enum ServerFrame {
     },
     /// Answers a [`ClientFrame::Ping`].
     Pong,
-    /// A join's traffic.
+    /// A frame of a join.
     Join(JoinFrame),
     /// To a joiner: the overlay has a root now, so there is no use in waiting any longer.
     RootReady {
@@ -160,8 +160,9 @@ pub enum ServerFrame {
     },
 }
 
-/// Why a server ends a connection.
+/// Why a server ends a connection. More reasons may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The protocol versions differ.
     #[error("the protocol versions differ")]

@@ -10,7 +10,7 @@ use crate::bounded::List;
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::{MAX_DEPTH, Path};
-use crate::signal::{Candidate, MAX_CANDIDATE, MAX_SDP, Sdp, Signal};
+use crate::signal::{IceCandidate, MAX_ICE_CANDIDATE, MAX_SDP, Sdp, Signal};
 
 const ID: NodeId = NodeId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
 const ID_BYTES: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
@@ -36,9 +36,9 @@ fn request(sdp: usize) -> JoinFrame {
         census,
         hops: u8::MAX,
         waited_ms: u32::MAX,
-        way: Way::Move {
-            climb: TO_THE_TOP,
-            within: ANYWHERE,
+        kind: JoinKind::Move {
+            up: TO_THE_ROOT,
+            max_depth: ANY_DEPTH,
         },
         lost: deepest(),
     })
@@ -63,10 +63,10 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         unreachable!()
     };
     let signal = Signal::Answer(Sdp::new(text(MAX_SDP)).unwrap());
-    let candidate = Signal::Candidate(Candidate::new(text(MAX_CANDIDATE)).unwrap());
+    let candidate = Signal::IceCandidate(IceCandidate::new(text(MAX_ICE_CANDIDATE)).unwrap());
     let (version, join, window) = (VERSION, JOIN, u32::MAX);
     let (epoch, path) = (Epoch(u64::MAX), deepest());
-    let count = Count {
+    let position = StreamPosition {
         root: ID,
         epoch,
         next: u64::MAX,
@@ -83,7 +83,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             epoch,
             path: path.clone(),
             window,
-            count,
+            position,
         },
         LinkFrame::Heartbeat,
         LinkFrame::Join(request(MAX_SDP)),
@@ -100,7 +100,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         },
         LinkFrame::Moved { epoch, path },
         LinkFrame::Credit { bytes: u32::MAX },
-        LinkFrame::Goodbye(Farewell::Closing),
+        LinkFrame::Goodbye(GoodbyeReason::Closing),
         LinkFrame::Direct { payload: &PAYLOAD },
         LinkFrame::Broadcast {
             number: u64::MAX,
@@ -108,10 +108,10 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
         },
         LinkFrame::Invite(Invitation {
             down: u8::MAX,
-            climb: u8::MAX,
-            within: ANYWHERE,
+            up: u8::MAX,
+            max_depth: ANY_DEPTH,
         }),
-        LinkFrame::Counts(count),
+        LinkFrame::NewStream(position),
         LinkFrame::Stay,
         LinkFrame::Leaving,
     ]
@@ -142,7 +142,7 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         epoch: Epoch(2),
         path: Path::root(ID),
         window: 1,
-        count: Count {
+        position: StreamPosition {
             root: ID,
             epoch: Epoch(2),
             next: 7,
@@ -162,7 +162,7 @@ fn the_opening_frames_of_a_client_are_these_bytes() {
     let root = client_hello(Registration::Root {
         token,
         epoch: Epoch(200),
-        reigning: true,
+        leads: true,
     });
     let end = [&[1, 3][..], b"key", &[200, 1, 1]].concat();
     assert_eq!(encode(&root), [&start[..], &end].concat());
@@ -175,7 +175,7 @@ fn the_opening_frames_of_a_server_are_these_bytes() {
     let welcome = ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 300,
-        post: Post::Root,
+        role: ClientRole::Root,
         epoch: Epoch(200),
         lease_ms: 3,
     };
@@ -238,11 +238,11 @@ fn a_number_in_more_bytes_than_it_needs_is_refused() {
 fn text_and_lists_past_their_limit_are_refused() {
     let long = LinkFrame::Join(JoinFrame::Signal {
         join: JOIN,
-        signal: Signal::Candidate(Candidate::new(text(MAX_CANDIDATE)).unwrap()),
+        signal: Signal::IceCandidate(IceCandidate::new(text(MAX_ICE_CANDIDATE)).unwrap()),
     });
     let mut bytes = encode(&long).to_vec();
     // The length stands before the text; one byte more of each.
-    let at = bytes.len() - MAX_CANDIDATE - 2;
+    let at = bytes.len() - MAX_ICE_CANDIDATE - 2;
     assert_eq!(bytes[at..at + 2], [0x80, 4]);
     bytes[at] += 1;
     bytes.push(b'x');
@@ -269,7 +269,7 @@ fn secrets_are_not_printed() {
         client_hello(Registration::Root {
             token,
             epoch: Epoch(0),
-            reigning: false,
+            leads: false,
         })
     );
     assert!(!text.contains("hunter2") && !text.contains("[9"), "{text}");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use overlay_core::Epoch;
 use overlay_core::bootstrap::{self, Access, Rate};
-use overlay_core::wire::{self, ClientFrame, Post, Refusal, Registration, ServerFrame};
+use overlay_core::wire::{self, ClientFrame, ClientRole, Refusal, Registration, ServerFrame};
 use std::time::Duration;
 
 use crate::harness::*;
@@ -15,7 +15,7 @@ fn a_joiner_is_welcomed_and_told_its_keepalive() {
     let welcome = ServerFrame::Welcome {
         version: wire::VERSION,
         keepalive_ms: 7_000,
-        post: Post::Joiner,
+        role: ClientRole::Joiner,
         epoch: Epoch(0),
         lease_ms: 8_000,
     };

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, Access, NotAccepted, Notice, Source};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, OverlayName, Post, Refusal, Registration,
+    self, ClientFrame, ClientRole, JoinFrame, JoinRequest, OverlayName, Refusal, Registration,
     RejectReason, Rejection, ResumeSecret, ServerFrame, Token,
 };
-use overlay_core::{Candidate, Census, ConnectionId, Epoch, Instant, JoinId, NodeId, Sdp, Signal};
+use overlay_core::{
+    Census, ConnectionId, Epoch, IceCandidate, Instant, JoinId, NodeId, Sdp, Signal,
+};
 
 /// The overlay that every test server carries, and its root's token.
 pub(crate) const CONCERT: &str = "concert";
@@ -218,7 +220,7 @@ pub(crate) fn as_root(with_token: &str) -> Registration {
     Registration::Root {
         token: token(with_token),
         epoch: Epoch(0),
-        reigning: false,
+        leads: false,
     }
 }
 
@@ -227,7 +229,7 @@ pub(crate) fn as_root_of(epoch: Epoch) -> Registration {
     Registration::Root {
         token: token(TOKEN),
         epoch,
-        reigning: true,
+        leads: true,
     }
 }
 
@@ -236,14 +238,14 @@ pub(crate) fn as_standby_of(epoch: Epoch) -> Registration {
     Registration::Root {
         token: token(TOKEN),
         epoch,
-        reigning: false,
+        leads: false,
     }
 }
 
 /// What a server has made of a client, and the epoch that it told.
-pub(crate) fn post(frames: &[ServerFrame]) -> Option<(Post, Epoch)> {
+pub(crate) fn role(frames: &[ServerFrame]) -> Option<(ClientRole, Epoch)> {
     match frames {
-        [ServerFrame::Welcome { post, epoch, .. }, ..] => Some((*post, *epoch)),
+        [ServerFrame::Welcome { role, epoch, .. }, ..] => Some((*role, *epoch)),
         _ => None,
     }
 }
@@ -287,7 +289,7 @@ pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
         census: Census::of_node(10),
         hops,
         waited_ms: 0,
-        way: overlay_core::wire::Way::Server,
+        kind: overlay_core::wire::JoinKind::Introduced,
         lost: overlay_core::Path::default(),
     })
 }
@@ -298,7 +300,7 @@ pub(crate) fn answer(join: JoinId) -> JoinFrame {
 }
 
 pub(crate) fn candidate(join: JoinId) -> JoinFrame {
-    let signal = Signal::Candidate(Candidate::new("candidate").unwrap());
+    let signal = Signal::IceCandidate(IceCandidate::new("candidate").unwrap());
     JoinFrame::Signal { join, signal }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, Access, Source};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, OverlayName, Post, Registration, ServerFrame, Token,
+    self, ClientFrame, ClientRole, JoinFrame, OverlayName, Registration, ServerFrame, Token,
 };
 use overlay_core::{ConnectionId, Epoch, Instant, JoinId, Signal};
 use proptest::prelude::*;
@@ -105,7 +105,7 @@ fn greeting() -> impl Strategy<Value = ClientFrame> {
                 seen => Registration::Root {
                     token: Token::new(token).unwrap(),
                     epoch: Epoch(u64::from(seen - 5)),
-                    reigning: seen % 2 == 0,
+                    leads: seen % 2 == 0,
                 },
             };
             impostor(name, id, u8::from(is_impostor), role)
@@ -315,8 +315,8 @@ impl World {
         assert!(peer.is_open);
         let frame = match wire::decode(bytes).unwrap() {
             ServerFrame::Join(frame) => frame,
-            ServerFrame::Welcome { post, .. } => {
-                peer.is_root = post == Post::Root;
+            ServerFrame::Welcome { role, .. } => {
+                peer.is_root = role == ClientRole::Root;
                 return;
             }
             ServerFrame::Promoted { .. } => {
@@ -333,7 +333,7 @@ impl World {
                 peer.joins.insert(request.join, 0);
             }
             JoinFrame::Signal {
-                signal: Signal::Candidate(_),
+                signal: Signal::IceCandidate(_),
                 join,
             } => {
                 let candidates = peer.joins.get_mut(join).unwrap();

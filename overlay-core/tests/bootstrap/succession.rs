@@ -1,30 +1,34 @@
 //! Succession of a root that is gone.
 
-use overlay_core::wire::{ClientFrame, Post, Refusal, ServerFrame};
+use overlay_core::wire::{ClientFrame, ClientRole, Refusal, ServerFrame};
 use overlay_core::{ConnectionId, Epoch};
 
 use crate::harness::*;
 
 /// A client with the token that has seen no epoch yet, and what the server makes of it.
-fn claimant(server: &mut Server, id: u128) -> (ConnectionId, Option<(Post, Epoch)>) {
+fn claimant(server: &mut Server, id: u128) -> (ConnectionId, Option<(ClientRole, Epoch)>) {
     let connection = server.client(&hello(CONCERT, id, as_root(TOKEN)));
-    let post = post(&server.received(connection));
-    (connection, post)
+    let role = role(&server.received(connection));
+    (connection, role)
 }
 
 /// A root that comes back and says that it leads in `epoch`.
-fn returning(server: &mut Server, id: u128, epoch: Epoch) -> (ConnectionId, Option<(Post, Epoch)>) {
+fn returning(
+    server: &mut Server,
+    id: u128,
+    epoch: Epoch,
+) -> (ConnectionId, Option<(ClientRole, Epoch)>) {
     let connection = server.client(&hello(CONCERT, id, as_root_of(epoch)));
-    let post = post(&server.received(connection));
-    (connection, post)
+    let role = role(&server.received(connection));
+    (connection, role)
 }
 
 /// A root and a standby.
 fn pair(server: &mut Server) -> (ConnectionId, Epoch, ConnectionId) {
-    let (root, post) = claimant(server, 1);
-    let epoch = post.unwrap().1;
-    let (standby, post) = claimant(server, 2);
-    assert_eq!(post, Some((Post::Standby, epoch)));
+    let (root, role) = claimant(server, 1);
+    let epoch = role.unwrap().1;
+    let (standby, role) = claimant(server, 2);
+    assert_eq!(role, Some((ClientRole::Standby, epoch)));
     (root, epoch, standby)
 }
 
@@ -73,8 +77,8 @@ fn a_root_that_is_back_in_time_keeps_its_epoch() {
     let (root, epoch, standby) = pair(&mut server);
     server.hang_up(root);
     server.wait(seconds(4));
-    let (root, post) = returning(&mut server, 1, epoch);
-    assert_eq!(post, Some((Post::Root, epoch)));
+    let (root, role) = returning(&mut server, 1, epoch);
+    assert_eq!(role, Some((ClientRole::Root, epoch)));
     server.wait_pinging(&[root, standby], seconds(30));
     assert!(is_root_ready(&server.received(standby)));
 }
@@ -86,8 +90,8 @@ fn a_root_that_is_back_too_late_stands_by() {
     server.hang_up(root);
     server.wait(seconds(8));
     let next = promoted(&server.received(standby)).unwrap();
-    let (_, post) = returning(&mut server, 1, epoch);
-    assert_eq!(post, Some((Post::Standby, next)));
+    let (_, role) = returning(&mut server, 1, epoch);
+    assert_eq!(role, Some((ClientRole::Standby, next)));
 }
 
 #[test]
@@ -149,16 +153,16 @@ fn a_client_over_the_limit_of_standbys_is_a_joiner() {
     let mut server = Server::with(|config| config.max_standbys = 1);
     pair(&mut server);
     let (_, third) = claimant(&mut server, 3);
-    assert_eq!(third.unwrap().0, Post::Joiner);
+    assert_eq!(third.unwrap().0, ClientRole::Joiner);
     let (_, again) = claimant(&mut server, 2);
-    assert_eq!(again.unwrap().0, Post::Standby);
+    assert_eq!(again.unwrap().0, ClientRole::Standby);
 }
 
 #[test]
 fn a_root_keeps_its_epoch_at_a_restarted_server() {
     let mut server = Server::new();
-    let (_, post) = returning(&mut server, 1, Epoch(77));
-    assert_eq!(post, Some((Post::Root, Epoch(77))));
+    let (_, role) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(role, Some((ClientRole::Root, Epoch(77))));
 }
 
 #[test]
@@ -166,12 +170,12 @@ fn a_standby_waits_for_the_root_at_a_restarted_server() {
     let mut server = Server::new();
     let standby = server.client(&hello(CONCERT, 2, as_standby_of(Epoch(77))));
     assert_eq!(
-        post(&server.received(standby)),
-        Some((Post::Standby, Epoch(77)))
+        role(&server.received(standby)),
+        Some((ClientRole::Standby, Epoch(77)))
     );
     server.wait(seconds(4));
-    let (_, post) = returning(&mut server, 1, Epoch(77));
-    assert_eq!(post, Some((Post::Root, Epoch(77))));
+    let (_, role) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(role, Some((ClientRole::Root, Epoch(77))));
 }
 
 #[test]
@@ -187,11 +191,11 @@ fn a_standby_is_promoted_at_a_restarted_server_if_the_root_does_not_come() {
 fn the_root_of_the_later_epoch_wins_if_two_come_back() {
     let mut server = Server::new();
     let (older, _) = returning(&mut server, 1, Epoch(77));
-    let (_, post) = returning(&mut server, 2, Epoch(78));
-    assert_eq!(post, Some((Post::Root, Epoch(78))));
+    let (_, role) = returning(&mut server, 2, Epoch(78));
+    assert_eq!(role, Some((ClientRole::Root, Epoch(78))));
     assert_eq!(server.refusal(older), Some(Refusal::Superseded));
-    let (_, post) = returning(&mut server, 1, Epoch(77));
-    assert_eq!(post, Some((Post::Standby, Epoch(78))));
+    let (_, role) = returning(&mut server, 1, Epoch(77));
+    assert_eq!(role, Some((ClientRole::Standby, Epoch(78))));
 }
 
 #[test]
@@ -199,9 +203,9 @@ fn two_roots_never_get_the_same_epoch_even_at_the_same_moment() {
     let mut server = Server::new();
     let mut epochs = Vec::new();
     for id in 1..=3 {
-        let (root, post) = claimant(&mut server, id);
-        epochs.push(post.unwrap());
-        server.send(root, &ClientFrame::Abdicate);
+        let (root, role) = claimant(&mut server, id);
+        epochs.push(role.unwrap());
+        server.send(root, &ClientFrame::StepDown);
         server.hang_up(root);
     }
     assert!(
@@ -214,27 +218,27 @@ fn two_roots_never_get_the_same_epoch_even_at_the_same_moment() {
 fn a_client_that_says_that_it_leads_in_no_epoch_stands_by() {
     let mut server = Server::new();
     pair(&mut server);
-    let (_, post) = returning(&mut server, 3, Epoch(0));
-    assert_eq!(post.map(|(post, _)| post), Some(Post::Standby));
+    let (_, role) = returning(&mut server, 3, Epoch(0));
+    assert_eq!(role.map(|(role, _)| role), Some(ClientRole::Standby));
 }
 
 #[test]
 fn a_root_that_was_the_only_client_has_its_time_to_come_back_too() {
     let mut server = Server::new();
-    let (root, post) = claimant(&mut server, 1);
-    let epoch = post.unwrap().1;
+    let (root, role) = claimant(&mut server, 1);
+    let epoch = role.unwrap().1;
     server.hang_up(root);
     let (_, other) = claimant(&mut server, 2);
-    assert_eq!(other, Some((Post::Standby, epoch)));
+    assert_eq!(other, Some((ClientRole::Standby, epoch)));
     let (_, back) = returning(&mut server, 1, epoch);
-    assert_eq!(back, Some((Post::Root, epoch)));
+    assert_eq!(back, Some((ClientRole::Root, epoch)));
 }
 
 #[test]
 fn a_standby_is_promoted_at_once_if_the_root_has_stepped_down() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
-    server.send(root, &ClientFrame::Abdicate);
+    server.send(root, &ClientFrame::StepDown);
     server.hang_up(root);
     server.wait(seconds(0));
     assert!(promoted(&server.received(standby)) > Some(epoch));
@@ -247,13 +251,13 @@ fn a_standby_that_comes_and_goes_is_promoted_in_the_end() {
     server.hang_up(root);
     let mut posts = Vec::new();
     for _ in 0..4 {
-        let (standby, post) = claimant(&mut server, 2);
-        posts.extend(post);
+        let (standby, role) = claimant(&mut server, 2);
+        posts.extend(role);
         server.hang_up(standby);
         server.wait(seconds(3));
     }
     assert!(
-        posts.iter().any(|(post, _)| *post == Post::Root),
+        posts.iter().any(|(role, _)| *role == ClientRole::Root),
         "{posts:?}"
     );
 }

@@ -3,7 +3,7 @@
 use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
     Action, Census, CloseReason, Config, Dial, Epoch, EventKind, JoinId, LinkId, MAX_DEPTH,
-    Notification, Path, Policy, Signal, Standing, Violation,
+    Notification, Path, Policy, Role, Signal, Violation,
 };
 
 use crate::harness::{
@@ -48,10 +48,10 @@ fn candidates_count_against_max_degree() {
     for joiner in 1..=10 {
         solo.request(joiner);
         assert_eq!(solo.node.children().count(), 0);
-        assert!(solo.node.places_taken() <= 3);
+        assert!(solo.node.slots_taken() <= 3);
     }
     assert_eq!(solo.node.stats().joins_accepted, 3);
-    assert_eq!(solo.node.stats().joins_parked, 7);
+    assert_eq!(solo.node.stats().joins_queued, 7);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn who_is_on_the_path_to_the_root_can_not_join_below_itself() {
         };
         assert_eq!((of, rejection.reason), (join, RejectReason::Loop));
     }
-    assert_eq!(solo.node.places_taken(), 0);
+    assert_eq!(solo.node.slots_taken(), 0);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_repeated_request_is_seen_to_once() {
     let mut solo = Solo::root(config(2));
     assert_eq!(opened(&solo.request(1)).len(), 1);
     assert_eq!(solo.request(1), []);
-    assert_eq!(solo.node.places_taken(), 1);
+    assert_eq!(solo.node.slots_taken(), 1);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_leaving_node_takes_nobody_in() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
     solo.event(EventKind::Leave);
-    assert_eq!(solo.node.standing(), Standing::Leaving);
+    assert_eq!(solo.node.role(), Role::Leaving);
     assert_eq!(solo.server_says(&ServerFrame::Pong), []);
     let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(2), 1)));
     assert_eq!(solo.says(child, &frame), []);

@@ -1,6 +1,6 @@
 //! A tree that stays shallow: who is invited up, who makes room, and who waits for whom.
 
-use overlay_core::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, TO_THE_TOP};
+use overlay_core::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, TO_THE_ROOT};
 use std::time::Duration;
 
 use overlay_core::{
@@ -112,8 +112,8 @@ fn a_place_is_left_to_newcomers_for_a_while() {
     let late = solo.wait(interval);
     let expected = Invitation {
         down: 2,
-        climb: 1,
-        within: 2,
+        up: 1,
+        max_depth: 2,
     };
     assert_eq!(invitations(&late, a).first(), Some(&expected));
     assert_eq!(invitations(&late, b), []);
@@ -126,15 +126,15 @@ fn an_invitation_finds_the_deepest_leaf() {
     solo.says(b, &status(0, pair(1)));
     let invitation = Invitation {
         down: 1,
-        climb: 1,
-        within: 1,
+        up: 1,
+        max_depth: 1,
     };
     let actions = solo.says(parent, &LinkFrame::Invite(invitation));
     assert_eq!(invitations(&actions, a), []);
     let deeper = Invitation {
         down: 0,
-        climb: 2,
-        within: 1,
+        up: 2,
+        max_depth: 1,
     };
     assert_eq!(invitations(&actions, b), [deeper]);
 }
@@ -147,7 +147,7 @@ fn a_short_child_makes_room_for_a_high_subtree_and_if_it_stays_the_subtree_goes_
     let [invitation] = invitations(&actions, short)[..] else {
         panic!("{actions:?}")
     };
-    assert_eq!(invitation.climb, TO_THE_TOP);
+    assert_eq!(invitation.up, TO_THE_ROOT);
     assert_eq!(delegated(&actions, short), []);
     let actions = solo.says(short, &LinkFrame::Stay);
     assert_eq!(delegated(&actions, short), [join_of(7)]);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, Post, Refusal, Registration, RejectReason, Rejection,
+    self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, RejectReason, Rejection,
     ServerFrame, Token, VERSION,
 };
-use overlay_core::{Action, BootstrapId, Config, Epoch, EventKind, Notification, Signal, Standing};
+use overlay_core::{Action, BootstrapId, Config, Epoch, EventKind, Notification, Role, Signal};
 
 use crate::harness::{
     Ix, OWN_JOIN, Solo, World, candidate, client_frames, config, id, ms, opened, sdp, secs, told,
@@ -66,7 +66,7 @@ fn a_node_says_who_it_is_and_what_it_wants() {
     let expected = Registration::Root {
         token,
         epoch: Epoch(0),
-        reigning: false,
+        leads: false,
     };
     assert_eq!(*registration, expected);
 }
@@ -134,7 +134,7 @@ fn what_an_operator_got_wrong_is_not_tried_again() {
         solo.event(EventKind::BootstrapOpened(solo.server()));
         let actions = solo.server_says(&refused(refusal, 0));
         assert_eq!(lost(&actions), Some((Some(refusal), None)));
-        assert_eq!(solo.node.standing(), Standing::Detached);
+        assert_eq!(solo.node.role(), Role::Detached);
         assert_eq!(solo.wait(secs(600)), []);
     }
 }
@@ -145,7 +145,7 @@ fn a_root_with_a_wrong_token_is_told_and_asks_no_more() {
     let actions = solo.server_says(&refused(Refusal::WrongToken, 0));
     assert_eq!(lost(&actions), Some((Some(Refusal::WrongToken), None)));
     assert_eq!(solo.wait(secs(600)), []);
-    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.role(), Role::Root);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_silent_server_is_given_up() {
     let actions = solo.wait(secs(20));
     assert!(actions.contains(&Action::CloseBootstrap(first)));
     assert_eq!(lost(&actions).unwrap().0, None);
-    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.role(), Role::Root);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_server_that_asks_for_a_ping_each_millisecond_gets_one_a_second() {
     solo.server_says(&ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 0,
-        post: Post::Joiner,
+        role: ClientRole::Joiner,
         epoch: Epoch(0),
         lease_ms: 0,
     });
@@ -329,7 +329,7 @@ fn news_of_an_earlier_connection_changes_nothing() {
     let welcome = wire::encode(&ServerFrame::Welcome {
         version: VERSION,
         keepalive_ms: 1,
-        post: Post::Joiner,
+        role: ClientRole::Joiner,
         epoch: Epoch(0),
         lease_ms: 0,
     });
@@ -346,7 +346,7 @@ fn a_root_without_a_token_asks_no_server() {
     let epoch = Epoch(1);
     assert_eq!(told(&actions), [&Notification::Promoted { epoch }]);
     assert_eq!(actions.len(), 1);
-    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.role(), Role::Root);
     assert_eq!(solo.node.path().ids(), [id(1000)]);
     assert_eq!(solo.node.next_deadline(), None);
 }

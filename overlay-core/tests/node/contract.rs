@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use overlay_core::{Config, ConfigError, Event, EventKind, Instant, Node, Policy, Standing};
+use overlay_core::{Config, ConfigError, Event, EventKind, Instant, Node, Policy, Role};
 
 use crate::harness::{Solo, World, id, ms, sdp, secs};
 
@@ -93,7 +93,7 @@ fn a_configuration_without_limits_is_kept() {
     let config = Config {
         request_timeout: Duration::MAX,
         patience: Duration::MAX,
-        park_timeout: Duration::MAX,
+        wait_timeout: Duration::MAX,
         heartbeat_interval: Duration::MAX,
         link_timeout: Duration::MAX,
         status_interval: Duration::MAX,
@@ -104,8 +104,8 @@ fn a_configuration_without_limits_is_kept() {
         bootstrap_timeout: Duration::MAX,
         window: u32::MAX,
         send_queue: usize::MAX,
-        max_parked: usize::MAX,
-        max_early_candidates: usize::MAX,
+        max_waiting: usize::MAX,
+        max_early_ice_candidates: usize::MAX,
         max_routes: usize::MAX,
         ..Config::default()
     };
@@ -120,7 +120,7 @@ fn a_configuration_without_limits_is_kept() {
     solo.event(EventKind::BootstrapClosed(solo.server()));
     solo.wait(secs(1_000_000));
     solo.event(EventKind::Leave);
-    assert_eq!(solo.node.standing(), Standing::Detached);
+    assert_eq!(solo.node.role(), Role::Detached);
 }
 
 #[test]
@@ -177,10 +177,10 @@ fn wishes_that_make_no_sense_now_change_nothing() {
     let (mut member, _) = Solo::member(Config::default());
     assert_eq!(member.event(EventKind::Join), []);
     assert_eq!(member.event(EventKind::BecomeRoot(None)), []);
-    assert_eq!(member.node.standing(), Standing::Member);
+    assert_eq!(member.node.role(), Role::Member);
     let mut root = Solo::root(Config::default());
     assert_eq!(root.event(EventKind::Join), []);
-    assert_eq!(root.node.standing(), Standing::Root);
+    assert_eq!(root.node.role(), Role::Root);
 }
 
 #[test]

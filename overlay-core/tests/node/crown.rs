@@ -1,10 +1,10 @@
 //! Being the root, and standing by for it.
 
 use overlay_core::wire::{
-    ClientFrame, Farewell, JoinFrame, LinkFrame, Post, Registration, RejectReason, Rejection,
-    ServerFrame, Token,
+    ClientFrame, ClientRole, GoodbyeReason, JoinFrame, LinkFrame, Registration, RejectReason,
+    Rejection, ServerFrame, Token,
 };
-use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Standing};
+use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Role};
 
 use crate::harness::{
     Solo, World, below_root, client_frames, id, join_of, ms, opened, rejections, secs, sent, told,
@@ -22,16 +22,16 @@ fn claimant() -> Solo {
 /// A standby below a parent, in epoch 5.
 fn standby() -> (Solo, LinkId) {
     let mut solo = claimant();
-    let link = opened(&solo.registered_as(Post::Standby, 5))[0];
+    let link = opened(&solo.registered_as(ClientRole::Standby, 5))[0];
     solo.dial(link);
     solo.welcome_in(link, 5);
     (solo, link)
 }
 
-/// A would-be root for whom the server has no post: it joins. The link of its first attempt.
+/// A would-be root for whom the server has no role: it joins. The link of its first attempt.
 fn one_too_many() -> (Solo, LinkId) {
     let mut solo = claimant();
-    let link = opened(&solo.registered_as(Post::Joiner, 5))[0];
+    let link = opened(&solo.registered_as(ClientRole::Joiner, 5))[0];
     (solo, link)
 }
 
@@ -51,11 +51,11 @@ fn returns(solo: &mut Solo) -> Registration {
     }
 }
 
-fn claims(epoch: u64, reigning: bool) -> Registration {
+fn claims(epoch: u64, leads: bool) -> Registration {
     Registration::Root {
         token: Token::new("token").unwrap(),
         epoch: Epoch(epoch),
-        reigning,
+        leads,
     }
 }
 
@@ -64,22 +64,19 @@ fn who_wants_the_crown_is_the_root_when_the_server_says_so() {
     let mut solo = Solo::new(Config::default());
     let token = Token::new("token").unwrap();
     solo.event(EventKind::BecomeRoot(Some(token)));
-    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert_eq!(solo.node.role(), Role::Joining);
     solo.event(EventKind::BootstrapOpened(solo.server()));
-    let actions = solo.registered_as(Post::Root, 7);
+    let actions = solo.registered_as(ClientRole::Root, 7);
     let epoch = Epoch(7);
     assert!(told(&actions).contains(&&Notification::Promoted { epoch }));
-    assert_eq!(
-        (solo.node.standing(), solo.node.epoch()),
-        (Standing::Root, epoch)
-    );
+    assert_eq!((solo.node.role(), solo.node.epoch()), (Role::Root, epoch));
 }
 
 #[test]
 fn a_standby_is_a_member_that_stays_at_the_server() {
     let (mut solo, _) = standby();
-    assert_eq!(solo.node.standing(), Standing::Member);
-    assert!(solo.node.stands_by());
+    assert_eq!(solo.node.role(), Role::Member);
+    assert!(solo.node.is_standby());
     let pings = client_frames(&solo.wait(secs(10)));
     assert_eq!(pings, [ClientFrame::Ping]);
 }
@@ -108,7 +105,7 @@ fn a_member_that_wants_the_crown_asks_again_from_time_to_time() {
     let actions = solo.wait(solo.node.config().retry_max);
     assert!(actions.contains(&Action::ConnectBootstrap(solo.server())));
     solo.event(EventKind::BootstrapOpened(solo.server()));
-    solo.registered_as(Post::Standby, 5);
+    solo.registered_as(ClientRole::Standby, 5);
     assert_eq!(client_frames(&solo.wait(secs(10))), [ClientFrame::Ping]);
 }
 
@@ -117,9 +114,9 @@ fn a_promoted_standby_leaves_its_parent_and_keeps_its_children() {
     let (mut solo, parent) = standby();
     let child = solo.child_from(parent, 2);
     let actions = promote(&mut solo, 6);
-    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.role(), Role::Root);
     assert_eq!(solo.node.path().ids(), [id(1000)]);
-    let goodbye = LinkFrame::Goodbye(Farewell::Closing);
+    let goodbye = LinkFrame::Goodbye(GoodbyeReason::Closing);
     assert_eq!(sent(&actions, parent), [goodbye]);
     let moved = LinkFrame::Moved {
         epoch: Epoch(6),
@@ -134,21 +131,21 @@ fn a_standby_on_its_way_drops_its_attempt_when_it_is_promoted() {
     let token = Token::new("token").unwrap();
     solo.event(EventKind::BecomeRoot(Some(token)));
     solo.event(EventKind::BootstrapOpened(solo.server()));
-    solo.registered_as(Post::Standby, 0);
+    solo.registered_as(ClientRole::Standby, 0);
     let actions = promote(&mut solo, 6);
     assert!(
         actions
             .iter()
             .any(|action| matches!(action, Action::CloseLink(..)))
     );
-    assert_eq!(solo.node.standing(), Standing::Root);
+    assert_eq!(solo.node.role(), Role::Root);
 }
 
 #[test]
 fn a_root_that_comes_back_says_that_it_reigns() {
     let mut solo = Solo::root_in(3);
     assert_eq!(returns(&mut solo), claims(3, true));
-    let actions = solo.registered_as(Post::Root, 3);
+    let actions = solo.registered_as(ClientRole::Root, 3);
     assert_eq!(told(&actions), [&Notification::BootstrapReady]);
 }
 
@@ -156,8 +153,8 @@ fn a_root_that_comes_back_says_that_it_reigns() {
 fn a_standby_that_comes_back_says_what_it_has_seen() {
     let (mut solo, _) = standby();
     assert_eq!(returns(&mut solo), claims(5, false));
-    solo.registered_as(Post::Standby, 5);
-    assert_eq!(solo.node.standing(), Standing::Member);
+    solo.registered_as(ClientRole::Standby, 5);
+    assert_eq!(solo.node.role(), Role::Member);
 }
 
 #[test]
@@ -165,10 +162,10 @@ fn a_root_that_was_succeeded_steps_down_with_its_children() {
     let mut solo = Solo::root_in(3);
     solo.child(1);
     returns(&mut solo);
-    let actions = solo.registered_as(Post::Standby, 4);
+    let actions = solo.registered_as(ClientRole::Standby, 4);
     let epoch = Epoch(4);
-    assert!(told(&actions).contains(&&Notification::Demoted { epoch }));
-    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert!(told(&actions).contains(&&Notification::SteppedDown { epoch }));
+    assert_eq!(solo.node.role(), Role::Joining);
     assert_eq!(solo.node.children().count(), 1);
     assert_eq!(
         opened(&solo.wait(secs(1))).len(),
@@ -208,8 +205,8 @@ fn a_joiner_is_not_made_a_root() {
     let mut solo = Solo::new(Config::default());
     solo.event(EventKind::Join);
     solo.event(EventKind::BootstrapOpened(solo.server()));
-    solo.registered_as(Post::Root, 9);
-    assert_eq!(solo.node.standing(), Standing::Joining);
+    solo.registered_as(ClientRole::Root, 9);
+    assert_eq!(solo.node.role(), Role::Joining);
     assert_eq!(solo.node.stats().server_garbage, 1);
 }
 
@@ -221,7 +218,7 @@ fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
     world.join(9);
     world.kill(root);
     world.run(secs(120));
-    assert_eq!(world.node(heir).standing(), Standing::Root);
+    assert_eq!(world.node(heir).role(), Role::Root);
     assert_eq!(world.depths().iter().sum::<usize>(), 10);
     world.assert_sound();
 }
@@ -234,11 +231,11 @@ fn an_old_root_that_was_cut_off_joins_the_new_ones_tree() {
     world.join(6);
     world.sleep(root, secs(60));
     world.run(secs(60));
-    assert_eq!(world.node(heir).standing(), Standing::Root);
+    assert_eq!(world.node(heir).role(), Role::Root);
     world.run(secs(60));
-    assert_eq!(world.node(root).standing(), Standing::Member);
+    assert_eq!(world.node(root).role(), Role::Member);
     assert_eq!(world.depths().iter().sum::<usize>(), 8);
-    assert!(world.node(root).stands_by());
+    assert!(world.node(root).is_standby());
     world.assert_sound();
 }
 
@@ -272,7 +269,7 @@ fn a_standby_believes_the_server_when_a_parent_has_lied_about_the_epoch() {
     let link = opened(&solo.wait(secs(1)))[0];
     solo.dial(link);
     solo.welcome_in(link, 5);
-    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(solo.node.role(), Role::Member);
     assert_eq!(
         returns(&mut solo),
         claims(5, false),
@@ -284,5 +281,5 @@ fn a_standby_believes_the_server_when_a_parent_has_lied_about_the_epoch() {
 fn a_root_that_leaves_says_that_it_does_not_come_back() {
     let mut solo = Solo::root_in(3);
     let frames = client_frames(&solo.event(EventKind::Leave));
-    assert_eq!(frames, [ClientFrame::Abdicate]);
+    assert_eq!(frames, [ClientFrame::StepDown]);
 }

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    ANYWHERE, Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame,
-    VERSION,
+    ANY_DEPTH, GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason,
+    ServerFrame, VERSION,
 };
-use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Standing};
+use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Role};
 
-use crate::harness::{Solo, World, config, moving, opened, secs, sent, sent_up, told, way};
+use crate::harness::{Solo, World, config, move_to, moving, opened, secs, sent, sent_up, told};
 
 fn goodbye() -> LinkFrame<'static> {
-    LinkFrame::Goodbye(Farewell::Leaving)
+    LinkFrame::Goodbye(GoodbyeReason::Leaving)
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
     world.join(2);
     world.event(2, EventKind::Leave);
     world.run(secs(1));
-    assert_eq!(world.node(2).standing(), Standing::Detached);
+    assert_eq!(world.node(2).role(), Role::Detached);
     world.event(2, EventKind::Join);
     world.settle();
     assert_eq!(world.parent(2), Some(0));
     world.event(2, EventKind::Leave);
     world.run(secs(1));
     world.event(2, EventKind::BecomeRoot(None));
-    assert_eq!(world.node(2).standing(), Standing::Root);
+    assert_eq!(world.node(2).role(), Role::Root);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_root_that_leaves_lets_everybody_go() {
     world.join(6);
     world.event(0, EventKind::Leave);
     world.run(secs(10));
-    assert_eq!(world.node(0).standing(), Standing::Detached);
+    assert_eq!(world.node(0).role(), Role::Detached);
     world.root(2);
     world.settle();
     world.run(secs(10));
@@ -116,11 +116,11 @@ fn what_is_queued_is_delivered_before_the_goodbye() {
     }
     world.event(0, EventKind::Leave);
     world.run(secs(1));
-    assert_eq!(world.node(0).standing(), Standing::Leaving);
+    assert_eq!(world.node(0).role(), Role::Leaving);
     world.resume(1);
     world.run(secs(2));
     assert_eq!(world.heard(1).len(), sent);
-    assert_eq!(world.node(0).standing(), Standing::Detached);
+    assert_eq!(world.node(0).role(), Role::Detached);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_orphan_that_gives_up_lets_its_children_go() {
     assert_eq!(sent(&refused, child), [goodbye()]);
     let actions = solo.event(EventKind::LinkClosed(child));
     assert_eq!(told(&actions), [&Notification::Left]);
-    assert_eq!(solo.node.standing(), Standing::Detached);
+    assert_eq!(solo.node.role(), Role::Detached);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_neighbour_that_takes_a_crumb_at_a_time_is_not_waited_for_for_ever() {
         solo.wait(secs(9));
         solo.says(child, &LinkFrame::Credit { bytes: 64 });
     }
-    assert_eq!(solo.node.standing(), Standing::Detached);
+    assert_eq!(solo.node.role(), Role::Detached);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn empty_credit_does_not_put_the_end_off() {
             solo.wait(secs(4));
             solo.says(child, &LinkFrame::Credit { bytes: 0 });
         }
-        assert_eq!(solo.node.standing(), Standing::Detached);
+        assert_eq!(solo.node.role(), Role::Detached);
     }
 }
 
@@ -216,7 +216,7 @@ fn a_neighbour_that_takes_its_time_gets_everything() {
         let bytes = message_cost(MAX_PAYLOAD);
         actions.extend(solo.says(child, &LinkFrame::Credit { bytes }));
         actions.retain(|action| !matches!(action, Action::Transmit(_, b) if b.len() > MAX_PAYLOAD));
-        assert_eq!(solo.node.standing(), Standing::Leaving);
+        assert_eq!(solo.node.role(), Role::Leaving);
     }
 }
 
@@ -237,7 +237,7 @@ fn who_closes_the_link_to_its_parent_looks_for_another() {
     world.join(6);
     let up = world.link(6, world.parent(6).unwrap());
     world.event(6, EventKind::Close(up));
-    assert_eq!(world.node(6).standing(), Standing::Joining);
+    assert_eq!(world.node(6).role(), Role::Joining);
     world.settle();
     world.run(secs(1));
     assert_eq!(world.depths(), [1, 2, 4]);
@@ -297,16 +297,16 @@ fn a_place_is_free_only_when_its_link_is_closed() {
     let mut solo = Solo::root(config(1));
     let child = solo.child(1);
     let actions = solo.event(EventKind::Close(child));
-    let farewell = LinkFrame::Goodbye(Farewell::Closing);
+    let farewell = LinkFrame::Goodbye(GoodbyeReason::Closing);
     assert_eq!(sent(&actions, child), [farewell]);
-    assert_eq!(solo.node.places_taken(), 1);
+    assert_eq!(solo.node.slots_taken(), 1);
     // Nobody to wait for, and no place now: but soon.
     let [JoinFrame::Reject { rejection, .. }] = sent_up(&solo.request(2))[..] else {
         panic!("no rejection")
     };
     assert_eq!(rejection.reason, RejectReason::Busy);
     solo.event(EventKind::LinkClosed(child));
-    assert_eq!(solo.node.places_taken(), 0);
+    assert_eq!(solo.node.slots_taken(), 0);
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn who_leaves_on_purpose_leaves_no_orphans() {
     assert_eq!(world.parent(leaver), Some(0));
     world.event(leaver, EventKind::Leave);
     world.run(secs(1));
-    assert_eq!(world.node(leaver).standing(), Standing::Detached);
+    assert_eq!(world.node(leaver).role(), Role::Detached);
     world.run(secs(5));
     assert_eq!(world.depths().iter().sum::<usize>(), 14);
     assert_eq!(world.node(0).census().size(), 14);
@@ -392,7 +392,7 @@ fn who_leaves_does_not_wait_long_for_a_child_that_has_not_even_asked() {
     let actions = solo.event(EventKind::Leave);
     assert_eq!(sent(&actions, parent), [LinkFrame::Leaving]);
     assert!(matches!(sent(&actions, child)[..], [LinkFrame::Invite(_)]));
-    assert_eq!(solo.node.standing(), Standing::Leaving);
+    assert_eq!(solo.node.role(), Role::Leaving);
     assert!(solo.node.parent().is_some());
     let actions = solo.wait(solo.node.config().patience);
     assert!(sent(&actions, child).contains(&goodbye()));
@@ -404,7 +404,7 @@ fn who_leaves_waits_longer_for_a_child_that_has_asked() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::Leave);
-    solo.says(child, &moving(5, way(2, ANYWHERE)));
+    solo.says(child, &moving(5, move_to(2, ANY_DEPTH)));
     let config = solo.node.config().clone();
     let actions = solo.wait(config.patience);
     assert_eq!(sent(&actions, child), []);

@@ -1,9 +1,9 @@
 //! Broadcasts across a change of parents: none is lost unnoticed, and none comes twice.
 
-use overlay_core::wire::{Count, LinkFrame};
-use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Scope, Standing};
+use overlay_core::wire::{LinkFrame, StreamPosition};
+use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Role, Scope};
 
-use crate::harness::{Solo, below_root, config, count, id, opened, secs, sent, told, welcome};
+use crate::harness::{Solo, below_root, config, id, opened, position, secs, sent, told, welcome};
 
 /// The numbers that the app is given, as their payloads say them.
 fn delivered(actions: &[Action]) -> Vec<u8> {
@@ -35,8 +35,8 @@ fn brings(solo: &mut Solo, parent: LinkId, number: u8) -> Vec<Action> {
 
 fn welcome_at(next: u64) -> LinkFrame<'static> {
     let mut frame = welcome(Epoch(1), below_root(2));
-    if let LinkFrame::Welcome { count: told, .. } = &mut frame {
-        *told = count(Epoch(1), next);
+    if let LinkFrame::Welcome { position: told, .. } = &mut frame {
+        *told = position(Epoch(1), next);
     }
     frame
 }
@@ -82,7 +82,7 @@ fn an_old_parent_that_goes_meanwhile_leaves_a_hole_that_is_told() {
     brings(&mut solo, new, 5);
     let actions = solo.event(EventKind::LinkClosed(old));
     assert_eq!((missed(&actions), delivered(&actions)), (vec![2], vec![5]));
-    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(solo.node.role(), Role::Member);
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
     let (mut solo, parent) = Solo::member(config(2));
     let child = solo.child_from(parent, 5);
     brings(&mut solo, parent, 1);
-    let other = Count {
+    let other = StreamPosition {
         root: id(77),
         epoch: Epoch(2),
         next: 1,
     };
-    let actions = solo.says(parent, &LinkFrame::Counts(other));
-    assert_eq!(sent(&actions, child), [LinkFrame::Counts(other)]);
+    let actions = solo.says(parent, &LinkFrame::NewStream(other));
+    assert_eq!(sent(&actions, child), [LinkFrame::NewStream(other)]);
     assert_eq!(delivered(&brings(&mut solo, parent, 1)), [1]);
 }
 
@@ -159,13 +159,13 @@ fn the_children_of_who_comes_to_another_root_hear_of_its_epoch_before_its_broadc
     // former root for a new one, and miss all its broadcasts.
     assert!(matches!(
         sent(&actions, child)[..],
-        [LinkFrame::Moved { .. }, LinkFrame::Counts(_)]
+        [LinkFrame::Moved { .. }, LinkFrame::NewStream(_)]
     ));
 }
 
 /// The next broadcast of a root that came later, of epoch 2.
-fn later_root(next: u64) -> Count {
-    Count {
+fn later_root(next: u64) -> StreamPosition {
+    StreamPosition {
         root: id(77),
         epoch: Epoch(2),
         next,
@@ -177,11 +177,11 @@ fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
     let (mut solo, old, new) = greeted();
     let (epoch, path) = (Epoch(2), below_root(1));
     solo.says(old, &LinkFrame::Moved { epoch, path });
-    solo.says(old, &LinkFrame::Counts(later_root(1)));
+    solo.says(old, &LinkFrame::NewStream(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
     let mut welcome = welcome(epoch, below_root(2));
-    if let LinkFrame::Welcome { count: told, .. } = &mut welcome {
-        *told = count(Epoch(1), 2);
+    if let LinkFrame::Welcome { position: told, .. } = &mut welcome {
+        *told = position(Epoch(1), 2);
     }
     assert_eq!(missed(&solo.says(new, &welcome)), []);
     assert_eq!(
@@ -189,7 +189,7 @@ fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
         [],
         "the former root's"
     );
-    solo.says(new, &LinkFrame::Counts(later_root(1)));
+    solo.says(new, &LinkFrame::NewStream(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, new, 1)), []);
     assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
 }
@@ -198,12 +198,12 @@ fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
 fn a_parent_that_is_already_at_the_next_roots_broadcasts_has_to_wait() {
     let (mut solo, old, new) = greeted();
     let mut welcome = welcome(Epoch(2), below_root(2));
-    if let LinkFrame::Welcome { count: told, .. } = &mut welcome {
+    if let LinkFrame::Welcome { position: told, .. } = &mut welcome {
         *told = later_root(2);
     }
     assert_eq!(missed(&solo.says(new, &welcome)), []);
     assert_eq!(delivered(&brings(&mut solo, old, 3)), [3]);
-    solo.says(old, &LinkFrame::Counts(later_root(1)));
+    solo.says(old, &LinkFrame::NewStream(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
     assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
 }

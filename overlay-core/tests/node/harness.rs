@@ -14,7 +14,8 @@ use overlay_core::{Action, Config, JoinId, LinkId, NodeId, Notification, wire};
 
 pub(crate) use overlay_sim::Rules;
 pub(crate) use solo::{
-    OWN_JOIN, Solo, below_root, candidate, count, hello, moving, request, sdp, status, way, welcome,
+    OWN_JOIN, Solo, below_root, candidate, hello, move_to, moving, position, request, sdp, status,
+    welcome,
 };
 pub(crate) use world::{Handshakes, Ix, World};
 

@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ANYWHERE, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, Rejection,
-    ServerFrame, VERSION, WireError,
+    self, ANY_DEPTH, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason,
+    Rejection, ServerFrame, VERSION, WireError,
 };
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
 };
 
 use crate::harness::{
-    Solo, below_root, config, hello, id, join_of, moving, opened, request, sdp, sent, sent_up, way,
-    welcome,
+    Solo, below_root, config, hello, id, join_of, move_to, moving, opened, request, sdp, sent,
+    sent_up, welcome,
 };
 
 fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
@@ -48,7 +48,7 @@ fn garbage_closes_its_link_and_no_other() {
             assert_eq!(closed(&actions, link), Some(reason));
         }
         assert_eq!(solo.node.children().next().unwrap().link, good);
-        assert_eq!(solo.node.places_taken(), 1);
+        assert_eq!(solo.node.slots_taken(), 1);
         assert_eq!(solo.node.stats().violations, 2);
     }
 }
@@ -99,7 +99,7 @@ fn a_candidate_must_greet_first() {
         let link = opened(&solo.request(1))[0];
         solo.event(EventKind::LinkOpened(link));
         assert_eq!(closed(&solo.says(link, &frame), link), UNEXPECTED);
-        assert_eq!(solo.node.places_taken(), 0);
+        assert_eq!(solo.node.slots_taken(), 0);
     }
 }
 
@@ -171,7 +171,7 @@ fn a_request_from_below_is_refused() {
         sent(&actions, child)[..],
         [LinkFrame::Join(JoinFrame::Reject { .. })]
     ));
-    assert_eq!(solo.node.places_taken(), 1);
+    assert_eq!(solo.node.slots_taken(), 1);
 }
 
 #[test]
@@ -198,18 +198,24 @@ fn nobody_below_asks_in_the_name_of_the_node_or_of_one_above() {
         };
         matches!(&sent(actions, child)[..], [frame] if rejects(frame)) && actions.len() == 1
     };
-    assert!(refused(&solo.says(child, &moving(1, way(2, ANYWHERE)))));
-    assert!(refused(&solo.says(child, &moving(1000, way(1, ANYWHERE)))));
+    assert!(refused(
+        &solo.says(child, &moving(1, move_to(2, ANY_DEPTH)))
+    ));
+    assert!(refused(
+        &solo.says(child, &moving(1000, move_to(1, ANY_DEPTH)))
+    ));
     // An orphan has forgotten who was above it. It is still itself.
     solo.event(EventKind::LinkClosed(parent));
-    assert!(refused(&solo.says(child, &moving(1000, way(1, ANYWHERE)))));
+    assert!(refused(
+        &solo.says(child, &moving(1000, move_to(1, ANY_DEPTH)))
+    ));
 }
 
 #[test]
 fn a_request_in_anothers_name_does_not_stand_in_its_way() {
     let mut solo = Solo::root(config(4));
     let child = solo.child(1);
-    let forged = opened(&solo.says(child, &moving(9, way(1, ANYWHERE))))[0];
+    let forged = opened(&solo.says(child, &moving(9, move_to(1, ANY_DEPTH))))[0];
     let actions = solo.request(9);
     assert_eq!(closed(&actions, forged), Some(CloseReason::Cancelled));
     assert_eq!(opened(&actions).len(), 1);
@@ -240,7 +246,7 @@ fn a_small_window_is_no_window() {
     let actions = solo.greet_with(link, join_of(1), MIN_WINDOW - 1);
     let reason = CloseReason::Violation(Violation::SmallWindow);
     assert_eq!(closed(&actions, link), Some(reason));
-    assert_eq!(solo.node.places_taken(), 0);
+    assert_eq!(solo.node.slots_taken(), 0);
 }
 
 #[test]

@@ -93,16 +93,16 @@ fn the_queue_of_requests_tells_how_full_it_is() {
     }
     let (is, expected) = load(&solo, |load| {
         (load.links, load.routes) = (1, 3);
-        (load.parked, load.early_candidates) = (2, 5);
+        (load.parked, load.early_ice_candidates) = (2, 5);
     });
     assert_eq!(is, expected);
     // Who waits longest takes the failed candidate's place, and the other one waits for it.
     solo.event(EventKind::LinkClosed(link));
     let load = solo.node.load();
-    assert_eq!((load.parked, load.early_candidates), (1, 4));
+    assert_eq!((load.parked, load.early_ice_candidates), (1, 4));
     solo.event(EventKind::BootstrapClosed(solo.server()));
     let load = solo.node.load();
-    assert_eq!((load.parked, load.early_candidates), (0, 0));
+    assert_eq!((load.parked, load.early_ice_candidates), (0, 0));
 }
 
 #[test]

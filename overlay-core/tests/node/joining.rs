@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection, ServerFrame};
 use overlay_core::{
-    Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Signal, Standing,
+    Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Role, Signal,
     Violation,
 };
 
@@ -177,7 +177,7 @@ fn a_handshake_may_end_well_though_its_route_is_cut() {
     let actions = solo.server_passes(reject(join, RejectReason::Busy, 0));
     assert_eq!(actions, []);
     solo.welcome(link);
-    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(solo.node.role(), Role::Member);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_node_can_leave_at_each_stage_of_an_attempt() {
         }
         let actions = solo.event(EventKind::Leave);
         assert!(told(&actions).contains(&&Notification::Left));
-        assert_eq!(solo.node.standing(), Standing::Detached);
+        assert_eq!(solo.node.role(), Role::Detached);
         let join = OWN_JOIN;
         let cancelled = sent_up(&actions).contains(&JoinFrame::Cancel { join });
         assert_eq!(cancelled, stage >= 1, "stage {stage}");
@@ -286,7 +286,7 @@ fn frames_of_another_attempt_change_nothing() {
     let rejection = reject(other, RejectReason::Full, 0);
     assert_eq!(solo.server_passes(rejection), []);
     assert_eq!(solo.server_passes(JoinFrame::Cancel { join: other }), []);
-    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert_eq!(solo.node.role(), Role::Joining);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_member_needs_no_server() {
     solo.dial(link);
     let actions = solo.welcome(link);
     assert!(actions.contains(&Action::CloseBootstrap(solo.server())));
-    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(solo.node.role(), Role::Member);
     assert_eq!(solo.node.path().ids(), [id(0), id(1), solo.node.id()]);
 }
 
@@ -323,7 +323,7 @@ fn an_impossible_welcome_ends_the_attempt() {
         let reason = CloseReason::Violation(violation);
         assert!(actions.contains(&Action::CloseLink(link, reason)));
         assert_eq!(rejected(&actions).unwrap().0, RejectReason::Timeout);
-        assert_eq!(solo.node.standing(), Standing::Joining);
+        assert_eq!(solo.node.role(), Role::Joining);
     }
 }
 
@@ -353,7 +353,7 @@ fn an_orphan_keeps_its_children_and_brings_them_along() {
     let orphan = world.parent(5).unwrap();
     let children = world.children(orphan);
     world.cut(0, orphan);
-    world.run_until(secs(60), |w| w.node(orphan).standing() == Standing::Joining);
+    world.run_until(secs(60), |w| w.node(orphan).role() == Role::Joining);
     world.mend_all();
     world.settle();
     world.run(secs(5));
@@ -377,7 +377,7 @@ fn a_lost_server_starts_an_attempt_anew_unless_it_is_answered() {
     solo.event(EventKind::BootstrapClosed(solo.server()));
     solo.event(EventKind::LinkOpened(link));
     solo.welcome(link);
-    assert_eq!(solo.node.standing(), Standing::Member);
+    assert_eq!(solo.node.role(), Role::Member);
 }
 
 #[test]

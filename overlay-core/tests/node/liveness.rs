@@ -1,7 +1,7 @@
 //! Heartbeats, and telling the dead from the sleeping.
 
 use overlay_core::wire::LinkFrame;
-use overlay_core::{Action, CloseReason, Config, Epoch, EventKind, Notification, Standing};
+use overlay_core::{Action, CloseReason, Config, Epoch, EventKind, Notification, Role};
 
 use crate::harness::{Solo, World, below_root, id, ms, secs, sent, told};
 
@@ -90,7 +90,7 @@ fn an_orphan_rejoins_with_its_subtree_and_all_paths_follow() {
         } else {
             world.kill(dead);
         }
-        world.run_until(secs(60), |w| w.node(orphan).standing() == Standing::Joining);
+        world.run_until(secs(60), |w| w.node(orphan).role() == Role::Joining);
         world.settle();
         world.run(secs(20));
         assert_eq!(world.parent(14), Some(orphan));
@@ -205,7 +205,7 @@ fn both_sides_of_a_cut_link_heal() {
     world.root(2);
     world.join(6);
     world.cut(0, 1);
-    world.run_until(secs(60), |w| w.node(1).standing() == Standing::Joining);
+    world.run_until(secs(60), |w| w.node(1).role() == Role::Joining);
     world.mend_all();
     world.settle();
     world.run(secs(20));

@@ -1,16 +1,16 @@
 //! Moving to another parent, and helping others to.
 
 use overlay_core::wire::{
-    ANYWHERE, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
+    ANY_DEPTH, GoodbyeReason, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason,
+    Rejection,
 };
 use overlay_core::{
-    Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Signal,
-    Standing,
+    Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Role, Signal,
 };
 
 use crate::harness::{
-    OWN_JOIN, Solo, below_root, config, delegated, id, join_of, moving, opened, request, sdp, secs,
-    sent, sent_up, told, way, welcome,
+    OWN_JOIN, Solo, below_root, config, delegated, id, join_of, move_to, moving, opened, request,
+    sdp, secs, sent, sent_up, told, welcome,
 };
 
 /// The second attempt of the node under test: its first made it a member.
@@ -22,8 +22,8 @@ const MOVE: JoinId = JoinId {
 fn invite() -> LinkFrame<'static> {
     LinkFrame::Invite(Invitation {
         down: 0,
-        climb: 2,
-        within: 1,
+        up: 2,
+        max_depth: 1,
     })
 }
 
@@ -51,7 +51,7 @@ fn invited(max_degree: u16) -> (Solo, LinkId, LinkId) {
     let (mut solo, parent) = Solo::member(config(max_degree));
     let dial = opened(&solo.says(parent, &invite()))[0];
     let actions = solo.event(EventKind::LinkOffer(dial, sdp("offer")));
-    assert_eq!(requests(&actions, parent)[0].way, way(2, 1));
+    assert_eq!(requests(&actions, parent)[0].kind, move_to(2, 1));
     (solo, parent, dial)
 }
 
@@ -81,7 +81,7 @@ fn who_is_invited_goes_to_another_parent_and_is_never_without_one() {
         panic!("{actions:?}")
     };
     assert_eq!((*reason, *node), (CloseReason::Moved, id(2)));
-    let goodbye = LinkFrame::Goodbye(Farewell::Moved);
+    let goodbye = LinkFrame::Goodbye(GoodbyeReason::Moved);
     assert_eq!(sent(&actions, parent), [goodbye]);
     assert_eq!(solo.node.stats().moves_done, 1);
 }
@@ -138,7 +138,7 @@ fn an_orphan_keeps_an_attempt_that_has_its_answer() {
     let (mut solo, parent, dial) = greeted(2);
     let actions = solo.event(EventKind::LinkClosed(parent));
     assert_eq!(told(&actions).len(), 1);
-    assert_eq!(solo.node.standing(), Standing::Joining);
+    assert_eq!(solo.node.role(), Role::Joining);
     let actions = solo.says(dial, &welcome(Epoch(1), below_root(2)));
     assert!(matches!(
         told(&actions)[..],
@@ -165,7 +165,7 @@ fn who_leaves_takes_its_move_back() {
     let (mut solo, parent, dial) = invited(2);
     let actions = solo.event(EventKind::Leave);
     let cancel = LinkFrame::Join(JoinFrame::Cancel { join: MOVE });
-    let goodbye = LinkFrame::Goodbye(Farewell::Leaving);
+    let goodbye = LinkFrame::Goodbye(GoodbyeReason::Leaving);
     assert_eq!(sent(&actions, parent), [cancel, goodbye]);
     assert!(actions.contains(&Action::CloseLink(dial, CloseReason::Left)));
 }
@@ -184,7 +184,7 @@ fn a_welcome_from_below_ends_the_move_and_not_the_membership() {
 fn nobody_climbs_uninvited() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
-    let actions = solo.says(child, &moving(1, way(1, ANYWHERE)));
+    let actions = solo.says(child, &moving(1, move_to(1, ANY_DEPTH)));
     assert_eq!(sent(&actions, child), [busy(join_of(1))]);
     assert_eq!(opened(&actions), []);
 }
@@ -194,7 +194,7 @@ fn a_move_never_replaces_a_link() {
     let (mut solo, parent) = Solo::member(config(3));
     let child = solo.child_from(parent, 5);
     // The second place is free, but the joiner is a child already; so it goes nowhere.
-    let actions = solo.says(parent, &moving(5, way(0, 1)));
+    let actions = solo.says(parent, &moving(5, move_to(0, 1)));
     assert_eq!(opened(&actions), []);
     // Nor does a candidate that was none when it was accepted.
     let late = JoinRequest {
@@ -202,7 +202,7 @@ fn a_move_never_replaces_a_link() {
             attempt: 9,
             ..join_of(6)
         },
-        way: way(0, 1),
+        kind: move_to(0, 1),
         ..request(join_of(6), 1)
     };
     let frame = LinkFrame::Join(JoinFrame::Request(late.clone()));
@@ -218,14 +218,14 @@ fn a_move_never_replaces_a_link() {
 fn a_request_goes_no_deeper_than_it_may() {
     let (mut solo, parent) = Solo::member(config(1));
     let child = solo.child_from(parent, 5);
-    let actions = solo.says(parent, &moving(8, way(0, 1)));
+    let actions = solo.says(parent, &moving(8, move_to(0, 1)));
     let full = |actions: &[Action]| {
         let frames = format!("{:?}", sent(actions, parent));
         frames.contains("Reject") && frames.contains("Full")
     };
     assert!(full(&actions), "{actions:?}");
-    let actions = solo.says(parent, &moving(9, way(0, 2)));
-    assert_eq!(requests(&actions, child)[0].way, way(0, 1));
+    let actions = solo.says(parent, &moving(9, move_to(0, 2)));
+    assert_eq!(requests(&actions, child)[0].kind, move_to(0, 1));
 }
 
 #[test]
@@ -233,12 +233,12 @@ fn what_is_known_of_a_shut_subtree_are_its_nodes_and_not_its_places() {
     let (mut solo, parent) = Solo::member(config(1));
     let child = solo.child_from(parent, 5);
     let whole = solo.node.census();
-    assert_eq!(whole.shallowest_place(), Some(2));
+    assert_eq!(whole.shallowest_slot(), Some(2));
     solo.says(child, &LinkFrame::Leaving);
     let shut = solo.node.census();
     // The child's own place is free already; that below it is not told of any more.
-    assert_eq!((shut.size(), shut.shallowest_place()), (2, Some(1)));
-    assert_eq!(shut.places(), [1]);
+    assert_eq!((shut.size(), shut.shallowest_slot()), (2, Some(1)));
+    assert_eq!(shut.free_slots(), [1]);
     let actions = solo.request_from(parent, 6);
     assert_eq!(
         (delegated(&actions, child).len(), opened(&actions).len()),
@@ -253,10 +253,10 @@ fn a_request_that_can_not_take_a_free_place_waits_on() {
     let first = opened(&solo.request_from(parent, 6))[0];
     let second = opened(&solo.request_from(parent, 7))[0];
     // The joiner is a child already: it waits for a place below the first of the two.
-    solo.says(parent, &moving(5, way(0, ANYWHERE)));
+    solo.says(parent, &moving(5, move_to(0, ANY_DEPTH)));
     assert_eq!(solo.node.load().parked, 1);
     solo.event(EventKind::LinkClosed(first));
-    assert_eq!((solo.node.load().parked, solo.node.places_taken()), (1, 2));
+    assert_eq!((solo.node.load().parked, solo.node.slots_taken()), (1, 2));
     let actions = solo.greet(second, join_of(7));
     assert_eq!(delegated(&actions, second), [join_of(5)]);
 }
@@ -273,7 +273,7 @@ fn a_request_that_waits_for_a_place_that_it_can_not_take_is_looked_at_once() {
     census.admit(&Census::of_node(2));
     let request = JoinRequest {
         census,
-        way: way(1, ANYWHERE),
+        kind: move_to(1, ANY_DEPTH),
         lost: Path::root(id(1000)).child(id(5)).unwrap(),
         ..request(join_of(5), 1)
     };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{Farewell, JoinFrame, LinkFrame, MAX_PAYLOAD};
+use overlay_core::wire::{GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD};
 use overlay_core::{Config, EventKind, JoinId, Planted};
 
 use crate::harness::{Solo, candidate, config, join_of, opened, request};
@@ -59,8 +59,8 @@ fn a_child_that_is_there_twice_is_noticed() {
 #[should_panic(expected = "QueuesAreBounded")]
 fn requests_past_the_limit_are_noticed() {
     let mut solo = Solo::root(Config {
-        max_parked: 1,
-        ..with(Planted::ParkedWithoutLimit)
+        max_waiting: 1,
+        ..with(Planted::WaitingWithoutLimit)
     });
     (1..=3).for_each(|joiner| drop(solo.request(joiner)));
 }
@@ -97,7 +97,7 @@ fn a_broadcast_that_nobody_holds_is_noticed() {
 fn a_link_that_ends_in_place_of_another_is_noticed() {
     let mut solo = Solo::root(with(Planted::LateEventTaken));
     let gone = solo.child(1);
-    solo.says(gone, &LinkFrame::Goodbye(Farewell::Leaving));
+    solo.says(gone, &LinkFrame::Goodbye(GoodbyeReason::Leaving));
     solo.child(2);
     solo.event(EventKind::LinkClosed(gone));
 }

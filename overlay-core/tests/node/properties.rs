@@ -4,8 +4,8 @@
 mod life;
 
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{MAX_PAYLOAD, Post, Refusal};
-use overlay_core::{Config, EventKind, Policy, Standing};
+use overlay_core::wire::{ClientRole, MAX_PAYLOAD, Refusal};
+use overlay_core::{Config, EventKind, Policy, Role};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -58,7 +58,7 @@ enum Wish {
 enum ServerEvent {
     Opened,
     Closed,
-    Welcome(Post, u8),
+    Welcome(ClientRole, u8),
     Promoted(u8),
     Refused(Refusal),
     Garbage,
@@ -128,11 +128,11 @@ fn length() -> impl Strategy<Value = usize> {
     prop_oneof![0..100_usize, Just(8_000), Just(MAX_PAYLOAD)]
 }
 
-fn post() -> impl Strategy<Value = Post> {
+fn role() -> impl Strategy<Value = ClientRole> {
     prop_oneof![
-        3 => Just(Post::Joiner),
-        1 => Just(Post::Standby),
-        2 => Just(Post::Root),
+        3 => Just(ClientRole::Joiner),
+        1 => Just(ClientRole::Standby),
+        2 => Just(ClientRole::Root),
     ]
 }
 
@@ -140,7 +140,7 @@ fn server_event() -> impl Strategy<Value = ServerEvent> {
     prop_oneof![
         Just(ServerEvent::Opened),
         Just(ServerEvent::Closed),
-        (post(), 0..4_u8).prop_map(|(post, epoch)| ServerEvent::Welcome(post, epoch)),
+        (role(), 0..4_u8).prop_map(|(role, epoch)| ServerEvent::Welcome(role, epoch)),
         (0..4_u8).prop_map(ServerEvent::Promoted),
         prop_oneof![
             Just(Refusal::WrongToken),
@@ -201,12 +201,12 @@ fn config() -> impl Strategy<Value = Config> {
         |((degree, parked, early, routes), (request, patience, park), hash, queue)| Config {
             max_degree: degree,
             policy: if hash { Policy::Hash } else { Policy::Balanced },
-            max_parked: parked,
-            max_early_candidates: early,
+            max_waiting: parked,
+            max_early_ice_candidates: early,
             max_routes: usize::from(degree) + routes,
             request_timeout: secs(request),
             patience: secs(patience),
-            park_timeout: secs(park),
+            wait_timeout: secs(park),
             window: MIN_WINDOW,
             send_queue: queue * 200,
             ..Config::default()
@@ -218,7 +218,7 @@ fn config() -> impl Strategy<Value = Config> {
 fn most_text(config: &Config) -> usize {
     let links = usize::from(config.max_degree) + 3;
     let app = config.window as usize * 2 + config.send_queue + MIN_WINDOW as usize;
-    let joins = config.max_parked * (1 + config.max_early_candidates) + config.max_routes;
+    let joins = config.max_waiting * (1 + config.max_early_ice_candidates) + config.max_routes;
     10_000 + links * (5_000 + app * 12) + joins * 1_000
 }
 
@@ -239,7 +239,7 @@ proptest! {
         // Nobody says anything any more: in the end it has left.
         life.event(EventKind::Leave);
         life.solo.wait(secs(3_600));
-        prop_assert_eq!(life.solo.node.standing(), Standing::Detached);
+        prop_assert_eq!(life.solo.node.role(), Role::Detached);
         prop_assert_eq!(life.solo.node.next_deadline(), None);
     }
 }

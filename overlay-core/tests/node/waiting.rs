@@ -21,7 +21,7 @@ fn requests_wait_for_a_candidate_and_follow_it_when_it_connects() {
 #[test]
 fn a_hanging_candidate_loses_its_place_to_who_waits_for_it() {
     let mut solo = Solo::root(Config {
-        park_timeout: secs(60),
+        wait_timeout: secs(60),
         ..config(1)
     });
     let hanging = opened(&solo.request(1))[0];
@@ -98,7 +98,7 @@ fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request_with_places(1, 1))[0];
     solo.request_with_places(2, 0);
-    solo.wait(solo.node.config().park_timeout);
+    solo.wait(solo.node.config().wait_timeout);
     solo.greet(link, join_of(1));
     let actions = solo.request_with_places(3, 0);
     assert_eq!(delegated(&actions, link), [join_of(3)]);
@@ -122,7 +122,7 @@ fn who_waits_too_long_is_told_that_the_tree_is_busy() {
     let mut solo = Solo::root(config(1));
     solo.request(1);
     solo.request(2);
-    let actions = solo.wait(solo.node.config().park_timeout);
+    let actions = solo.wait(solo.node.config().wait_timeout);
     assert_eq!(rejections(&actions), [(join_of(2), RejectReason::Busy)]);
 }
 
@@ -169,7 +169,7 @@ fn who_stands_above_by_now_does_not_get_the_place_it_waited_for() {
 #[test]
 fn no_more_than_max_parked_wait() {
     let mut solo = Solo::root(Config {
-        max_parked: 2,
+        max_waiting: 2,
         ..config(1)
     });
     solo.request(1);
@@ -236,7 +236,7 @@ fn who_is_placed_anew_keeps_its_age() {
 #[test]
 fn candidates_of_a_waiting_joiner_are_kept_up_to_a_limit_and_follow_it() {
     let mut solo = Solo::root(Config {
-        max_early_candidates: 2,
+        max_early_ice_candidates: 2,
         ..config(1)
     });
     let link = opened(&solo.request(1))[0];

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use overlay_core::{EventKind, LinkId, Standing};
+use overlay_core::{EventKind, LinkId, Role};
 
 use super::Engine;
 use crate::handle::{Recipient, SendError};
@@ -55,7 +55,7 @@ impl Engine {
 
     fn target(&self, to: Recipient) -> Result<Target, SendError> {
         match to {
-            Recipient::Everyone if self.core.standing() == Standing::Root => Ok(Target::Everyone),
+            Recipient::Everyone if self.core.role() == Role::Root => Ok(Target::Everyone),
             Recipient::Everyone => Err(SendError::NotRoot),
             Recipient::Neighbour(node) => {
                 let link = self.link_to(node).ok_or(SendError::NotConnected)?;

@@ -3,7 +3,7 @@
 use async_lock::SemaphoreGuardArc;
 use futures_util::FutureExt;
 use futures_util::future::pending;
-use overlay_core::{Candidate, Sdp, Signal};
+use overlay_core::{IceCandidate, Sdp, Signal};
 use tracing::debug;
 use webrtc::data_channel::DataChannelEvent;
 use webrtc::error::Error;
@@ -81,7 +81,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
             Sdp::new(description).map_err(|error| LinkError::Setup(error.to_string()))?;
         self.emit(event(description)).await?;
         for candidate in rest {
-            self.emit(LinkEvent::Signal(Signal::Candidate(candidate)))
+            self.emit(LinkEvent::Signal(Signal::IceCandidate(candidate)))
                 .await?;
         }
         Ok(())
@@ -90,7 +90,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     /// Tells the candidates that are found later.
     async fn trickle(&self, peer: &Peer) -> Step<()> {
         while let Some(candidate) = peer.found().await {
-            self.emit(LinkEvent::Signal(Signal::Candidate(candidate)))
+            self.emit(LinkEvent::Signal(Signal::IceCandidate(candidate)))
                 .await?;
         }
         pending().await
@@ -108,7 +108,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
             let answer = loop {
                 match self.next_signal().await? {
                     Signal::Answer(answer) => break remote.describe(&answer)?,
-                    candidate @ Signal::Candidate(_) => remote.keep(candidate),
+                    candidate @ Signal::IceCandidate(_) => remote.keep(candidate),
                 }
             };
             peer.accept(answer).await.map_err(|error| bad(&error))?;
@@ -154,7 +154,7 @@ async fn opened(peer: &Peer) -> Step<()> {
 #[derive(Default)]
 struct Remote {
     /// Candidates that the connection has not been told yet.
-    kept: Vec<Candidate>,
+    kept: Vec<IceCandidate>,
     /// How many candidates have been taken in all.
     candidates: usize,
 }
@@ -171,7 +171,7 @@ impl Remote {
     /// Keeps a candidate, if it is usable and not one too many.
     fn keep(&mut self, signal: Signal) {
         match signal {
-            Signal::Candidate(candidate)
+            Signal::IceCandidate(candidate)
                 if self.candidates < sdp::MAX_CANDIDATES && sdp::usable(&candidate) =>
             {
                 self.candidates += 1;

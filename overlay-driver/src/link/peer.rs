@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
-use overlay_core::Candidate;
+use overlay_core::IceCandidate;
 use overlay_core::wire::MAX_FRAME;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
@@ -45,7 +45,7 @@ pub(super) enum Reach {
 pub(super) struct Peer {
     connection: Box<dyn PeerConnection>,
     channel: Arc<dyn DataChannel>,
-    found: Receiver<Option<Candidate>>,
+    found: Receiver<Option<IceCandidate>>,
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
     opening: Arc<Opening>,
@@ -131,7 +131,7 @@ impl Peer {
     }
 
     /// Takes a candidate of the peer.
-    pub(super) async fn add(&self, candidate: &Candidate) -> Result<()> {
+    pub(super) async fn add(&self, candidate: &IceCandidate) -> Result<()> {
         let candidate = RTCIceCandidateInit {
             candidate: candidate.to_string(),
             sdp_mid: Some("0".to_owned()),
@@ -144,7 +144,7 @@ impl Peer {
     }
 
     /// The next local candidate; `None` when all have been found.
-    pub(super) async fn found(&self) -> Option<Candidate> {
+    pub(super) async fn found(&self) -> Option<IceCandidate> {
         self.found.recv().await.ok().flatten()
     }
 
@@ -223,7 +223,7 @@ fn settings(shared: &Shared) -> SettingEngine {
 
 /// Passes on what the connection's own task reports. It runs on that task and so never waits.
 struct Handler {
-    found: Sender<Option<Candidate>>,
+    found: Sender<Option<IceCandidate>>,
     reach: Sender<Reach>,
     faults: Sender<LinkError>,
     opening: Arc<Opening>,
@@ -245,7 +245,7 @@ impl Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let candidate = event.candidate.to_json().map(|json| json.candidate);
-        match candidate.map(Candidate::new) {
+        match candidate.map(IceCandidate::new) {
             Ok(Ok(candidate)) if !candidate.is_empty() => {
                 if self.found.try_send(Some(candidate)).is_err() {
                     debug!("too many local candidates");

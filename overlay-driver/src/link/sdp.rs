@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use overlay_core::{Candidate, MAX_SDP};
+use overlay_core::{IceCandidate, MAX_SDP};
 
 /// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever
 /// is there; a browser with two networks and a TURN server has about ten.
@@ -54,8 +54,8 @@ pub(super) fn sieve(description: &str) -> Result<(String, usize), &'static str> 
 /// Our description with as many of the candidates as it has room for, and the rest of them.
 pub(super) fn with_candidates(
     mut description: String,
-    candidates: Vec<Candidate>,
-) -> (String, Vec<Candidate>) {
+    candidates: Vec<IceCandidate>,
+) -> (String, Vec<IceCandidate>) {
     let mut rest = Vec::new();
     for candidate in candidates {
         let line = format!("a={candidate}\r\n");
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn candidates_that_do_not_fit_a_description_are_kept_for_later() {
-        let candidates = vec![Candidate::new("c".repeat(500)).unwrap(); 20];
+        let candidates = vec![IceCandidate::new("c".repeat(500)).unwrap(); 20];
         let (description, rest) = with_candidates(String::from("v=0\r\n"), candidates);
         assert!(Sdp::new(description).is_ok());
         assert_eq!(rest.len(), 4);

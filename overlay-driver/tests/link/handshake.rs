@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::{Candidate, Sdp, Signal};
+use overlay_core::{IceCandidate, Sdp, Signal};
 use overlay_driver::link::{ConfigError, Dialer, IceServer, LinkConfig, LinkError, LinkEvent};
 
 use crate::harness::{Side, Smol, Tokio, carry, connect, on_each_runtime, on_tokio, pair, pause};
@@ -67,7 +67,7 @@ fn apart(description: &Sdp) -> (Sdp, Vec<Signal>) {
         .partition(|line| line.starts_with("a=candidate"));
     let candidates = candidates.iter().map(|line| {
         let candidate = line.trim_start_matches("a=").trim_end();
-        Signal::Candidate(Candidate::new(candidate).unwrap())
+        Signal::IceCandidate(IceCandidate::new(candidate).unwrap())
     });
     (Sdp::new(rest.concat()).unwrap(), candidates.collect())
 }
@@ -190,7 +190,7 @@ fn the_address_that_a_stun_server_sees_is_told_as_a_candidate() {
         server.send_to(&response, from).unwrap();
         loop {
             match side.next().await {
-                LinkEvent::Signal(Signal::Candidate(candidate))
+                LinkEvent::Signal(Signal::IceCandidate(candidate))
                     if candidate.contains("192.0.2.1 5000 typ srflx") =>
                 {
                     break;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use overlay_core::bounded::Text;
 use overlay_core::wire::MAX_FRAME;
-use overlay_core::{Candidate, MAX_CANDIDATE, Sdp, Signal};
+use overlay_core::{IceCandidate, MAX_ICE_CANDIDATE, Sdp, Signal};
 use overlay_driver::link::{Dialer, LinkConfig, LinkError};
 
 use crate::harness::{Side, Tokio, carry, connect, on_each_runtime, on_tokio, pause};
@@ -87,9 +87,9 @@ fn candidates_that_make_no_sense_are_left_out() {
             "candidate:1 1 udp x 127.0.0.1 1 typ host",
             "\u{1f980}",
         ] {
-            let candidate = Candidate::new(text).unwrap();
-            one.link.signal(Signal::Candidate(candidate.clone()));
-            other.link.signal(Signal::Candidate(candidate));
+            let candidate = IceCandidate::new(text).unwrap();
+            one.link.signal(Signal::IceCandidate(candidate.clone()));
+            other.link.signal(Signal::IceCandidate(candidate));
         }
         carry(&one, &other).await.unwrap();
     });
@@ -134,11 +134,11 @@ fn no_garbled_candidate_disturbs_a_handshake() {
     on_tokio(async {
         let dialer = dialer();
         let candidate = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host generation 0";
-        for garbled in garblings::<MAX_CANDIDATE>(&Text::new(candidate).unwrap()) {
+        for garbled in garblings::<MAX_ICE_CANDIDATE>(&Text::new(candidate).unwrap()) {
             let one = Side::offer(&dialer);
             let other = Side::answer(&dialer, one.offered().await);
-            one.link.signal(Signal::Candidate(garbled.clone()));
-            other.link.signal(Signal::Candidate(garbled));
+            one.link.signal(Signal::IceCandidate(garbled.clone()));
+            other.link.signal(Signal::IceCandidate(garbled));
             carry(&one, &other).await.unwrap();
         }
     });

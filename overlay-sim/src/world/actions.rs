@@ -284,7 +284,7 @@ impl World {
                 self.neighbour_closed(ix, *link, *reason, false)
             }
             Notification::Promoted { epoch } => self.begins_to_reign(ix, *epoch),
-            Notification::Demoted { .. } => {
+            Notification::SteppedDown { .. } => {
                 self.orphans.since.insert(ix, self.now);
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::{EventKind, LinkId, Standing};
+use overlay_core::{EventKind, LinkId, Role};
 
 use super::{Failure, Happening, ToServer, What, World};
 use crate::act::{Act, Blow, Message, Number, Outage, Trouble, Wish};
@@ -80,7 +80,7 @@ impl World {
         let node = &machine.node;
         let event = match wish {
             // Who is on its way out hears no other wish until it has left.
-            Wish::Root | Wish::Join if node.standing() == Standing::Leaving => return Ok(()),
+            Wish::Root | Wish::Join if node.role() == Role::Leaving => return Ok(()),
             Wish::Root => EventKind::BecomeRoot(server::token()),
             Wish::Join => EventKind::Join,
             Wish::Leave => EventKind::Leave,
@@ -110,7 +110,7 @@ impl World {
         if message == Message::Broadcast {
             self.coverage.count(message.name());
             let node = &self.machines[ix].node;
-            if node.standing() == Standing::Root {
+            if node.role() == Role::Root {
                 self.model.broadcast(ix, node.epoch(), number);
             }
             return self.tell(ix, EventKind::Broadcast(payload));
@@ -237,7 +237,7 @@ impl World {
 
     /// The machine goes dark.
     fn kill(&mut self, ix: Ix) {
-        if self.machines[ix].node.standing() == Standing::Root {
+        if self.machines[ix].node.role() == Role::Root {
             self.coverage.count("root lost");
         }
         let machine = &mut self.machines[ix];
@@ -318,7 +318,7 @@ impl World {
             self.arm(ix);
         }
         self.run_until(self.now)?;
-        let has_heir = self.nodes().any(|(_, node)| node.stands_by());
+        let has_heir = self.nodes().any(|(_, node)| node.is_standby());
         if self.root().is_none() && !has_heir {
             let next = self.machines.iter().map(|machine| machine.number).max();
             self.act(&Act::Wish(
@@ -328,7 +328,7 @@ impl World {
         }
         let rejoin = |world: &Self, ix: &Ix| {
             let machine = &world.machines[*ix];
-            machine.willing && machine.node.standing() == Standing::Detached
+            machine.willing && machine.node.role() == Role::Detached
         };
         for ix in 0..self.machines.len() {
             if rejoin(self, &ix) {

@@ -192,7 +192,9 @@ impl World {
                 EventKind::LinkOffer(link, id.offer())
             }
             Happening::Answer => EventKind::LinkSignal(link, Signal::Answer(self.ends.answer(id))),
-            Happening::Candidate => EventKind::LinkSignal(link, Signal::Candidate(id.candidate())),
+            Happening::Candidate => {
+                EventKind::LinkSignal(link, Signal::IceCandidate(id.candidate()))
+            }
             Happening::Opened if end.stage == Stage::Connecting => {
                 end.stage = Stage::Open;
                 end.heard = heard;

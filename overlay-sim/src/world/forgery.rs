@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, Count, Farewell, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection,
-    VERSION, Way,
+    self, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason,
+    Rejection, StreamPosition, VERSION,
 };
-use overlay_core::{Candidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
 
 use super::World;
 use crate::machine::Ix;
@@ -40,7 +40,7 @@ impl World {
                 epoch,
                 path,
                 window,
-                count: Count {
+                position: StreamPosition {
                     root: own,
                     epoch,
                     next: u64::from(window),
@@ -52,7 +52,7 @@ impl World {
                 census: census(window),
                 hops: 0,
                 waited_ms: 0,
-                way: way(window),
+                kind: way(window),
                 lost: path.clone(),
             })),
             3 => LinkFrame::Join(JoinFrame::Signal {
@@ -61,7 +61,7 @@ impl World {
             }),
             4 => LinkFrame::Join(JoinFrame::Signal {
                 join,
-                signal: Signal::Candidate(Candidate::default()),
+                signal: Signal::IceCandidate(IceCandidate::default()),
             }),
             5 => LinkFrame::Join(JoinFrame::Reject {
                 join,
@@ -91,16 +91,16 @@ impl World {
                     .unwrap_or_default(),
             },
             11 => LinkFrame::Credit { bytes: u32::MAX },
-            12 => LinkFrame::Goodbye(Farewell::Leaving),
+            12 => LinkFrame::Goodbye(GoodbyeReason::Leaving),
             13 => LinkFrame::Direct { payload: &lie },
             14 => LinkFrame::Invite(Invitation {
                 down: u8::try_from(window % 3).unwrap_or(0),
-                climb: u8::try_from(window % 4).unwrap_or(0),
-                within: u8::try_from(window % 256).unwrap_or(0),
+                up: u8::try_from(window % 4).unwrap_or(0),
+                max_depth: u8::try_from(window % 256).unwrap_or(0),
             }),
             15 => LinkFrame::Stay,
             16 => LinkFrame::Leaving,
-            17 => LinkFrame::Counts(Count {
+            17 => LinkFrame::NewStream(StreamPosition {
                 root: own,
                 epoch,
                 next: u64::MAX,
@@ -114,7 +114,7 @@ impl World {
         wire::encode(&frame)
     }
 
-    /// A join that may be under way: of somebody above the victim, of some machine, or of nobody.
+    /// A join that may be under kind: of somebody above the victim, of some machine, or of nobody.
     fn somebodys_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
         let count = self.machines.len() as u64;
         let above = self.machines[victim].node.path().clone();
@@ -132,15 +132,15 @@ impl World {
     }
 }
 
-/// From outside the tree or from within, with all that can be claimed of it.
-fn way(random: u32) -> Way {
-    let [climb, within, inside, _] = random.to_le_bytes();
+/// From outside the tree or from inside, with all that can be claimed of it.
+fn way(random: u32) -> JoinKind {
+    let [up, max_depth, inside, _] = random.to_le_bytes();
     if inside % 2 == 0 {
-        return Way::Server;
+        return JoinKind::Introduced;
     }
-    Way::Move {
-        climb: climb % 4,
-        within,
+    JoinKind::Move {
+        up: up % 4,
+        max_depth,
     }
 }
 

@@ -74,7 +74,7 @@ impl World {
         };
         // Along many machines an answer may simply take longer than the joiner waits.
         let config = &self.setup.config;
-        let in_time = self.journey() * 2 + config.park_timeout <= config.request_timeout;
+        let in_time = self.journey() * 2 + config.wait_timeout <= config.request_timeout;
         Claim::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
             format!("asked at {asked:?}, nothing stood in its way")
         })
@@ -126,7 +126,7 @@ impl World {
         let aftermath = self.server.keepalive() * 2
             + config.link_timeout * 2
             + config.request_timeout * 2
-            + config.park_timeout;
+            + config.wait_timeout;
         self.disturbed_until
             .is_some_and(|until| start <= until + aftermath)
     }

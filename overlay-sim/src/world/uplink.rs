@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, JoinFrame, ServerFrame};
-use overlay_core::{BootstrapId, EventKind, Instant, Standing, Stats};
+use overlay_core::{BootstrapId, EventKind, Instant, Role, Stats};
 
 use super::{FromServer, ToServer, What, World};
 use crate::act::{Outage, Trouble};
@@ -135,7 +135,7 @@ impl World {
         happening: FromServer,
     ) -> Result<(), Breach> {
         let request = self.scrutiny == Scrutiny::Frames
-            && self.machines[ix].node.standing() == Standing::Root
+            && self.machines[ix].node.role() == Role::Root
             && matches!(&happening, FromServer::Message(bytes) if is_request(bytes));
         let before = *self.machines[ix].node.stats();
         let event = match happening {
@@ -151,7 +151,7 @@ impl World {
         if request {
             let after = self.machines[ix].node.stats();
             let taken =
-                |stats: &Stats| stats.joins_accepted + stats.joins_delegated + stats.joins_parked;
+                |stats: &Stats| stats.joins_accepted + stats.joins_delegated + stats.joins_queued;
             if taken(after) > taken(&before) {
                 self.lease_holds(ix)?;
             }

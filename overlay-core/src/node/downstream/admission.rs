@@ -21,7 +21,7 @@ use crate::node::net::Net;
 use crate::node::routing::{NextHop, Peer};
 use crate::path::MAX_DEPTH;
 use crate::signal::Signal;
-use crate::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, Way};
+use crate::wire::{Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason};
 
 impl Downstream {
     /// A request has come that this node finds a slot for: from the side where the root is, or from a node
@@ -37,12 +37,12 @@ impl Downstream {
     ) {
         let join = request.join;
         if matches!(from, Peer::Server(_)) {
-            request.way = Way::Server;
+            request.kind = JoinKind::Introduced;
         }
-        if let Way::Move { within, .. } = &mut request.way
-            && planted!(fx.config, WithinIgnored)
+        if let JoinKind::Move { max_depth, .. } = &mut request.kind
+            && planted!(fx.config, MaxDepthIgnored)
         {
-            *within = crate::wire::ANYWHERE;
+            *max_depth = crate::wire::ANY_DEPTH;
         }
         if net.routes.get(join).is_some() {
             // A repetition; the first one is being seen to.
@@ -53,7 +53,7 @@ impl Downstream {
             net.reject(from, join, RejectReason::Busy, fx);
         } else {
             let waited = Duration::from_millis(u64::from(request.waited_ms));
-            let until = fx.now + fx.config.park_timeout.saturating_sub(waited);
+            let until = fx.now + fx.config.wait_timeout.saturating_sub(waited);
             let waiting = Waiting::new(request, from, fx.now, until);
             self.place(None, waiting, at, net, fx);
         }
@@ -129,7 +129,7 @@ impl Downstream {
             }
         }
         for number in self.queue.behind(link) {
-            if planted!(fx.config, ParkedForgotten) {
+            if planted!(fx.config, WaitingForgotten) {
                 self.queue.take(number);
             } else {
                 self.place_again(number, at, net, fx);
@@ -192,7 +192,7 @@ impl Downstream {
 
     /// Keeps an ICE candidate of a waiting request's joiner.
     pub(crate) fn keep_early(&mut self, number: u64, signal: Signal, fx: &mut Effects) {
-        let limit = fx.config.max_early_candidates;
+        let limit = fx.config.max_early_ice_candidates;
         if !self.queue.keep_early(number, signal, limit) {
             fx.stats.join_frames_dropped += 1;
         }
@@ -299,7 +299,7 @@ impl Downstream {
                 predicted: request.census.clone(),
                 known: request.census,
             }),
-            moves: request.way.is_move(),
+            moves: request.kind.is_move(),
             channel: Channel::Connecting,
             deadline: fx.now + fx.config.request_timeout.saturating_mul(patience),
         };
@@ -346,7 +346,7 @@ impl Downstream {
             }
         }
         let number = number.unwrap_or_else(|| {
-            fx.stats.joins_parked += 1;
+            fx.stats.joins_queued += 1;
             self.queue.new_number()
         });
         net.remember(
@@ -405,7 +405,7 @@ fn forward(link: LinkId, mut waiting: Waiting, net: &mut Net, fx: &mut Effects) 
     } = waiting;
     let join = request.join;
     request.hops += 1;
-    request.way = request.way.below();
+    request.kind = request.kind.below();
     if let Some(child) = net.links.child_mut(link)
         && !planted!(fx.config, RequestNotCounted)
     {
@@ -414,7 +414,7 @@ fn forward(link: LinkId, mut waiting: Waiting, net: &mut Net, fx: &mut Effects) 
     fx.stats.joins_delegated += 1;
     net.remember(join, from, NextHop::Child(link), fx);
     net.send(Peer::Link(link), JoinFrame::Request(request), fx);
-    if planted!(fx.config, EarlyCandidatesLost) {
+    if planted!(fx.config, EarlyIceCandidatesLost) {
         return;
     }
     for signal in early {

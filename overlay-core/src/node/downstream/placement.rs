@@ -11,7 +11,7 @@
 //!    joiner is often one that is about to connect; then the request waits for that (`queue`).
 //!
 //! A hanging candidate must not hold up others. After `patience` a waiting request settles for a connected child, the
-//! first that has a slot. After `park_timeout`, counted over all the nodes that it waits at, it is rejected.
+//! first that has a slot. After `wait_timeout`, counted over all the nodes that it waits at, it is rejected.
 //!
 //! # Why subtrees are not placed like single nodes
 //!
@@ -36,7 +36,7 @@ use crate::node::effects::Effects;
 use crate::node::link::{Child, Links, State};
 use crate::node::routing::Peer;
 use crate::policy::{self, Policy, Subtree};
-use crate::wire::{ANYWHERE, JoinRequest, RejectReason};
+use crate::wire::{ANY_DEPTH, JoinRequest, RejectReason};
 
 pub(super) use extent::{Branch, Extent};
 
@@ -125,14 +125,14 @@ impl<'a> View<'a> {
                 let seen = self.slots.iter().map(|holder| {
                     let census = holder.and_then(|link| self.eligible(link, waiting, among));
                     Subtree {
-                        shallowest_place: census.and_then(|census| census.shallowest_for(height)),
+                        shallowest_slot: census.and_then(|census| census.shallowest_for(height)),
                         size: census.map_or(0, Census::size),
                     }
                 });
                 let link = self.slots.iter().nth(policy::balanced(seen)?)??;
-                let depth = 1 + self.eligible(link, waiting, among)?.shallowest_place()?;
-                let within = waiting.request.way.within();
-                (depth <= usize::from(within) || within == ANYWHERE).then_some(link)
+                let depth = 1 + self.eligible(link, waiting, among)?.shallowest_slot()?;
+                let max_depth = waiting.request.kind.max_depth();
+                (depth <= usize::from(max_depth) || max_depth == ANY_DEPTH).then_some(link)
             }
         }
     }
@@ -159,8 +159,8 @@ impl<'a> View<'a> {
 
     /// The free slot that a joiner may take: no deeper than it asks for, and not for a child that moves.
     fn slot_for(&self, request: &JoinRequest) -> Option<usize> {
-        let twin = request.way.is_move() && self.has_child(request.join.origin);
-        let fits = !twin && request.way.within() >= 1;
+        let twin = request.kind.is_move() && self.has_child(request.join.origin);
+        let fits = !twin && request.kind.max_depth() >= 1;
         self.slots.first_free().filter(|_| fits)
     }
 
@@ -253,7 +253,7 @@ impl<'a> View<'a> {
     /// that has a slot while it waits: others may wait for that.
     fn makes_room_for_another(&self, waiting: &Waiting) -> Option<LinkId> {
         let height = self.height_to_place(&waiting.request);
-        if height < 2 || waiting.request.way.is_move() || !self.can_wait(waiting) {
+        if height < 2 || waiting.request.kind.is_move() || !self.can_wait(waiting) {
             return None;
         }
         let best = self.best_depth(waiting).unwrap_or(usize::MAX);
@@ -282,8 +282,8 @@ impl<'a> View<'a> {
     /// How many levels a joiner brings, if others make room for it. They do so at its first attempt only, or it
     /// would ask for that again and again; and not for one that may only go so deep.
     fn height_to_place(&self, request: &JoinRequest) -> usize {
-        let first = request.way.is_move() || !request.lost.ids().is_empty();
-        let anywhere = request.way.within() == ANYWHERE && first;
+        let first = request.kind.is_move() || !request.lost.ids().is_empty();
+        let anywhere = request.kind.max_depth() == ANY_DEPTH && first;
         if anywhere && self.fx.config.policy == Policy::Balanced {
             request.census.nodes().len()
         } else {
@@ -293,8 +293,8 @@ impl<'a> View<'a> {
 
     /// Whether there is room in the queue, and time left for waiting.
     fn can_wait(&self, waiting: &Waiting) -> bool {
-        let room = self.queue.len() < self.fx.config.max_parked;
-        (room || planted!(self.fx.config, ParkedWithoutLimit)) && waiting.until > self.fx.now
+        let room = self.queue.len() < self.fx.config.max_waiting;
+        (room || planted!(self.fx.config, WaitingWithoutLimit)) && waiting.until > self.fx.now
     }
 
     /// Why there is no slot for a joiner: some slot may be free soon, or open again.
@@ -305,7 +305,7 @@ impl<'a> View<'a> {
             _ => false,
         };
         let staying = self.slots.holders().filter(stays).count();
-        if request.way.within() == ANYWHERE && self.slots.len() > staying {
+        if request.kind.max_depth() == ANY_DEPTH && self.slots.len() > staying {
             RejectReason::Busy
         } else {
             RejectReason::Full

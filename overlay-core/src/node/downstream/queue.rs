@@ -94,7 +94,7 @@ impl WaitQueue {
     }
 
     /// How many ICE candidates are kept for all requests.
-    pub(crate) fn early_candidates(&self) -> usize {
+    pub(crate) fn early_ice_candidates(&self) -> usize {
         self.early
     }
 

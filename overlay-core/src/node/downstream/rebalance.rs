@@ -18,7 +18,7 @@ use crate::id::LinkId;
 use crate::node::effects::Effects;
 use crate::policy::Policy;
 use crate::time::Instant;
-use crate::wire::{ANYWHERE, Invitation};
+use crate::wire::{ANY_DEPTH, Invitation};
 
 /// Whether there is something to rebalance, and since when.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl View<'_> {
         let deepest = self.branches().max_by_key(Branch::by_depth)?;
         let deeper = Invitation {
             down: invitation.down.checked_sub(1)?,
-            climb: invitation.climb.saturating_add(1),
+            up: invitation.up.saturating_add(1),
             ..invitation
         };
         (deepest.depth >= usize::from(invitation.down)).then_some((deepest.link, deeper))
@@ -91,9 +91,9 @@ impl Invitation {
     /// To the node `down` levels below the receiver: up to `depth` below this node.
     fn up_to(depth: usize, down: usize) -> Self {
         Self {
-            down: u8::try_from(down).unwrap_or(ANYWHERE),
-            climb: 1,
-            within: u8::try_from(depth).unwrap_or(ANYWHERE),
+            down: u8::try_from(down).unwrap_or(ANY_DEPTH),
+            up: 1,
+            max_depth: u8::try_from(depth).unwrap_or(ANY_DEPTH),
         }
     }
 }

@@ -53,7 +53,9 @@ use crate::node::link::{Intake, Links};
 use crate::node::net::Net;
 use crate::node::routing::{NextHop, Peer};
 use crate::path::{MAX_DEPTH, Path};
-use crate::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason, TO_THE_TOP, Way};
+use crate::wire::{
+    Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason, TO_THE_ROOT,
+};
 
 /// The requests that come up through one child take one in this many of all routes at the most.
 const SHARE: usize = 4;
@@ -177,9 +179,9 @@ pub(crate) fn pass_up(
 ) -> Option<JoinRequest> {
     // A node with a parent has lost none.
     request.lost = Path::default();
-    let (join, way) = (request.join, request.way);
+    let (join, kind) = (request.join, request.kind);
     let back = Peer::Link(from);
-    let Way::Move { climb, within } = way else {
+    let JoinKind::Move { up, max_depth } = kind else {
         // Newcomers come from above only.
         net.refuse(back, join, RejectReason::Busy, fx);
         return None;
@@ -196,17 +198,17 @@ pub(crate) fn pass_up(
         net.refuse(back, join, RejectReason::Busy, fx);
         return None;
     }
-    let here = match climb {
-        TO_THE_TOP => above.is_root,
+    let here = match up {
+        TO_THE_ROOT => above.is_root,
         // A node that leaves places no joiner, but its parent may.
-        climb => climb <= 1 && !above.leaves,
+        up => up <= 1 && !above.leaves,
     };
     if here {
         return Some(request);
     }
-    let climb = match climb {
-        TO_THE_TOP => TO_THE_TOP,
-        climb => climb.saturating_sub(1).max(1),
+    let up = match up {
+        TO_THE_ROOT => TO_THE_ROOT,
+        up => up.saturating_sub(1).max(1),
     };
     let parent = above
         .parent
@@ -214,7 +216,7 @@ pub(crate) fn pass_up(
     match parent {
         Some(parent) if net.room_for_route(fx) => {
             request.hops += 1;
-            request.way = Way::Move { climb, within };
+            request.kind = JoinKind::Move { up, max_depth };
             net.remember(join, back, NextHop::Parent(parent), fx);
             net.send(Peer::Link(parent), JoinFrame::Request(request), fx);
         }
@@ -244,7 +246,7 @@ impl Invitation {
     /// To the receiver itself, for wherever the node two levels up finds a slot.
     const TO_NEXT_ABOVE: Self = Self {
         down: 0,
-        climb: 2,
-        within: crate::wire::ANYWHERE,
+        up: 2,
+        max_depth: crate::wire::ANY_DEPTH,
     };
 }

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::action::CloseReason;
 use crate::time::Instant;
-use crate::wire::Farewell;
+use crate::wire::GoodbyeReason;
 
 /// A closing link is closed after this many times `leave_timeout`, however slowly the neighbour takes what is left.
 /// With the default of 10 s, a queue of 512 KiB comes through at 1.6 KiB a second.
@@ -15,7 +15,7 @@ const MOST_EXTENSIONS: u32 = 32;
 
 #[derive(Debug)]
 pub(crate) struct Closing {
-    farewell: Farewell,
+    farewell: GoodbyeReason,
     phase: Phase,
     /// When it is over, unless the neighbour takes something before.
     pub(crate) deadline: Instant,
@@ -32,7 +32,7 @@ enum Phase {
 }
 
 impl Closing {
-    pub(crate) fn new(farewell: Farewell, now: Instant, timeout: Duration) -> Self {
+    pub(crate) fn new(farewell: GoodbyeReason, now: Instant, timeout: Duration) -> Self {
         Self {
             farewell,
             phase: Phase::Flushing,
@@ -47,7 +47,7 @@ impl Closing {
     }
 
     /// Nothing waits any more. Returns the goodbye if it is still to be said.
-    pub(crate) fn flushed(&mut self) -> Option<Farewell> {
+    pub(crate) fn flushed(&mut self) -> Option<GoodbyeReason> {
         match core::mem::replace(&mut self.phase, Phase::Said) {
             Phase::Flushing => Some(self.farewell),
             Phase::Said => None,
@@ -55,7 +55,7 @@ impl Closing {
     }
 }
 
-impl Farewell {
+impl GoodbyeReason {
     /// Why a link is closed whose other side says this.
     pub(crate) const fn reason(self) -> CloseReason {
         match self {

@@ -5,14 +5,14 @@ use alloc::boxed::Box;
 use crate::census::Census;
 use crate::id::JoinId;
 use crate::time::Instant;
-use crate::wire::Way;
+use crate::wire::JoinKind;
 
 /// One attempt to get a parent, from the offer to the welcome.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) join: JoinId,
     /// Whether the request and its signals go through the server, or through the present parent.
-    pub(crate) way: Way,
+    pub(crate) kind: JoinKind,
     /// What the request says of this node's subtree.
     pub(crate) census: Box<Census>,
 }
@@ -66,10 +66,10 @@ impl Stage {
 }
 
 impl Dialing {
-    pub(crate) fn new(join: JoinId, way: Way, deadline: Instant) -> Self {
+    pub(crate) fn new(join: JoinId, kind: JoinKind, deadline: Instant) -> Self {
         let census = Box::default();
         Self {
-            attempt: Attempt { join, way, census },
+            attempt: Attempt { join, kind, census },
             stage: Stage::Offering,
             deadline,
         }

@@ -22,7 +22,7 @@ use crate::flow::message_cost;
 use crate::id::{Epoch, NodeId};
 use crate::path::Path;
 use crate::time::Instant;
-use crate::wire::{Count, LinkFrame};
+use crate::wire::{LinkFrame, StreamPosition};
 
 /// Control frames of a new parent that wait at the most; at one more the old parent is waited for no longer.
 const MOST_HELD: usize = 64;
@@ -35,7 +35,7 @@ pub(crate) struct Welcome {
     pub(crate) path: Path,
     pub(crate) window: u32,
     /// The next broadcast.
-    pub(crate) count: Count,
+    pub(crate) position: StreamPosition,
 }
 
 /// A welcome that is not followed yet, and what has come after it.
@@ -80,8 +80,8 @@ impl Handover {
     }
 
     /// The next broadcast from the new parent.
-    pub(crate) const fn next(&self) -> Count {
-        self.welcome.count
+    pub(crate) const fn next(&self) -> StreamPosition {
+        self.welcome.position
     }
 
     /// Keeps a frame of the new parent, `bytes` as it came; `window` bounds the app messages.

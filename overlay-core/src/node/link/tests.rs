@@ -11,7 +11,7 @@ use crate::action::CloseReason;
 use crate::census::Census;
 use crate::id::{Epoch, JoinId};
 use crate::path::Path;
-use crate::wire::Way;
+use crate::wire::JoinKind;
 
 const NOW: Instant = Instant::ZERO;
 
@@ -28,12 +28,12 @@ fn welcome() -> Welcome {
         epoch: Epoch(1),
         path: Path::root(NodeId::from_u128(1)),
         window: 1 << 16,
-        count: crate::wire::Count::default(),
+        position: crate::wire::StreamPosition::default(),
     }
 }
 
 fn dialing(stage: Stage) -> State {
-    let mut dialing = Dialing::new(join(), Way::Server, NOW);
+    let mut dialing = Dialing::new(join(), JoinKind::Introduced, NOW);
     dialing.stage = stage;
     State::Dialing(dialing)
 }
@@ -58,7 +58,7 @@ fn states() -> Vec<State> {
     states.push(State::Candidate(candidate(Channel::Open)));
     states.push(State::Child(candidate(Channel::Open).greeted()));
     states.push(State::Closing(Closing::new(
-        Farewell::Moved,
+        GoodbyeReason::Moved,
         NOW,
         Duration::ZERO,
     )));
@@ -104,7 +104,7 @@ fn row(index: usize) -> String {
             };
             state.greeted(other)
         },
-        |state| state.parted(Farewell::Leaving, NOW, Duration::ZERO),
+        |state| state.parted(GoodbyeReason::Leaving, NOW, Duration::ZERO),
     ];
     let before = name(&states()[index]);
     let after = transitions.map(|transition| {
@@ -165,8 +165,8 @@ fn a_childs_intake_opens_again_unless_the_child_leaves() {
 
 #[test]
 fn a_goodbye_is_said_once() {
-    let mut closing = Closing::new(Farewell::Moved, NOW, Duration::ZERO);
-    assert_eq!(closing.flushed(), Some(Farewell::Moved));
+    let mut closing = Closing::new(GoodbyeReason::Moved, NOW, Duration::ZERO);
+    assert_eq!(closing.flushed(), Some(GoodbyeReason::Moved));
     assert_eq!(closing.flushed(), None);
-    assert_eq!(Farewell::Moved.reason(), CloseReason::Moved);
+    assert_eq!(GoodbyeReason::Moved.reason(), CloseReason::Moved);
 }

@@ -9,13 +9,13 @@ use crate::flow::message_cost;
 use crate::id::{Epoch, NodeId};
 use crate::node::effects::Effects;
 use crate::path::MAX_DEPTH;
-use crate::wire::Count;
+use crate::wire::StreamPosition;
 
 /// The next broadcast to come.
 #[derive(Debug, Default)]
 pub(crate) struct Position {
     /// All before this one have come, or are missed. `None` until this node is in a tree.
-    next: Option<Count>,
+    next: Option<StreamPosition>,
     /// Whether the parent has yet to come to the root whose broadcasts are counted here: what it brings until
     /// then this node has had.
     parent_is_behind: bool,
@@ -23,15 +23,16 @@ pub(crate) struct Position {
 
 impl Position {
     /// What a child is told of the next broadcast.
-    pub(crate) fn tell(&self) -> Count {
+    pub(crate) fn tell(&self) -> StreamPosition {
         self.next.unwrap_or_default()
     }
 
     /// Whether some are still to come before this one. The last ones of an earlier root come before all of a later
     /// one.
-    pub(crate) fn lacks(&self, later: Count) -> bool {
-        let before =
-            |own: &Count| own.is_of(&later) && own.next < later.next || own.epoch < later.epoch;
+    pub(crate) fn lacks(&self, later: StreamPosition) -> bool {
+        let before = |own: &StreamPosition| {
+            own.is_of(&later) && own.next < later.next || own.epoch < later.epoch
+        };
         self.next.as_ref().is_some_and(before)
     }
 
@@ -43,61 +44,69 @@ impl Position {
 
     /// The number of this root's next broadcast.
     pub(crate) fn take(&mut self) -> u64 {
-        let count = self.tell();
-        let next = count.next.saturating_add(1);
-        self.next = Some(Count { next, ..count });
-        count.next
+        let position = self.tell();
+        let next = position.next.saturating_add(1);
+        self.next = Some(StreamPosition { next, ..position });
+        position.next
     }
 
     /// The parent has sent a broadcast of this number. False if this node has had it.
     pub(crate) fn arrived(&mut self, number: u64, fx: &mut Effects) -> bool {
         let number = number.max(1);
-        let count = self.tell();
+        let position = self.tell();
         if !self.parent_is_behind {
             let next = number;
-            self.skip_to(Count { next, ..count }, fx);
+            self.skip_to(StreamPosition { next, ..position }, fx);
         }
         let repeated = self.parent_is_behind || self.tell().next > number;
         if repeated && !planted!(fx.config, NumberNotChecked) {
             return false;
         }
         let next = number.saturating_add(1);
-        self.next = Some(Count { next, ..count });
+        self.next = Some(StreamPosition { next, ..position });
         true
     }
 
     /// The parent's next broadcast is this one, perhaps of another root: true if the children are to be told.
     /// `epoch`: that of the root at the top of the path.
-    pub(crate) fn follow(&mut self, count: Count, epoch: Epoch, fx: &mut Effects) -> bool {
+    pub(crate) fn follow(
+        &mut self,
+        position: StreamPosition,
+        epoch: Epoch,
+        fx: &mut Effects,
+    ) -> bool {
         let before = self.next;
         // The path is ahead of the messages: a parent may still bring those of a root before the one that it has.
-        let behind = before.is_some_and(|own| count.epoch < own.epoch) && count.epoch < epoch;
+        let behind = before.is_some_and(|own| position.epoch < own.epoch) && position.epoch < epoch;
         self.parent_is_behind = behind;
         if behind {
             return false;
         }
-        self.skip_to(count, fx);
-        before.is_some_and(|before| !before.is_of(&count))
+        self.skip_to(position, fx);
+        before.is_some_and(|before| !before.is_of(&position))
     }
 
     /// The next one to come is this: tells the app how many are missed. If an honest parent could not be as far
     /// behind the former one, this node was told a lie before, and believes the new one.
-    fn skip_to(&mut self, count: Count, fx: &mut Effects) {
+    fn skip_to(&mut self, position: StreamPosition, fx: &mut Effects) {
         // A parent is behind by what its links hold, from the root down, in the smallest of messages.
         let held = u64::from(fx.config.window).saturating_add(fx.config.send_queue as u64);
         let furthest_behind = held / u64::from(message_cost(0)) * (MAX_DEPTH as u64 + 1);
         let own = match &mut self.next {
-            Some(own) if own.is_of(&count) => own,
+            Some(own) if own.is_of(&position) => own,
             // A node that was in the tree before has a right to all of a new root's.
             Some(own) => {
-                *own = Count { next: 1, ..count };
+                *own = StreamPosition {
+                    next: 1,
+                    ..position
+                };
                 own
             }
-            None => self.next.insert(count),
+            None => self.next.insert(position),
         };
-        let missed = count.next.saturating_sub(own.next);
-        if missed > 0 || own.next - count.next > furthest_behind {
-            own.next = count.next;
+        let missed = position.next.saturating_sub(own.next);
+        if missed > 0 || own.next - position.next > furthest_behind {
+            own.next = position.next;
         }
         if missed > 0 {
             fx.notify(Notification::BroadcastsMissed(missed));
@@ -105,14 +114,14 @@ impl Position {
     }
 }
 
-impl Count {
+impl StreamPosition {
     /// Whether the other one is of the same root, in the same epoch.
     fn is_of(&self, other: &Self) -> bool {
         (self.root, self.epoch) == (other.root, other.epoch)
     }
 }
 
-impl Default for Count {
+impl Default for StreamPosition {
     /// Of no root.
     fn default() -> Self {
         Self {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::keepalive::{Ping, Rhythm};
 use crate::id::BootstrapId;
 use crate::time::Instant;
-use crate::wire::Post;
+use crate::wire::ClientRole;
 
 /// How far the connection to the server is.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) enum Session {
     /// The server has answered.
     Registered {
         id: BootstrapId,
-        post: Post,
+        role: ClientRole,
         rhythm: Rhythm,
         heard: Instant,
         ping: Ping,
@@ -89,14 +89,14 @@ impl Session {
     /// answer brings the lease.
     pub(super) fn promoted(&mut self) {
         if let Self::Registered {
-            post,
+            role,
             rhythm,
             heard,
             ping,
             ..
         } = self
         {
-            *post = Post::Root;
+            *role = ClientRole::Root;
             *rhythm = rhythm.of_root();
             if matches!(ping, Ping::Answered(_)) {
                 *ping = Ping::Answered(heard.before(rhythm.keepalive));

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use super::{Role, Upstream};
+use super::{Membership, Upstream};
 use crate::action::{Action, CloseReason, Dial, Violation};
 use crate::census::Census;
 use crate::id::{JoinId, LinkId};
@@ -19,29 +19,30 @@ use crate::node::routing::Peer;
 use crate::path::Path;
 use crate::signal::{Sdp, Signal};
 use crate::wire::{
-    Count, JoinFrame, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, Way, WireError,
+    JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason, Rejection, StreamPosition, VERSION,
+    WireError,
 };
 
 impl Upstream {
     /// Begins an attempt.
-    pub(super) fn dial(&mut self, way: Way, net: &mut Net, fx: &mut Effects) -> LinkId {
+    pub(super) fn dial(&mut self, kind: JoinKind, net: &mut Net, fx: &mut Effects) -> LinkId {
         self.attempts = self.attempts.saturating_add(1);
         let join = JoinId {
             origin: fx.id,
             attempt: self.attempts,
         };
-        let dialing = Dialing::new(join, way, fx.now + fx.config.request_timeout);
+        let dialing = Dialing::new(join, kind, fx.now + fx.config.request_timeout);
         let link = net.links.insert(State::Dialing(dialing), fx);
         fx.act(Action::OpenLink(link, Dial::Offer));
         link
     }
 
     /// The parent asks this node to go elsewhere.
-    pub(crate) fn invited(&mut self, way: Way, net: &mut Net, fx: &mut Effects) {
-        if let Role::Member { moving: None, .. } = self.role {
+    pub(crate) fn invited(&mut self, kind: JoinKind, net: &mut Net, fx: &mut Effects) {
+        if let Membership::Member { moving: None, .. } = self.membership {
             fx.stats.moves_begun += 1;
-            let link = self.dial(way, net, fx);
-            if let Role::Member { moving, .. } = &mut self.role {
+            let link = self.dial(kind, net, fx);
+            if let Membership::Member { moving, .. } = &mut self.membership {
                 *moving = Some(link);
             }
         }
@@ -66,34 +67,34 @@ impl Upstream {
         dialing.stage = stage;
         dialing.deadline = fx.now + fx.config.request_timeout;
         *dialing.attempt.census = census.clone();
-        let (join, way) = (dialing.attempt.join, dialing.attempt.way);
+        let (join, kind) = (dialing.attempt.join, dialing.attempt.kind);
         let request = JoinRequest {
             join,
             offer,
             census,
             hops: 0,
             waited_ms: 0,
-            way,
-            lost: match &self.role {
-                Role::Joining(joining) => joining.hint(),
+            kind,
+            lost: match &self.membership {
+                Membership::Joining(joining) => joining.hint(),
                 _ => Path::default(),
             },
         };
-        self.send(way, JoinFrame::Request(request), net, fx);
+        self.send(kind, JoinFrame::Request(request), net, fx);
     }
 
     /// The embedder has a signal of this side for the acceptor.
     pub(crate) fn signal(
         &self,
         join: JoinId,
-        way: Way,
+        kind: JoinKind,
         signal: Signal,
         net: &mut Net,
         fx: &mut Effects,
     ) {
         match signal {
-            Signal::Candidate(_) => {
-                self.send(way, JoinFrame::Signal { join, signal }, net, fx);
+            Signal::IceCandidate(_) => {
+                self.send(kind, JoinFrame::Signal { join, signal }, net, fx);
             }
             // The dialing side offers; it has no answer to give.
             Signal::Answer(_) => fx.stats.join_frames_dropped += 1,
@@ -174,7 +175,7 @@ impl Upstream {
         &self,
         link: LinkId,
         welcome: Welcome,
-        lacks: impl FnOnce(Count) -> bool,
+        lacks: impl FnOnce(StreamPosition) -> bool,
         at: &Ancestry,
         net: &mut Net,
         fx: &Effects,
@@ -188,7 +189,7 @@ impl Upstream {
             return Err(Violation::StaleEpoch);
         }
         payload::grant(link, welcome.window, &mut net.links)?;
-        let waits = self.is_moving() && lacks(welcome.count);
+        let waits = self.is_moving() && lacks(welcome.position);
         if !waits || planted!(fx.config, OldLinkDroppedEarly) {
             return Ok(Some(welcome));
         }
@@ -208,17 +209,17 @@ impl Upstream {
         fx: &mut Effects,
     ) {
         let join = attempt.join;
-        self.send(attempt.way, JoinFrame::Cancel { join }, net, fx);
+        self.send(attempt.kind, JoinFrame::Cancel { join }, net, fx);
         self.over(Rejection::new(failure(reason), Duration::ZERO), net, fx);
     }
 
     /// Gives the present attempt up, if there is one.
     pub(crate) fn cancel(&mut self, reason: CloseReason, net: &mut Net, fx: &mut Effects) {
-        if let Some((link, &Attempt { join, way, .. })) = self.current(net) {
-            self.send(way, JoinFrame::Cancel { join }, net, fx);
+        if let Some((link, &Attempt { join, kind, .. })) = self.current(net) {
+            self.send(kind, JoinFrame::Cancel { join }, net, fx);
             net.links.close(link, reason, fx);
         }
-        if let Role::Member { moving, .. } = &mut self.role {
+        if let Membership::Member { moving, .. } = &mut self.membership {
             *moving = None;
         }
     }
@@ -236,10 +237,10 @@ impl Upstream {
     }
 
     /// Sends a frame of this node's own join.
-    fn send(&self, way: Way, frame: JoinFrame, net: &mut Net, fx: &mut Effects) {
-        match (way, &self.role) {
-            (Way::Server, _) => net.server.send_join(frame, fx),
-            (Way::Move { .. }, Role::Member { parent, .. }) => {
+    fn send(&self, kind: JoinKind, frame: JoinFrame, net: &mut Net, fx: &mut Effects) {
+        match (kind, &self.membership) {
+            (JoinKind::Introduced, _) => net.server.send_join(frame, fx),
+            (JoinKind::Move { .. }, Membership::Member { parent, .. }) => {
                 net.send(Peer::Link(*parent), frame, fx);
             }
             // The route up was lost with the parent.
@@ -249,7 +250,7 @@ impl Upstream {
 
     /// The attempt has come to nothing, and its link is gone. A node that moves stays where it is.
     fn over(&mut self, rejection: Rejection, net: &mut Net, fx: &mut Effects) {
-        if let Role::Member { parent, moving } = &mut self.role
+        if let Membership::Member { parent, moving } = &mut self.membership
             && moving.take().is_some()
         {
             fx.stats.moves_given_up += 1;

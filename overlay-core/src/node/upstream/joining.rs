@@ -4,7 +4,7 @@
 //! the next one comes after a jittered, doubling wait. An orphan keeps its children through all of this and brings
 //! them along.
 
-use super::{Role, Upstream};
+use super::{Membership, Upstream};
 use crate::action::{CloseReason, Notification};
 use crate::backoff;
 use crate::id::LinkId;
@@ -14,7 +14,7 @@ use crate::node::link::{Stage, State};
 use crate::node::net::Net;
 use crate::path::Path;
 use crate::time::Instant;
-use crate::wire::{RejectReason, Rejection, Way};
+use crate::wire::{JoinKind, RejectReason, Rejection};
 
 /// A node without a parent that wants one.
 #[derive(Debug)]
@@ -98,10 +98,10 @@ impl Upstream {
     /// The server is ready to pass requests on.
     pub(crate) fn introduced(&mut self, at: &mut Ancestry, net: &mut Net, fx: &mut Effects) {
         trust_server(at, net);
-        if let Role::Joining(Joining {
+        if let Membership::Joining(Joining {
             step: Step::Introducing,
             ..
-        }) = self.role
+        }) = self.membership
         {
             self.begin(net, fx);
         }
@@ -109,7 +109,7 @@ impl Upstream {
 
     /// The server's connection is gone: an attempt that has no answer yet will never get one.
     pub(crate) fn introduction_lost(&mut self, net: &mut Net, fx: &mut Effects) {
-        if let Role::Joining(joining) = &mut self.role
+        if let Membership::Joining(joining) = &mut self.membership
             && let Some(link) = joining.attempt()
             && let Some(State::Dialing(dialing)) = net.links.state(link)
             && dialing.stage < Stage::Answered
@@ -122,7 +122,7 @@ impl Upstream {
     /// The tree has a root again: waits no longer than it takes not to come with all the others.
     pub(crate) fn root_ready(&mut self, at: &mut Ancestry, net: &Net, fx: &mut Effects) {
         let soon = fx.now + backoff::up_to(fx.config.retry_min, &mut fx.rng);
-        if let Role::Joining(Joining { step, .. }) = &mut self.role {
+        if let Membership::Joining(Joining { step, .. }) = &mut self.membership {
             if let Step::Waiting { until } = step {
                 *until = soon.min(*until);
             }
@@ -140,7 +140,7 @@ impl Upstream {
 
     /// The parent is gone, and this is what the node does first.
     pub(crate) fn orphan(&mut self, step: Step, at: &mut Ancestry, fx: &Effects) {
-        self.role = Role::Joining(Joining {
+        self.membership = Membership::Joining(Joining {
             step,
             failures: 0,
             orphaned: Some(fx.now),
@@ -150,7 +150,7 @@ impl Upstream {
 
     /// An attempt to join has failed. The next one comes after a wait.
     pub(super) fn failed(&mut self, rejection: Rejection, net: &mut Net, fx: &mut Effects) {
-        let Role::Joining(joining) = &mut self.role else {
+        let Membership::Joining(joining) = &mut self.membership else {
             return;
         };
         joining.failures = joining.failures.saturating_add(1);
@@ -171,12 +171,12 @@ impl Upstream {
     }
 
     fn begin(&mut self, net: &mut Net, fx: &mut Effects) {
-        let link = self.dial(Way::Server, net, fx);
+        let link = self.dial(JoinKind::Introduced, net, fx);
         self.set_step(Step::Attempting(link));
     }
 
     fn set_step(&mut self, step: Step) {
-        if let Role::Joining(joining) = &mut self.role {
+        if let Membership::Joining(joining) = &mut self.membership {
             joining.step = step;
         }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, Count, Invitation, JoinFrame, JoinRequest, LinkFrame, Post, Registration,
-    ServerFrame, Token, VERSION, Way,
+    self, ClientFrame, ClientRole, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame,
+    Registration, ServerFrame, StreamPosition, Token, VERSION,
 };
 use overlay_core::{
-    Action, BootstrapId, Candidate, Census, Config, Epoch, Event, EventKind, Instant, JoinId,
+    Action, BootstrapId, Census, Config, Epoch, Event, EventKind, IceCandidate, Instant, JoinId,
     LinkId, Node, Path, Sdp, Signal,
 };
 
@@ -63,7 +63,7 @@ impl Solo {
         let token = Token::new("token").unwrap();
         solo.event(EventKind::BecomeRoot(Some(token)));
         solo.event(EventKind::BootstrapOpened(solo.server()));
-        solo.registered_as(Post::Root, epoch);
+        solo.registered_as(ClientRole::Root, epoch);
         solo
     }
 
@@ -123,17 +123,17 @@ impl Solo {
                     registration: Registration::Root { epoch, .. },
                     ..
                 },
-            ] => self.registered_as(Post::Root, epoch.0.max(1)),
-            _ => self.registered_as(Post::Joiner, 0),
+            ] => self.registered_as(ClientRole::Root, epoch.0.max(1)),
+            _ => self.registered_as(ClientRole::Joiner, 0),
         }
     }
 
     /// The server answers the registration.
-    pub(crate) fn registered_as(&mut self, post: Post, epoch: u64) -> Vec<Action> {
+    pub(crate) fn registered_as(&mut self, role: ClientRole, epoch: u64) -> Vec<Action> {
         self.server_says(&ServerFrame::Welcome {
             version: VERSION,
             keepalive_ms: 10_000,
-            post,
+            role,
             epoch: Epoch(epoch),
             lease_ms: 8_000,
         })
@@ -230,8 +230,8 @@ impl Solo {
     pub(crate) fn greets_another(&mut self, parent: LinkId) -> LinkId {
         let invitation = LinkFrame::Invite(Invitation {
             down: 0,
-            climb: 2,
-            within: 1,
+            up: 2,
+            max_depth: 1,
         });
         let link = opened(&self.says(parent, &invitation))[0];
         let offer = self.event(EventKind::LinkOffer(link, sdp("offer")));
@@ -266,19 +266,19 @@ pub(crate) fn request(join: JoinId, places: u32) -> JoinRequest {
         census: Census::of_node(places),
         hops: 0,
         waited_ms: 0,
-        way: Way::Server,
+        kind: JoinKind::Introduced,
         lost: Path::default(),
     }
 }
 
-pub(crate) fn way(climb: u8, within: u8) -> Way {
-    Way::Move { climb, within }
+pub(crate) fn move_to(up: u8, max_depth: u8) -> JoinKind {
+    JoinKind::Move { up, max_depth }
 }
 
 /// A request to move, of a single node with one place.
-pub(crate) fn moving(joiner: u128, way: Way) -> LinkFrame<'static> {
+pub(crate) fn moving(joiner: u128, kind: JoinKind) -> LinkFrame<'static> {
     let request = request(join_of(joiner), 1);
-    LinkFrame::Join(JoinFrame::Request(JoinRequest { way, ..request }))
+    LinkFrame::Join(JoinFrame::Request(JoinRequest { kind, ..request }))
 }
 
 pub(crate) fn hello(join: JoinId, window: u32) -> LinkFrame<'static> {
@@ -297,14 +297,14 @@ pub(crate) fn welcome(epoch: Epoch, path: Path) -> LinkFrame<'static> {
         epoch,
         path,
         window: MIN_WINDOW,
-        count: count(epoch, 1),
+        position: position(epoch, 1),
     }
 }
 
 /// The count of the root, node 0.
-pub(crate) fn count(epoch: Epoch, next: u64) -> Count {
+pub(crate) fn position(epoch: Epoch, next: u64) -> StreamPosition {
     let root = id(0);
-    Count { root, epoch, next }
+    StreamPosition { root, epoch, next }
 }
 
 pub(crate) fn status(seen: u32, census: Census) -> LinkFrame<'static> {
@@ -321,5 +321,5 @@ pub(crate) fn sdp(text: &str) -> Sdp {
 }
 
 pub(crate) fn candidate(text: &str) -> Signal {
-    Signal::Candidate(Candidate::new(text).unwrap())
+    Signal::IceCandidate(IceCandidate::new(text).unwrap())
 }

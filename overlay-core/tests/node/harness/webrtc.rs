@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use overlay_core::{Candidate, Instant, LinkId, Sdp, Signal};
+use overlay_core::{IceCandidate, Instant, LinkId, Sdp, Signal};
 
 use super::world::Ix;
 
@@ -79,7 +79,7 @@ impl WebRtc {
     pub(crate) fn apply(&mut self, number: EndIx, signal: &Signal) -> Option<[EndIx; 2]> {
         match signal {
             Signal::Answer(answer) => self.ends[number].peer = answer.parse().ok(),
-            Signal::Candidate(_) => self.ends[number].reachable = true,
+            Signal::IceCandidate(_) => self.ends[number].reachable = true,
         }
         let peer = self.connected_peer(number)?;
         let both = [number, peer];
@@ -107,5 +107,5 @@ pub(crate) fn sdp(number: EndIx) -> Sdp {
 
 /// A candidate of an end.
 pub(crate) fn candidate(number: EndIx) -> Signal {
-    Signal::Candidate(Candidate::new(number.to_string()).unwrap())
+    Signal::IceCandidate(IceCandidate::new(number.to_string()).unwrap())
 }

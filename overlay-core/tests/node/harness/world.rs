@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::Token;
-use overlay_core::{
-    Config, EventKind, Instant, LinkId, Node, Notification, Receipt, Scope, Standing,
-};
+use overlay_core::{Config, EventKind, Instant, LinkId, Node, Notification, Receipt, Role, Scope};
 
 use super::server::{Server, TOKEN};
 use super::webrtc::WebRtc;
@@ -300,8 +298,8 @@ impl World {
 
     pub(crate) fn settled(&self) -> bool {
         self.living().all(|person| {
-            let standing = person.node.standing();
-            !matches!(standing, Standing::Joining | Standing::Leaving)
+            let standing = person.node.role();
+            !matches!(standing, Role::Joining | Role::Leaving)
         })
     }
 
@@ -346,7 +344,7 @@ impl World {
                 text,
                 "{ix} {}: {:?} below {:?}, children {:?}, path {:?}, due {:?}, {:?}, last {:?}",
                 if person.alive { "lives" } else { "is dead" },
-                node.standing(),
+                node.role(),
                 self.parent(ix),
                 self.children(ix),
                 node.path(),

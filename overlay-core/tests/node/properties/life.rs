@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, Farewell, JoinFrame, JoinRequest, LinkFrame, MAX_PAYLOAD, Post, RejectReason, Rejection,
-    ServerFrame, Token, VERSION,
+    self, ClientRole, GoodbyeReason, JoinFrame, JoinRequest, LinkFrame, MAX_PAYLOAD, RejectReason,
+    Rejection, ServerFrame, Token, VERSION,
 };
 use overlay_core::{
     Action, BootstrapId, Census, Config, Dial, Epoch, Event, EventKind, Instant, JoinId, LinkId,
-    Path, Receipt, Signal, Standing,
+    Path, Receipt, Role, Signal,
 };
 use proptest::sample::Index;
 
@@ -45,7 +45,7 @@ fn join_frame(step: &JoinStep) -> JoinFrame {
             census: Census::of_node(places),
             hops: 0,
             waited_ms: 0,
-            way: overlay_core::wire::Way::Server,
+            kind: overlay_core::wire::JoinKind::Introduced,
             lost: overlay_core::Path::default(),
         }),
         JoinStep::Answer(who, attempt) => JoinFrame::Signal {
@@ -79,7 +79,7 @@ fn frame_bytes(kind: &FrameKind) -> Bytes {
             epoch: Epoch(*epoch),
             path: path_of(*who),
             window: MIN_WINDOW,
-            count: overlay_core::wire::Count {
+            position: overlay_core::wire::StreamPosition {
                 root: id(0),
                 epoch: Epoch(*epoch),
                 next: *epoch,
@@ -96,8 +96,8 @@ fn frame_bytes(kind: &FrameKind) -> Bytes {
             path: path_of(*who),
         },
         FrameKind::Credit(bytes) => LinkFrame::Credit { bytes: *bytes },
-        FrameKind::Goodbye(true) => LinkFrame::Goodbye(Farewell::Leaving),
-        FrameKind::Goodbye(false) => LinkFrame::Goodbye(Farewell::Closing),
+        FrameKind::Goodbye(true) => LinkFrame::Goodbye(GoodbyeReason::Leaving),
+        FrameKind::Goodbye(false) => LinkFrame::Goodbye(GoodbyeReason::Closing),
         FrameKind::Direct(len) => LinkFrame::Direct {
             payload: &payload[..*len],
         },
@@ -332,10 +332,10 @@ impl Life {
     /// What a server answers that knows of no other root.
     fn expected_welcome(&self) -> ServerEvent {
         let node = &self.solo.node;
-        if node.stands_by() || node.standing() == Standing::Root {
-            ServerEvent::Welcome(Post::Root, 1)
+        if node.is_standby() || node.role() == Role::Root {
+            ServerEvent::Welcome(ClientRole::Root, 1)
         } else {
-            ServerEvent::Welcome(Post::Joiner, 0)
+            ServerEvent::Welcome(ClientRole::Joiner, 0)
         }
     }
 
@@ -344,10 +344,10 @@ impl Life {
             ServerEvent::Opened => return self.event(EventKind::BootstrapOpened(server)),
             ServerEvent::Closed => return self.event(EventKind::BootstrapClosed(server)),
             ServerEvent::Garbage => Bytes::from_static(&[7, 7]),
-            ServerEvent::Welcome(post, epoch) => wire::encode(&ServerFrame::Welcome {
+            ServerEvent::Welcome(role, epoch) => wire::encode(&ServerFrame::Welcome {
                 version: VERSION,
                 keepalive_ms: 10_000,
-                post: *post,
+                role: *role,
                 epoch: Epoch(u64::from(*epoch)),
                 lease_ms: 8_000,
             }),

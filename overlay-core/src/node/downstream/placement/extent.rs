@@ -38,7 +38,7 @@ impl Branch {
         Self {
             link,
             depth: known.nodes().len(),
-            slot: predicted.shallowest_place().map(|depth| depth + 1),
+            slot: predicted.shallowest_slot().map(|depth| depth + 1),
             size: known.size(),
             to_come: Extent::of(known).max(Extent::of(predicted)),
         }
