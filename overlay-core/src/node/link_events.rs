@@ -47,10 +47,14 @@ impl Node {
         link.heard = self.fx.now;
         match link.state {
             State::Dialing(_) => Upstream::opened(id, &mut self.net, &mut self.fx),
-            State::Candidate(_) => {
+            State::Candidate(_) if !planted!(self.fx.config, OpeningForgotten) => {
                 link.change(State::opened);
             }
-            State::Handover(_) | State::Parent(_) | State::Child(_) | State::Closing(_) => {}
+            State::Candidate(_)
+            | State::Handover(_)
+            | State::Parent(_)
+            | State::Child(_)
+            | State::Closing(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@ macro_rules! bugs {
 
         impl Planted {
             /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$bug,)*];
+            pub const ALL: [Self; [$(Self::$bug,)*].len()] = [$(Self::$bug,)*];
         }
     };
 }
@@ -39,11 +39,16 @@ bugs! {
     /// A place promised to a request that waits no more stays promised.
     PromiseKept,
 
+    /// A transition is skipped: that a candidate's channel has opened is not noted.
+    OpeningForgotten,
+
     // ── Moves ──
     /// Joins are sent to a child that is invited to go elsewhere.
     ClosedChildChosen,
     /// A node that has moved does not tell its children where it stands now.
     PathKeptAfterMove,
+    /// A transition is skipped: a node whose move has come to nothing still takes itself for one that moves.
+    MoveNeverOver,
     /// A child is invited that is invited already.
     InvitedTwice,
     /// The depth that a move must not exceed is ignored.

@@ -154,7 +154,7 @@ impl<'a> View<'a> {
 
     fn takes(&self, child: &Child, joiner: NodeId) -> bool {
         let open = child.is_open() || planted!(self.fx.config, ClosedChildChosen);
-        child.node != joiner && open || planted!(self.fx.config, TwinChosen)
+        open && (child.node != joiner || planted!(self.fx.config, TwinChosen))
     }
 
     /// The free slot that a joiner may take: no deeper than it asks for, and not for a child that moves.

@@ -251,8 +251,11 @@ impl Upstream {
     /// The attempt has come to nothing, and its link is gone. A node that moves stays where it is.
     fn over(&mut self, rejection: Rejection, net: &mut Net, fx: &mut Effects) {
         if let Membership::Member { parent, moving } = &mut self.membership
-            && moving.take().is_some()
+            && moving.is_some()
         {
+            if !planted!(fx.config, MoveNeverOver) {
+                *moving = None;
+            }
             fx.stats.moves_given_up += 1;
             net.links.transmit(*parent, &LinkFrame::Stay, fx);
         } else {
