@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, JoinFrame, LinkFrame, ClientRole, ServerFrame, Token, VERSION};
+use overlay_core::wire::{self, ClientRole, JoinFrame, LinkFrame, ServerFrame, Token, VERSION};
 use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
-    LinkId, Node, Signal, Role,
+    LinkId, Node, Role, Signal,
 };
 use overlay_sim::Rules;
 
@@ -216,7 +216,11 @@ impl Watched {
                 self.server_says(wire::encode(&ServerFrame::Welcome {
                     version: VERSION,
                     keepalive_ms: 10_000,
-                    role: if reigns { ClientRole::Root } else { ClientRole::Joiner },
+                    role: if reigns {
+                        ClientRole::Root
+                    } else {
+                        ClientRole::Joiner
+                    },
                     epoch: Epoch(u64::from(reigns)),
                     lease_ms: 8_000,
                 }))

@@ -1,12 +1,12 @@
-//! How long to wait before trying again.
+//! Backoff: the wait before another try.
 
 use core::time::Duration;
 
 use crate::config::Config;
 use crate::random::Random;
 
-/// Exponential backoff with "equal jitter": half of the wait is fixed, half is drawn, so that those
-/// who failed together do not come back together and nobody comes back at once.
+/// Exponential backoff with "equal jitter": half of the wait is fixed, half is drawn. So nodes
+/// that failed together do not come back together, and none comes back at once.
 /// See Brooker, "Exponential Backoff And Jitter", 2015.
 pub(crate) fn after_failures(failures: u32, config: &Config, random: &mut Random) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
@@ -17,7 +17,7 @@ pub(crate) fn after_failures(failures: u32, config: &Config, random: &mut Random
     wait / 2 + up_to(wait / 2, random)
 }
 
-/// A duration up to `most`, and at least the shortest that an `Instant` tells from none: what is to be
+/// A random duration up to `most`, and at least the shortest that an `Instant` tells from none: what is to be
 /// done after a wait must not be due at once.
 pub(crate) fn up_to(most: Duration, random: &mut Random) -> Duration {
     let micros = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! What a node knows of a subtree: how many nodes stand at each depth, and how many places are free.
+//! The census of a subtree: the number of nodes at each depth, and of free slots.
 //!
 //! A parent that delegates joins by the [`Balanced`](crate::Policy::Balanced) policy predicts with
 //! [`Census::admit`] where each will end up, because its child follows the same rule. So a census needs
@@ -12,50 +12,50 @@ use crate::path::MAX_DEPTH;
 /// One number for each depth.
 type Levels = List<u32, { MAX_DEPTH + 1 }>;
 
-/// A last level with fewer nodes than one for so many of the level above consists of stragglers.
+/// A last level consists of stragglers if it has fewer nodes than one for this many of the level above.
 const STRAGGLERS: u32 = 2;
 
 /// A subtree, depth by depth. Depths are relative: its topmost node is at 0.
 ///
-/// A place counts as taken from the moment a join is sent on its way to it. A node counts from the
-/// moment it is connected; its own places are counted in advance.
+/// A slot counts as taken from the moment a join is sent to it. A node counts from the
+/// moment it is connected; its own slots are counted in advance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
-    /// `nodes[d]` nodes stand at depth `d`.
+    /// `nodes[d]` nodes are at depth `d`.
     nodes: Levels,
-    /// `places[d]` nodes more could stand at depth `d + 1`: there is no free place for the topmost.
+    /// The nodes of depth `d` have `free_slots[d]` free slots, which are at depth `d + 1`.
     free_slots: Levels,
 }
 
 impl Census {
-    /// A single node that takes up to `places` children.
+    /// A single node with this many free slots.
     #[must_use]
-    pub fn of_node(places: u32) -> Self {
+    pub fn of_node(free_slots: u32) -> Self {
         Self {
             nodes: List::from_one(1),
-            free_slots: List::from_one(places),
+            free_slots: List::from_one(free_slots),
         }
     }
 
-    /// How many nodes stand at each depth, from 0.
+    /// The number of nodes at each depth, from 0.
     #[must_use]
     pub fn nodes(&self) -> &[u32] {
         &self.nodes
     }
 
-    /// How many nodes more could stand below those of each depth, from 0.
+    /// The number of free slots that the nodes of each depth have, from 0.
     #[must_use]
     pub fn free_slots(&self) -> &[u32] {
         &self.free_slots
     }
 
-    /// How many nodes there are; saturates.
+    /// The number of nodes; saturates.
     #[must_use]
     pub fn size(&self) -> u32 {
         self.nodes.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
-    /// How many levels it has, without a last one of stragglers: they are soon invited up, and because of
+    /// The number of levels, without a last one of stragglers. They are soon invited up, and because of
     /// them no subtree should pass for one that may be a level deeper.
     pub(crate) fn height(&self) -> usize {
         match *self.nodes {
@@ -64,7 +64,7 @@ impl Census {
         }
     }
 
-    /// The depth of the shallowest free place, at least 1.
+    /// The depth of the shallowest free slot, at least 1.
     #[must_use]
     pub fn shallowest_slot(&self) -> Option<usize> {
         self.free_slots
@@ -73,19 +73,19 @@ impl Census {
             .map(|d| d + 1)
     }
 
-    /// The depth at which a subtree of so many levels comes to stand: at a free place, or where whoever stands
-    /// there is shorter and most likely makes room, because a free place is further down.
+    /// The depth at which a subtree of this many levels ends up: at a free slot, or where a shorter subtree most likely
+    /// makes room for it, because a free slot is further down.
     pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
-        let place = self.shallowest_slot()?;
+        let slot = self.shallowest_slot()?;
         let makes_room = (self.height() + 1).saturating_sub(levels).max(1);
         Some(if levels > 1 {
-            place.min(makes_room)
+            slot.min(makes_room)
         } else {
-            place
+            slot
         })
     }
 
-    /// Predicts the subtree after it has taken `joiner` in, at its shallowest free place. False, and
+    /// Predicts the subtree after it has taken `joiner` in, at its shallowest free slot. False, and
     /// nothing changed, if there is none.
     pub fn admit(&mut self, joiner: &Self) -> bool {
         let Some(depth) = self.shallowest_slot() else {
@@ -97,7 +97,7 @@ impl Census {
         true
     }
 
-    /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s places.
+    /// Adds a child's subtree under the topmost node: `connected`'s nodes and `expected`'s free slots.
     pub(crate) fn graft(&mut self, connected: Option<&Self>, expected: Option<&Self>) {
         if let Some(expected) = expected {
             add_below(&mut self.free_slots, 1, &expected.free_slots);
@@ -108,7 +108,7 @@ impl Census {
     }
 }
 
-/// Adds `below`, whose depth 0 is `depth` here. What would lie deeper than a tree may be is left out, and so
+/// Adds `below`, whose depth 0 is `depth` here. What would be deeper than a tree may be is left out, and so
 /// are empty levels at the end, so that equal subtrees have equal censuses.
 fn add_below(levels: &mut Levels, depth: usize, below: &[u32]) {
     levels.resize(levels.len().max(depth + below.len()), 0);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_lends_its_places_but_is_not_counted() {
+    fn a_candidates_slots_count_and_the_candidate_does_not() {
         let mut tree = Census::of_node(0);
         tree.graft(None, Some(&Census::of_node(3)));
         assert_eq!((tree.size(), tree.shallowest_slot()), (1, Some(2)));

@@ -1,4 +1,4 @@
-//! How a node behaves, and every limit it keeps.
+//! A node's configuration, with every limit that it keeps.
 
 use core::time::Duration;
 
@@ -7,91 +7,94 @@ use crate::path::MAX_DEPTH;
 use crate::policy::Policy;
 use crate::wire::OverlayName;
 
-/// How a node behaves. Start from [`Config::default`] and change what you need.
+/// A node's configuration. Start from [`Config::default`] and change what you need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The tree to join, among those that a server introduces to. Default: `default`.
     pub overlay: OverlayName,
 
-    /// Most children, candidates included; at most [`MAX_DEGREE`]. 0 makes a node that is always a
+    /// The number of slots for children, candidates included; at most [`MAX_DEGREE`]. 0 makes a node that is always a
     /// leaf. Default 10: a tree of 1,000 nodes is then three levels deep, and a browser tab bears 11
     /// connections well.
     pub max_degree: u16,
 
-    /// Which child takes a newcomer that this node has no place for. Default: `Balanced`.
+    /// The policy that chooses a child for a joiner for which this node has no slot. Default: `Balanced`.
     pub policy: Policy,
 
-    /// How long a WebRTC handshake may take, on either side. Default 30 s: ICE over a TURN server in
-    /// another continent takes up to 10 s, and a candidate that is given up in vain costs a whole join.
+    /// The longest time of a WebRTC handshake, on either side. Default 30 s: ICE over a TURN server in
+    /// another continent takes up to 10 s, and a candidate that is given up too early costs a whole join.
     pub request_timeout: Duration,
 
-    /// How long a request waits for a candidate that is the best parent for it before it settles for
-    /// a child that is connected. Default 2 s: most handshakes take less, so a flash crowd still
-    /// gets the complete tree, and one hanging candidate delays nobody by more. A leaving node waits as
+    /// The time for which a request waits for the candidate that is the best parent for it. Then it settles for
+    /// a child that is connected.
+    ///
+    /// Default 2 s: most handshakes take less, so a flash crowd still
+    /// gets the complete tree, and one hanging candidate delays no joiner by more. A leaving node waits as
     /// long for a child that has not even asked for another parent: it may be dead.
     pub patience: Duration,
 
-    /// How long a request waits in all, at this node and those above, before it is rejected as `Busy`.
-    /// Default 10 s: the joiner is better off with another attempt than with an answer later than this,
-    /// and one that comes after its `request_timeout` is in vain.
+    /// The time for which a request waits in all, at this node and those above, before it is rejected as `Busy`.
+    /// Default 10 s: the joiner is better off with another attempt than with an answer later than this.
+    /// An answer that comes after its `request_timeout` is of no use.
     pub wait_timeout: Duration,
 
-    /// Most requests that wait for a candidate; the next one is rejected as `Busy`. Default 1024:
+    /// The most requests that wait for a candidate or a slot; the next one is rejected as `Busy`. Default 1024:
     /// a flash crowd of that size, 1–2 KiB each, 16 MiB at the very worst.
     pub max_waiting: usize,
 
-    /// Most ICE candidates kept for a waiting request; later ones are dropped. Default 16: a host
+    /// The most ICE candidates kept for a waiting request; later ones are dropped. Default 16: a host
     /// with four interfaces and a STUN server has eight.
     pub max_early_ice_candidates: usize,
 
-    /// Most joins whose route is remembered. For a new one, a join is forgotten whose answer passed
-    /// longer than `patience` ago; if there is none, the new one is rejected as `Busy`. Default 4096:
+    /// The most joins whose route is remembered. When the table is full, a new join takes the place of one whose
+    /// answer passed longer than `patience` ago; if there is none, it is rejected as `Busy`. Default 4096:
     /// with handshakes of a second, more than a thousand joins a second pass through one node.
     pub max_routes: usize,
 
-    /// A neighbour that has heard nothing for this long gets a heartbeat. Default 5 s.
+    /// The silence after which a neighbour is sent a heartbeat. Default 5 s.
     pub heartbeat_interval: Duration,
 
-    /// A neighbour that has said nothing for this long is taken for dead; at least twice
+    /// The silence after which a neighbour is taken for dead; at least twice
     /// `heartbeat_interval`. Default 15 s: two lost heartbeats and some delay.
     pub link_timeout: Duration,
 
-    /// Least time between two reports to the parent. Default 200 ms: a churning subtree costs its
+    /// The least time between two reports to the parent. Default 200 ms: a churning subtree costs its
     /// parent five small frames a second at the most.
     pub status_interval: Duration,
 
-    /// How long a place must have been free above a deeper node before a node is invited up to it, and the
+    /// The time for which a slot must have been free above a deeper node before a node is invited up to it, and the
     /// least time between two such invitations of one node. Default 2 s: a newcomer, or an orphan at its
-    /// first attempt, mostly takes the place before, and saves the move.
+    /// first attempt, mostly takes the slot before, and saves the move.
     pub rebalance_interval: Duration,
 
     /// The first wait before another attempt to join or to reach the server; doubles with each
     /// failure. Default 500 ms.
     pub retry_min: Duration,
 
-    /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree that waits for its
+    /// The longest such wait, whatever a peer asks for. Default 30 s: a whole tree without its
     /// server brings 44 requests a second for each 1,000 nodes.
     pub retry_max: Duration,
 
-    /// What a rejected joiner is told to wait at least. Default 1 s.
+    /// The wait that a rejected joiner is told at least. Default 1 s.
     pub retry_after: Duration,
 
-    /// How many bytes of app messages a neighbour may have under way to this node, or held by it
+    /// The bytes of app messages that a neighbour may have under way to this node, or held by it
     /// until the app has taken them; at least [`MIN_WINDOW`]. Default 256 KiB: a full window on each
     /// of 11 links is 2.8 MiB, and 256 KiB at 100 ms round trip is 2.5 MB/s.
     pub window: u32,
 
-    /// How many bytes of this node's own app messages wait for a neighbour's credit before sends are
+    /// The bytes of this node's own app messages that wait for a neighbour's credit before sends are
     /// refused. Default 256 KiB, as much as the window.
     pub send_queue: usize,
 
-    /// How long a leaving node waits for its children to find other parents, and then for a neighbour that
-    /// takes nothing any more; for one that takes what is left slowly, 32 times that. Default 10 s: most handshakes
-    /// take less than two; more than the neighbour's `link_timeout` is of no use, because there is no heartbeat
-    /// while nothing is taken.
+    /// The time for which a leaving node waits for its children to find other parents, and then for a neighbour that
+    /// takes nothing any more. One that takes what is left slowly gets 32 times that.
+    ///
+    /// Default 10 s: most handshakes take less than two. More than the neighbour's `link_timeout` is of no use, because
+    /// there is no heartbeat while nothing is taken.
     pub leave_timeout: Duration,
 
-    /// How long the server may take to accept a connection and to answer the first frame. Default 10 s.
+    /// The time that the server may take to accept a connection, and to answer the first frame. Default 10 s.
     pub bootstrap_timeout: Duration,
 
     /// What the node does wrong on purpose. Default: nothing.
@@ -99,11 +102,11 @@ pub struct Config {
     pub planted: Option<crate::Planted>,
 }
 
-/// The highest `max_degree`. Each child costs a WebRTC connection; past some hundreds a process has
-/// no use for more.
+/// The highest `max_degree`. Each child costs a WebRTC connection, and a process has no use for more than some
+/// hundreds.
 pub const MAX_DEGREE: u16 = 1024;
 
-/// How many former parents a node waits for at once. Moves are seconds apart, and what is left for a parent is mostly
+/// The number of former parents that a node waits for at once. Moves are seconds apart, and what is left for a parent is mostly
 /// gone in one.
 pub(crate) const MAX_FORMER_PARENTS: usize = 4;
 
@@ -136,8 +139,9 @@ impl Default for Config {
     }
 }
 
-/// A configuration that no node can keep.
+/// A configuration that no node can keep. More reasons may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// `max_degree` is above [`MAX_DEGREE`].
     #[error("max_degree {0} exceeds {MAX_DEGREE}")]
@@ -160,7 +164,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Whether a node can keep this configuration.
+    /// Checks that a node can keep this configuration.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let durations = [
             ("request_timeout", self.request_timeout),
@@ -194,7 +198,7 @@ impl Config {
         Ok(())
     }
 
-    /// How many links a node has at the most, of any kind: one for each slot, one to the parent, one to a parent-to-be, one
+    /// The most links that a node has, of any kind: one for each slot, one to the parent, one to a parent-to-be, one
     /// to a child that leaves and has given its slot back, and four to former parents.
     ///
     /// A former parent is one that the node has moved away from, or that the embedder has closed. Its link goes when the
@@ -204,7 +208,7 @@ impl Config {
         usize::from(self.max_degree) + 1 + 1 + 1 + MAX_FORMER_PARENTS
     }
 
-    /// How long a join's route is remembered: as long as the join can go on, each step at its limit.
+    /// The time for which a join's route is remembered: as long as the join can go on, each step at its limit.
     pub(crate) fn route_lifetime(&self) -> Duration {
         self.wait_timeout
             .saturating_add(self.request_timeout.saturating_mul(2))
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_can_keep_is_refused_with_its_name() {
+    fn a_field_that_no_node_can_keep_is_refused_by_its_name() {
         let refused = |change: fn(&mut Config)| {
             let mut config = Config::default();
             change(&mut config);

@@ -25,17 +25,19 @@ impl Event {
     }
 }
 
-/// What happened. Events about a link or server connection that the node has already let go of are
-/// expected (they cross on the way) and change nothing.
+/// What happened. An event about a link or server connection that the node has already let go of is
+/// expected (they cross) and changes nothing.
+///
+/// Exhaustive on purpose: an embedder that does not know of an event can't report it, and the compiler should say so.
 #[derive(Debug, PartialEq, Eq)]
 pub enum EventKind {
     // ── The embedder's wishes ──
     /// Join the tree, and stay in it: after a failure or the loss of the parent the node tries again
     /// until it is told to leave. No effect unless the node is detached.
     Join,
-    /// Be the root. With a token, ask the server for it: if there is another root, the node joins its tree and
-    /// stands by. Without one it is the root at once, and the embedder introduces newcomers by other means
-    /// or has none. No effect unless the node is detached.
+    /// Lead a tree. With a token, ask the server to be its root: if there is another root, the node joins that one's
+    /// tree as a standby. Without a token the node is the root at once, and the embedder introduces joiners by other
+    /// means, or has none. No effect unless the node is detached.
     BecomeRoot(Option<Token>),
     /// Leave the tree: let the children find other parents, finish sending, say goodbye, close every link. A
     /// node that is told twice does not wait for its children.
@@ -64,9 +66,9 @@ pub enum EventKind {
     BootstrapClosed(BootstrapId),
 
     // ── The WebRTC links ──
-    /// The offer for a link opened with [`Dial::Offer`](crate::Dial::Offer); comes before its candidates.
+    /// The offer for a link opened with [`Dial::Offer`](crate::Dial::Offer); comes before its ICE candidates.
     LinkOffer(LinkId, Sdp),
-    /// The answer for a link opened with [`Dial::Answer`](crate::Dial::Answer), or a candidate of this side.
+    /// The answer for a link opened with [`Dial::Answer`](crate::Dial::Answer), or an ICE candidate of this side.
     LinkSignal(LinkId, Signal),
     /// The link's data channel is open.
     LinkOpened(LinkId),

@@ -2,8 +2,8 @@
 //!
 //! A sender may have as many bytes under way as the receiver has granted, and queues the rest. A
 //! receiver grants again what its app has taken *and* what it has itself passed on to its children.
-//! So a slow node slows those above it instead of filling anybody's memory, and control frames, which
-//! need no credit, never wait behind more than a window.
+//! So a slow node slows the nodes above it instead of filling their memory. Control frames need no credit, and never
+//! wait behind more than a window.
 
 use alloc::collections::VecDeque;
 
@@ -35,7 +35,7 @@ pub(crate) struct Outbox {
     queue: VecDeque<Queued>,
     /// The cost of all that is in the queue.
     queued: usize,
-    /// Somebody was refused since the queue was last short.
+    /// A message was refused since the queue was last short.
     refused: bool,
 }
 
@@ -59,7 +59,7 @@ impl Outbox {
         self.queue.push_back(message);
     }
 
-    /// What takes no credit, but its turn. Two in a row say no more than the second.
+    /// Queues a frame that takes its turn, but no credit. Two in a row say no more than the second.
     pub(crate) fn push_mark(&mut self, frame: Bytes) {
         let is_mark = |last: &Queued| last.cost == 0;
         if self.queue.back().is_some_and(is_mark) {
@@ -94,7 +94,7 @@ impl Outbox {
         }
     }
 
-    /// How many messages wait.
+    /// The number of messages that wait.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
@@ -108,12 +108,12 @@ impl Outbox {
         self.queued < limit || self.queue.is_empty()
     }
 
-    /// Notes that somebody waits for room.
+    /// Notes that a sender waits for room.
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
     }
 
-    /// True once when there is room again for somebody who was refused. Waits for half of `limit`, so
+    /// True once when there is room again after a refusal. Waits for half of `limit`, so
     /// that a sender is woken for more than one message.
     pub(crate) fn has_room_again(&mut self, limit: usize) -> bool {
         self.queued <= limit / 2 && core::mem::take(&mut self.refused)
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_announced_once_and_only_to_who_was_refused() {
+    fn room_is_announced_once_and_only_after_a_refusal() {
         let mut outbox = Outbox::default();
         outbox.push(message(1000));
         outbox.refuse();

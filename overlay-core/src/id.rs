@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arena;
 
-/// Who a node is: 128 random bits, stable for the node's life and the same on every link.
+/// A node's identity: 128 random bits, stable for the node's life and the same on every link.
 ///
 /// Printed as 32 hexadecimal digits; `{:?}` prints the first eight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl FromStr for NodeId {
 /// One attempt of one node to join: the name under which every node on the way remembers it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JoinId {
-    /// The node that wants to join.
+    /// The joiner.
     pub origin: NodeId,
     /// Counts that node's attempts, from 1, over its whole life.
     pub attempt: u32,

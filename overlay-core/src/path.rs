@@ -1,4 +1,4 @@
-//! Where a node stands: the ids from the root down to it.
+//! A node's path: the ids from the root down to it.
 
 use alloc::vec::Vec;
 
@@ -48,7 +48,7 @@ impl Path {
         self.0.contains(&id)
     }
 
-    /// How many links lie between the root and the node. A node without a path has depth 0.
+    /// The number of links between the root and the node. A node without a path has depth 0.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.len().saturating_sub(1)

@@ -1,14 +1,14 @@
-//! Which child takes a newcomer that its parent has no place for.
+//! The policy that chooses a child for a joiner for which its parent has no slot.
 
 use core::fmt;
 use core::str::FromStr;
 
 use crate::id::NodeId;
 
-/// How a full node chooses the child that it delegates a join to.
+/// The rule by which a full node chooses the child that it delegates a join to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// The child whose subtree has the shallowest free place; among equals the smallest subtree.
+    /// The child whose subtree has the shallowest free slot; among equals the smallest subtree.
     /// Without churn this yields the complete tree.
     #[default]
     Balanced,
@@ -54,13 +54,13 @@ impl FromStr for Policy {
 /// A child or candidate, as a policy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subtree {
-    /// The depth of the shallowest free place in its subtree.
+    /// The depth of the shallowest free slot in its subtree.
     pub(crate) shallowest_slot: Option<usize>,
-    /// How many nodes its subtree has.
+    /// The number of nodes in its subtree.
     pub(crate) size: u32,
 }
 
-/// The best of `children` by the `Balanced` rule: its index, or `None` if no subtree has a place.
+/// The best of `children` by the `Balanced` rule: its index, or `None` if no subtree has a free slot.
 pub(crate) fn balanced(children: impl Iterator<Item = Subtree>) -> Option<usize> {
     children
         .enumerate()
@@ -79,7 +79,7 @@ pub(crate) fn hash_slot(origin: NodeId, own: NodeId, max_degree: u16) -> usize {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    // Joiners whom one node sends to the same child must be spread by that child: MurmurHash3's last step
+    // Joiners that one node sends to the same child must be spread by that child: MurmurHash3's last step
     // makes every bit depend on all others.
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whom_one_node_sends_to_a_child_that_child_spreads_evenly() {
+    fn a_child_spreads_evenly_the_joiners_that_its_parent_sends_it() {
         let (parent, child) = (NodeId::from_u128(u128::MAX / 3), NodeId::from_u128(1));
         let joiners = (0..100_000_u128).map(|n| NodeId::from_u128(n << 96 | n));
         let mut counts = [0_u32; 10];

@@ -6,8 +6,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// How many numbers the secret takes.
 const SECRET_DRAWS: u32 = 2;
 
-/// A seeded stream. Keeps the seed and the place in the stream, and not the generator: that has a buffer of
-/// 256 bytes, and a node draws a handful of numbers in its life.
+/// A seeded stream of numbers. Keeps the seed and the position in the stream, and not the generator: that has a buffer
+/// of 256 bytes, and a node draws a handful of numbers in its life.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     seed: [u8; 32],

@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Join requests that this node took a candidate for.
+    /// Join requests that were accepted: each made a candidate.
     pub joins_accepted: u64,
-    /// Join requests passed on to a child.
+    /// Join requests that were passed on to a child.
     pub joins_delegated: u64,
-    /// Join requests that had to wait for a candidate.
+    /// Join requests that had to wait for a candidate or a slot.
     pub joins_queued: u64,
     /// Join requests that this node rejected.
     pub joins_rejected: u64,
@@ -17,7 +17,7 @@ pub struct Stats {
     /// Candidates that never became children.
     pub candidates_failed: u64,
     /// Signals, rejections and cancellations of a join that this node does not (or no longer)
-    /// remember, or that came from a side that has no right to them.
+    /// remember, or that came from a peer that has no right to them.
     pub join_frames_dropped: u64,
     /// Events about links and server connections that were already gone.
     pub late_events: u64,
@@ -31,19 +31,19 @@ pub struct Stats {
     pub messages_forwarded: u64,
     /// Invitations to move that this node has followed up.
     pub moves_begun: u64,
-    /// Those of them that ended below another parent.
+    /// Moves that ended below another parent.
     pub moves_done: u64,
-    /// Those that came to nothing, with the old parent still there.
+    /// Moves that came to nothing, with the old parent still there.
     pub moves_given_up: u64,
     /// Children that went to another parent because this node left.
     pub children_rehomed: u64,
     /// Children that were asked to make room for a joiner with a larger subtree.
     pub children_displaced: u64,
-    /// Orphans that were led to where their lost parent stood.
+    /// Orphans that were led to the slot of their lost parent.
     pub hints_followed: u64,
-    /// Broadcasts that came a second time, by way of another parent, and were dropped.
+    /// Broadcasts that came a second time, through another parent, and were dropped.
     pub broadcasts_repeated: u64,
-    /// Messages of a new parent that had to wait until the old one had brought all that came before.
+    /// Messages of a new parent that were held back until the old one had brought all that came before.
     pub messages_held_back: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,

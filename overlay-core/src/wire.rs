@@ -29,7 +29,7 @@ pub use server::{
 pub const VERSION: u16 = 1;
 
 /// Longest frame, in bytes. A WebRTC connection that takes messages of about this length needs less
-/// than half the memory of one that takes 256 KiB, and control waits behind little.
+/// than half the memory of one that takes 256 KiB, and a control frame waits behind little.
 pub const MAX_FRAME: usize = 16 * 1024;
 
 /// Why bytes are not a frame.

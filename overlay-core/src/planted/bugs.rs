@@ -19,16 +19,16 @@ macro_rules! bugs {
 }
 
 bugs! {
-    // ── Others' way in ──
-    /// The place of a candidate that fails stays taken.
+    // ── Other nodes' joins ──
+    /// The slot of a candidate that fails stays taken.
     SlotNotFreed,
     /// A candidate that never connects is given up after ten times the `request_timeout`.
     CandidateNeverTimesOut,
-    /// Somebody who stands above is accepted below.
+    /// A node from above is accepted below.
     LoopCheckGone,
     /// A child that comes back on another link is a child twice.
     TwinKept,
-    /// A newcomer is sent to the link that it has lost itself.
+    /// A joiner is sent to the link that it has lost itself.
     TwinChosen,
     /// Requests that wait for a candidate are lost when it fails, as in the original.
     WaitingForgotten,
@@ -36,7 +36,7 @@ bugs! {
     WaitingWithoutLimit,
     /// ICE candidates that came while a request waited do not follow it to the child.
     EarlyIceCandidatesLost,
-    /// A place promised to a request that waits no more stays promised.
+    /// A slot promised to a request that waits no more stays promised.
     PromiseKept,
 
     /// A transition is skipped: that a candidate's channel has opened is not noted.
@@ -45,7 +45,7 @@ bugs! {
     // ── Moves ──
     /// Joins are sent to a child that is invited to go elsewhere.
     ClosedChildChosen,
-    /// A node that has moved does not tell its children where it stands now.
+    /// A node that has moved does not tell its children its path.
     PathKeptAfterMove,
     /// A transition is skipped: a node whose move has come to nothing still takes itself for one that moves.
     MoveNeverOver,
@@ -63,7 +63,7 @@ bugs! {
     RouteNotRemoved,
     /// The routes to a child that is gone are kept, and the joiners there are not told.
     RouteKeptTooLong,
-    /// A joiner gives up, and nobody on its route cares.
+    /// A joiner gives up, and no node on its route cares.
     CancelIgnored,
 
     // ── The census ──
@@ -72,16 +72,16 @@ bugs! {
     /// A subtree that has shrunk is not reported to the parent.
     ReportForgotten,
 
-    // ── This node's own way in ──
+    // ── This node's own join ──
     /// After an attempt that ended without an answer there is no other, until the server is gone.
     RetryForgotten,
     /// What belongs to an earlier attempt is taken for an answer to the present one.
     StaleAnswerTaken,
     /// The connection to the server is not closed when a parent is found.
     ServerKept,
-    /// Somebody who stands below is taken as the parent.
+    /// A node from below is taken as the parent.
     LoopWelcomed,
-    /// The children are not told where this node stands now.
+    /// The children are not told this node's path.
     PathNotPassedOn,
 
     // ── The root ──
@@ -109,9 +109,9 @@ bugs! {
     SendQueueWithoutLimit,
     /// The room that a broadcast took is not given back to the parent.
     CreditForgotten,
-    /// Broadcasts that wait for a child are held for ever when it goes.
+    /// Broadcasts that wait for a child are still held when it has gone.
     UnsentKept,
-    /// The child in the last place gets no broadcasts.
+    /// The child in the last slot gets no broadcasts.
     BroadcastSkipsChild,
     /// A broadcast that has to wait for credit is sent twice.
     BroadcastDoubled,

@@ -176,7 +176,7 @@ pub enum Refusal {
     /// Another client with the same node id is connected.
     #[error("another client with the same node id is connected")]
     IdInUse,
-    /// A connection of the same node has taken this one's place.
+    /// A newer connection of the same node has taken over.
     #[error("a newer connection of the same node has taken over")]
     Superseded,
     /// The server, or the client's address, has as many connections as it may.
