@@ -15,13 +15,12 @@ pub(crate) struct Expiring<K, V = ()> {
 }
 
 impl<K: Ord + Clone, V> Expiring<K, V> {
-    /// Adds an entry, or replaces the one of this key together with its deadline.
-    pub(crate) fn insert(&mut self, key: K, deadline: Instant, value: V) -> Option<V> {
+    /// Adds an entry, or replaces the one of this key together with its deadline; returns that one, if there was one.
+    pub(crate) fn insert(&mut self, key: K, deadline: Instant, value: V) -> Option<(Instant, V)> {
         let old = self.entries.insert(key.clone(), (deadline, value));
-        let old = old.map(|(old_deadline, old_value)| {
-            self.forget_deadline(&key, old_deadline);
-            old_value
-        });
+        if let Some((old_deadline, _)) = &old {
+            self.forget_deadline(&key, *old_deadline);
+        }
         self.by_deadline.insert((deadline, key));
         old
     }
@@ -52,10 +51,11 @@ impl<K: Ord + Clone, V> Expiring<K, V> {
         self.entries.contains_key(key)
     }
 
-    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+    /// Takes an entry out, with its deadline.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<(Instant, V)> {
         let (deadline, value) = self.entries.remove(key)?;
         self.forget_deadline(key, deadline);
-        Some(value)
+        Some((deadline, value))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_removed_entry_never_becomes_due() {
         let mut expiring = expiring(&[(1, 10), (2, 20)]);
-        assert_eq!(expiring.remove(&1), Some(()));
+        assert_eq!(expiring.remove(&1), Some((at(10), ())));
         assert_eq!(expiring.remove(&1), None);
         assert_eq!(expiring.next_deadline(), Some(at(20)));
         assert_eq!(due(&mut expiring, 20), [2]);

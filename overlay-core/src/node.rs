@@ -23,7 +23,7 @@
 //! |---|---|
 //! | `link_events` | all events of links, by what the link is |
 //! | `joins` | frames of joins: which component they are for |
-//! | `server_events` | what the server says, and who is the root |
+//! | `server_events` | what the server says, and which node is the root |
 //! | `parents` | arriving at a parent, and losing one |
 //! | `closing` | a link that is closed, a neighbour that is left, a tree that is left |
 //! | `broadcasts` | passing broadcasts down |

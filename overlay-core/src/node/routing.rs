@@ -99,10 +99,10 @@ impl Routes {
     }
 
     pub(crate) fn insert(&mut self, join: JoinId, route: Route, expires: Instant) {
-        self.remove(join);
         let answered = false;
-        self.entries
-            .insert(join, expires, Entry { route, answered });
+        let entry = Entry { route, answered };
+        let old = self.entries.insert(join, expires, entry);
+        self.forget_answer(join, old);
     }
 
     /// What is to be done about a frame of another node's join, unless it is a request. `handshake_ends`: when a
@@ -167,9 +167,8 @@ impl Routes {
     }
 
     pub(crate) fn remove(&mut self, join: JoinId) -> Option<Route> {
-        let expires = self.entries.deadline(&join)?;
-        self.answered.remove(&(expires, join));
-        self.entries.remove(&join).map(|entry| entry.route)
+        let removed = self.entries.remove(&join);
+        self.forget_answer(join, removed)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -178,10 +177,19 @@ impl Routes {
 
     pub(crate) fn expire(&mut self, now: Instant) {
         while let Some(expires) = self.next_deadline()
-            && let Some((join, _)) = self.entries.pop_due(now)
+            && let Some((join, entry)) = self.entries.pop_due(now)
         {
+            self.forget_answer(join, Some((expires, entry)));
+        }
+    }
+
+    /// An entry is gone, and so is what is remembered of its answer.
+    fn forget_answer(&mut self, join: JoinId, gone: Option<(Instant, Entry)>) -> Option<Route> {
+        let (expires, entry) = gone?;
+        if entry.answered {
             self.answered.remove(&(expires, join));
         }
+        Some(entry.route)
     }
 
     /// How many joins have come from there.

@@ -212,24 +212,21 @@ impl<'a> View<'a> {
     }
 
     /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
-    /// wait for that.
+    /// wait for that. A single node needs no room.
     fn makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        if waiting.made_room || !self.can_wait(waiting) {
+        let levels = self.height_to_place(&waiting.request);
+        if levels < 2 || waiting.made_room || !self.can_wait(waiting) {
             return None;
         }
         let below = self.best_depth(waiting);
         let room = below.map_or(0, |depth| self.census().height().saturating_sub(depth));
-        self.smaller_child(&waiting.request, room)
+        self.smaller_child(&waiting.request, levels, room)
     }
 
-    /// The smallest child, if it had better make room for a joiner that has room for so many levels below it: each
-    /// level more makes this subtree deeper. Not for a joiner that may only go so deep, nor for a single node.
-    fn smaller_child(&self, request: &JoinRequest, room: usize) -> Option<LinkId> {
-        let levels = self.height_to_place(request);
-        if self.fx.config.policy != Policy::Balanced
-            || levels < 2
-            || request.census.height() <= room
-        {
+    /// The smallest child, if it had better make room for a joiner of this many levels that has `room` levels below it:
+    /// each level more makes this subtree deeper.
+    fn smaller_child(&self, request: &JoinRequest, levels: usize, room: usize) -> Option<LinkId> {
+        if request.census.height() <= room {
             return None;
         }
         let joiner = Extent::of(&request.census);

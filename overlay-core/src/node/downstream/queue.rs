@@ -116,7 +116,7 @@ impl WaitQueue {
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<(Awaits, Waiting)> {
-        let (awaits, waiting) = self.entries.remove(&number)?;
+        let (_, (awaits, waiting)) = self.entries.remove(&number)?;
         self.early -= waiting.early.len();
         Some((awaits, waiting))
     }
