@@ -2,7 +2,7 @@
 //!
 //! In each step a player's node gets what has come through its socket, the world moves on, and what the player has to
 //! say is sent. The host is the root of the tree: it alone knows where the ball really is and broadcasts that, and the
-//! players, who see it roll on by themselves in between, push it. Pushes climb the tree: who has one from below passes
+//! players, who see it roll on by themselves in between, push it. Pushes go up the tree: a player that has one from below passes
 //! it on to its parent.
 //!
 //! The driver is that of `udp_loop`, asked with [`Member::poll`](member::Member::poll) instead of `wait`. Run it with
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         played += u32::from(players.iter().all(Player::is_in));
         if played % 60 == 1 {
-            let seen: Vec<i32> = players.iter().map(|player| player.ball.place).collect();
+            let seen: Vec<i32> = players.iter().map(|player| player.ball.position).collect();
             println!("step {step}: the ball is at {seen:?}, as each player sees it");
         }
         step += 1;
@@ -77,27 +77,27 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A ball on a line.
 #[derive(Clone, Copy, Default)]
 struct Ball {
-    place: i32,
+    position: i32,
     speed: i32,
 }
 
 impl Ball {
     fn roll(&mut self) {
-        self.place += self.speed;
-        if self.place.abs() > 1_000 {
+        self.position += self.speed;
+        if self.position.abs() > 1_000 {
             self.speed = -self.speed;
         }
     }
 
     fn encode(self) -> Bytes {
-        let fields = [self.place.to_le_bytes(), self.speed.to_le_bytes()];
+        let fields = [self.position.to_le_bytes(), self.speed.to_le_bytes()];
         Bytes::copy_from_slice(fields.as_flattened())
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (place, speed) = bytes.split_first_chunk()?;
+        let (position, speed) = bytes.split_first_chunk()?;
         Some(Self {
-            place: i32::from_le_bytes(*place),
+            position: i32::from_le_bytes(*position),
             speed: i32::from_le_bytes(speed.try_into().ok()?),
         })
     }
@@ -157,7 +157,7 @@ impl Player {
         Ok(())
     }
 
-    /// A push takes effect where the host is; everybody else passes it on.
+    /// A push takes effect where the host is; all other players pass it on.
     fn push(&mut self, push: Bytes) -> io::Result<()> {
         if self.is_host() {
             let strength = push.first().copied().unwrap_or(0);

@@ -22,19 +22,19 @@ use overlay_core::{
 /// How much time passes between two rounds of the loop, as between two frames of a game.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// The names of the three nodes; their numbers are their places here.
+/// The names of the three nodes; a node's number is its position here.
 const NAMES: [&str; 3] = ["root", "ann", "bob"];
 const ROOT: usize = 0;
 
 /// One side of a connection: whose, and which of its links.
 type End = (usize, LinkId);
 
-/// What stands in for the network.
+/// The network, in its simplest form.
 #[derive(Default)]
 struct Wires {
-    /// What happens to whom in the next round.
+    /// What happens to which node in the next round.
     next: Vec<(usize, EventKind)>,
-    /// All ends there ever were. An offer or answer is an end's place in this list.
+    /// All ends there ever were. An offer or answer is an end's position in this list.
     ends: Vec<End>,
     peers: BTreeMap<End, End>,
     /// Each node's connection to the server.
@@ -44,7 +44,7 @@ struct Wires {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut nodes = Vec::new();
     for number in 0..NAMES.len() {
-        // One place each, so that Bob can't be below the root too: the root sends him to Ann.
+        // One slot each, so that Bob can't be below the root too: the root sends him to Ann.
         let config = Config {
             max_degree: 1,
             ..Config::default()
@@ -120,7 +120,7 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
             }
         }
 
-        // The server: it registers whoever comes and takes joins to the root and answers back.
+        // The server: it registers every client, and takes joins to the root and answers back.
         Action::ConnectBootstrap(id) => {
             wires.clients.insert(number, id);
             wires.next.push((number, EventKind::BootstrapOpened(id)));

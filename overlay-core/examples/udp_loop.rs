@@ -1,7 +1,7 @@
 //! A tree over plain UDP sockets: each node is one loop on one thread, and waits nowhere but for its socket.
 //!
 //! [`Member::wait`](member::Member::wait) is the heart of it: it waits for a datagram, at most until the node's
-//! [`next_deadline`](overlay_core::Node::next_deadline). `udp/member.rs` is a whole driver, with UDP in the place of
+//! [`next_deadline`](overlay_core::Node::next_deadline). `udp/member.rs` is a whole driver, with UDP instead of
 //! WebRTC.
 //!
 //! The story: five nodes join. The root tells one of its children to drop dead. Those below it find another parent, and
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let member = Member::new(number, config(), server)?;
         lives.push(thread::spawn(move || live(member, number)));
     }
-    reign(root)?;
+    lead(root)?;
     for life in lives {
         life.join().map_err(|_| "a node has panicked")??;
     }
@@ -57,7 +57,7 @@ fn config() -> Config {
 }
 
 /// The loop of the root.
-fn reign(mut root: Member) -> io::Result<()> {
+fn lead(mut root: Member) -> io::Result<()> {
     let mut all_met = false;
     loop {
         root.wait()?;
@@ -86,7 +86,7 @@ fn reign(mut root: Member) -> io::Result<()> {
     }
 }
 
-/// The loop of everybody else.
+/// The loop of all other nodes.
 fn live(mut member: Member, number: u8) -> io::Result<()> {
     member.tell(EventKind::Join)?;
     loop {

@@ -1,7 +1,7 @@
 //! A UDP socket, and what a datagram says.
 //!
-//! UDP stands in for WebRTC here. A link of the overlay must be reliable and ordered; between processes of
-//! one machine UDP is, as long as nobody's buffer overflows. Across a network a program would take WebRTC,
+//! UDP replaces WebRTC here. A link of the overlay must be reliable and ordered; between processes of
+//! one machine UDP is, as long as no buffer overflows. Across a network a program would take WebRTC,
 //! QUIC, or TCP instead.
 
 use std::fmt;
@@ -75,7 +75,7 @@ impl Post {
         datagram.push(kind as u8);
         datagram.extend(payload);
         match self.socket.send_to(&datagram, to.socket) {
-            // Whoever does not get it falls silent, and that the core notices.
+            // A peer that does not get it falls silent, and the core notices that.
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
             Err(error) => Err(error),
@@ -102,7 +102,7 @@ impl Post {
 
     fn receive(&mut self) -> io::Result<Option<Datagram>> {
         match self.socket.recv_from(&mut self.buffer) {
-            // Anybody may send anything: what makes no sense is left out.
+            // Any process may send anything: what makes no sense is left out.
             Ok((length, from)) => Ok(parse(from, &self.buffer[..length])),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionReset => {

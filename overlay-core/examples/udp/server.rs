@@ -14,7 +14,7 @@ use overlay_core::{ConnectionId, Instant};
 use crate::post::{Datagram, End, Kind, Post};
 
 struct Server {
-    relay: bootstrap::Server,
+    brain: bootstrap::Server,
     post: Post,
     clients: BTreeMap<ConnectionId, SocketAddr>,
 }
@@ -24,7 +24,7 @@ pub(crate) fn start(token: Token) -> Result<SocketAddr, Box<dyn Error>> {
     let config = bootstrap::Config::new(Access::default().any_overlay(token));
     let since_1970 = UNIX_EPOCH.elapsed()?;
     let mut server = Server {
-        relay: bootstrap::Server::new(config, [0; 32], since_1970)?,
+        brain: bootstrap::Server::new(config, [0; 32], since_1970)?,
         post: Post::new()?,
         clients: BTreeMap::new(),
     };
@@ -39,7 +39,7 @@ pub(crate) fn start(token: Token) -> Result<SocketAddr, Box<dyn Error>> {
 
 impl Server {
     fn step(&mut self) -> io::Result<()> {
-        let received = self.post.wait(self.relay.next_deadline())?;
+        let received = self.post.wait(self.brain.next_deadline())?;
         let now = self.post.now();
         let kind = match received {
             Some(datagram) => match self.receive(now, datagram)? {
@@ -48,7 +48,7 @@ impl Server {
             },
             None => bootstrap::EventKind::Timeout,
         };
-        for action in self.relay.handle_input(bootstrap::Event { now, kind }) {
+        for action in self.brain.handle_input(bootstrap::Event { now, kind }) {
             match action {
                 bootstrap::Action::Send { connection, bytes } => {
                     if let Some(client) = self.clients.get(&connection) {
@@ -81,7 +81,7 @@ impl Server {
         let known = known.map(|(connection, _)| *connection);
         Ok(match (kind, known) {
             (Kind::Open, None) => {
-                match self.relay.accept(now, Source::from(from.ip())) {
+                match self.brain.accept(now, Source::from(from.ip())) {
                     Ok(connection) => {
                         self.clients.insert(connection, from);
                         self.post.send(end(from), Kind::Open, &[])?;
