@@ -9,7 +9,7 @@ use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
     LinkId, Node, Role, Signal,
 };
-use overlay_sim::Rules;
+use overlay_sim::NodeInvariants;
 
 use crate::cast::{JoinWord, SELF, candidate, hello, id, sdp, welcome};
 
@@ -20,7 +20,7 @@ pub struct Watched {
     now: Instant,
     /// The latest moment that the node has seen.
     seen: Instant,
-    rules: Rules,
+    rules: NodeInvariants,
     links: Vec<Link>,
     servers: Vec<BootstrapId>,
     /// How far the honest story of the latest connection to the server has gone.
@@ -55,7 +55,7 @@ impl Watched {
             node: Node::new(id(number), config, [number; 32])?,
             now: Instant::from_millis(1_000),
             seen: Instant::ZERO,
-            rules: Rules::default(),
+            rules: NodeInvariants::default(),
             links: Vec::new(),
             servers: Vec::new(),
             server_stage: 0,

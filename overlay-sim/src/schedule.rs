@@ -1,14 +1,19 @@
 //! A run, written down: what the world is like and what is done to it.
 
+mod draw;
+pub(crate) mod names;
+mod profile;
+mod step;
 mod text;
 
 use core::time::Duration;
 
 use overlay_core::{Config, Instant, Policy};
 
-use crate::act::{Act, Wish};
-use crate::profile::Profile;
-
+pub use draw::schedule;
+pub use names::UnknownName;
+pub use profile::Profile;
+pub use step::{Fault, Impairment, Message, Number, Outage, Partition, Step, Wish};
 pub use text::ParseScheduleError;
 
 /// What a world is like.
@@ -28,16 +33,16 @@ pub struct Schedule {
     /// What the world is like.
     pub setup: Setup,
     /// What is done to it, in the order of time.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TimedStep>,
 }
 
 /// Something that is done at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Step {
+pub struct TimedStep {
     /// When.
     pub at: Instant,
     /// What.
-    pub act: Act,
+    pub step: Step,
 }
 
 impl Setup {
@@ -57,10 +62,10 @@ impl Schedule {
     /// policy is the one that promises it, no table is too small, and handshakes take less than patience.
     #[must_use]
     pub fn must_be_complete(&self) -> bool {
-        let joins_only = |step: &Step| {
+        let joins_only = |timed: &TimedStep| {
             matches!(
-                step.act,
-                Act::Wish(Wish::Root | Wish::Join, _) | Act::Send(..)
+                timed.step,
+                Step::Wish(Wish::Root | Wish::Join, _) | Step::Send(..)
             )
         };
         let Setup {
@@ -77,7 +82,7 @@ impl Schedule {
     /// When the last of it is over.
     #[must_use]
     pub fn end(&self) -> Instant {
-        let ends = self.steps.iter().map(|step| step.at + step.act.lasts());
+        let ends = self.steps.iter().map(|timed| timed.at + timed.step.lasts());
         ends.max().unwrap_or_default()
     }
 }

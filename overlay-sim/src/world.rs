@@ -5,17 +5,24 @@
 //! |---|---|
 //! | `events` | what happens next, and how a node is told |
 //! | `actions` | what a node wants is done |
-//! | `uplink` | the way to the server and back |
-//! | `acts` | what a schedule does to the world |
+//! | `server_traffic` | messages to the server and back |
+//! | `steps` | what a schedule does to the world |
 //! | `forgery` | frames that no honest node would send |
-//! | `judgement` | claims about actions that take a view of the whole |
+//! | `checks` | invariants about actions that take a view of the whole |
+//! | `machine`, `network`, `webrtc`, `server` | what the world consists of |
+//! | `event_queue` | what will happen, by when |
 
 mod actions;
-mod acts;
+mod checks;
+mod event_queue;
 mod events;
 mod forgery;
-mod judgement;
-mod uplink;
+pub(crate) mod machine;
+pub(crate) mod network;
+pub(crate) mod server;
+mod server_traffic;
+mod steps;
+pub(crate) mod webrtc;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -27,19 +34,20 @@ use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Role,
 };
 
-use crate::act::Number;
-use crate::agenda::Agenda;
-use crate::breach::{Breach, Claim};
-use crate::chronicle::Chronicle;
-use crate::coverage::Coverage;
-use crate::machine::{self, Ix, Life, Machine};
-use crate::model::Model;
-use crate::network::Network;
-use crate::rules::Scrutiny;
+use crate::invariants::Scrutiny;
+use crate::invariants::messages::Model;
+use crate::invariants::{Invariant, Violation};
+use crate::record::coverage::Coverage;
+use crate::record::trace::Trace;
+use crate::record::transcript::Transcript;
+use crate::schedule::Number;
 use crate::schedule::Setup;
-use crate::server::{Client, Limits, Server};
-use crate::trace::Trace;
-use crate::webrtc::{EndId, Ends};
+use crate::world::event_queue::EventQueue;
+use crate::world::network::Network;
+use crate::world::webrtc::{EndId, Ends};
+use machine::{Ix, Life, Machine};
+pub use server::Limits;
+use server::{Client, Server};
 
 /// A simulated overlay. Every node and the relay are the very structs that ship.
 #[derive(Debug)]
@@ -55,7 +63,7 @@ pub struct World {
     network: Network,
     pub(crate) server: Server,
     pub(crate) model: Model,
-    agenda: Agenda<What>,
+    queue: EventQueue<What>,
     /// Whose each epoch is.
     reigns: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
@@ -72,7 +80,7 @@ pub struct World {
     trace: Trace,
     coverage: Coverage,
     /// What happens, in words, if somebody listens.
-    pub(crate) chronicle: Option<Chronicle>,
+    pub(crate) transcript: Option<Transcript>,
     orphans: Orphans,
     /// The actions of the present event; kept for its memory.
     actions: Vec<Action>,
@@ -140,7 +148,7 @@ pub(crate) enum ToServer {
 
 /// A claim was violated in a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("at {at:?}, event {event}{}: {breach}", .machine.map(|number| format!(", machine {number}")).unwrap_or_default())]
+#[error("at {at:?}, event {event}{}: {violation}", .machine.map(|number| format!(", machine {number}")).unwrap_or_default())]
 pub struct Failure {
     /// At which event, counted from 1.
     pub event: u64,
@@ -149,7 +157,7 @@ pub struct Failure {
     /// At whose event; none if the whole tree is at fault.
     pub machine: Option<Number>,
     /// Which claim, and what was seen.
-    pub breach: Breach,
+    pub violation: Violation,
 }
 
 /// A world that can't be.
@@ -178,7 +186,7 @@ impl World {
             ends: Ends::default(),
             network: Network::default(),
             model: Model::default(),
-            agenda: Agenda::default(),
+            queue: EventQueue::default(),
             reigns: BTreeMap::new(),
             disturbed_until: None,
             slow_until: None,
@@ -188,7 +196,7 @@ impl World {
             events: 0,
             trace: Trace::default(),
             coverage: Coverage::default(),
-            chronicle: None,
+            transcript: None,
             orphans: Orphans::default(),
             actions: Vec::new(),
             closing: Vec::new(),
@@ -283,20 +291,20 @@ impl World {
 
     /// From here on notes what happens, in words up to the event of this number.
     pub fn listen(&mut self, until: u64) {
-        self.chronicle = Some(Chronicle::until(until));
+        self.transcript = Some(Transcript::until(until));
     }
 
     /// What was noted, line by line.
     #[must_use]
     pub fn story(self) -> Vec<String> {
-        self.chronicle
-            .map(|chronicle| chronicle.lines)
+        self.transcript
+            .map(|transcript| transcript.lines)
             .unwrap_or_default()
     }
 
     /// Lets time pass until `end`.
     pub fn run_until(&mut self, end: Instant) -> Result<(), Failure> {
-        while self.agenda.next_at().is_some_and(|next| next <= end) {
+        while self.queue.next_at().is_some_and(|next| next <= end) {
             self.step()?;
         }
         self.now = self.now.max(end);
@@ -305,26 +313,26 @@ impl World {
 
     /// Lets the next thing happen; false if there is none.
     pub fn step(&mut self) -> Result<bool, Failure> {
-        let Some((at, what)) = self.agenda.pop() else {
+        let Some((at, what)) = self.queue.pop() else {
             return Ok(false);
         };
         self.now = at;
         self.happen(what)
-            .map_err(|(ix, breach)| self.failure(ix, breach))?;
+            .map_err(|(ix, violation)| self.failure(ix, violation))?;
         Ok(true)
     }
 
-    pub(crate) fn failure(&self, ix: Option<Ix>, breach: Breach) -> Failure {
+    pub(crate) fn failure(&self, ix: Option<Ix>, violation: Violation) -> Failure {
         Failure {
             event: self.events,
             at: self.now,
             machine: ix.map(|ix| self.machines[ix].number),
-            breach,
+            violation,
         }
     }
 
     /// The machine of this number, made if there is none yet.
-    pub(crate) fn machine(&mut self, number: Number) -> Result<Ix, Breach> {
+    pub(crate) fn machine(&mut self, number: Number) -> Result<Ix, Violation> {
         if let Some(ix) = self.by_number.get(&number) {
             return Ok(*ix);
         }
@@ -333,7 +341,7 @@ impl World {
         let config = Arc::clone(&self.config);
         let machine = Machine::new(number, ix, seed, profile, config, self.scrutiny);
         // The configuration was checked when the world was made.
-        let machine = machine.map_err(|error| Claim::MaxDegree.broken(error))?;
+        let machine = machine.map_err(|error| Invariant::MaxDegree.broken(error))?;
         self.machines.push(machine);
         self.by_number.insert(number, ix);
         Ok(ix)
@@ -361,4 +369,4 @@ impl World {
 }
 
 /// A breach, and at whose event it was found.
-type Found = (Option<Ix>, Breach);
+type Found = (Option<Ix>, Violation);

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use overlay_fuzz::TARGETS;
-use overlay_sim::Dice;
+use overlay_sim::Rng;
 
 /// How many pseudo-random inputs each target gets; half of them are much like one of the corpus.
 const INPUTS: u32 = 4_000;
@@ -50,11 +50,11 @@ fn holds(target: &str) {
     for input in &corpus {
         body(input);
     }
-    let mut dice = Dice::new(0);
+    let mut rng = Rng::new(0);
     for _ in 0..INPUTS / 2 {
-        body(&bytes(&mut dice));
-        let like = dice.pick(&corpus).unwrap();
-        body(&bytes_like(like, &mut dice));
+        body(&bytes(&mut rng));
+        let like = rng.pick(&corpus).unwrap();
+        body(&bytes_like(like, &mut rng));
     }
 }
 
@@ -70,18 +70,18 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// Up to 1,024 bytes.
-fn bytes(dice: &mut Dice) -> Vec<u8> {
-    let words = dice.between(1, 128);
-    (0..words).flat_map(|_| dice.draw().to_le_bytes()).collect()
+fn bytes(rng: &mut Rng) -> Vec<u8> {
+    let words = rng.between(1, 128);
+    (0..words).flat_map(|_| rng.draw().to_le_bytes()).collect()
 }
 
 /// Bytes that differ from these in up to three places.
-fn bytes_like(like: &[u8], dice: &mut Dice) -> Vec<u8> {
+fn bytes_like(like: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = like.to_vec();
-    for _ in 0..dice.between(1, 3) {
-        let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+    for _ in 0..rng.between(1, 3) {
+        let at = usize::try_from(rng.below(bytes.len() as u64)).unwrap();
         if let Some(byte) = bytes.get_mut(at) {
-            *byte = dice.draw().to_le_bytes()[0];
+            *byte = rng.draw().to_le_bytes()[0];
         }
     }
     bytes

@@ -7,7 +7,7 @@
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
 use overlay_core::Planted;
-use overlay_sim::{Verdict, run, schedule, shrink};
+use overlay_sim::{Outcome, run, schedule, shrink};
 
 /// How many seeds the swarm may need.
 const SEEDS: u64 = 20_000;
@@ -20,7 +20,7 @@ fn caught(bug: Planted) -> Option<(u64, overlay_sim::Schedule, overlay_sim::Fail
     (0..SEEDS).find_map(|seed| {
         let mut schedule = schedule(seed);
         schedule.setup.config.planted = Some(bug);
-        let Verdict { failure, .. } = run(&schedule).unwrap();
+        let Outcome { failure, .. } = run(&schedule).unwrap();
         failure.map(|failure| (seed, schedule, failure))
     })
 }
@@ -38,8 +38,8 @@ fn the_swarm_finds_every_planted_bug() {
             missed.push(bug);
             continue;
         };
-        let (before, claim) = (schedule.steps.len(), failure.breach.claim);
-        let small = shrink(schedule, claim, RUNS);
+        let (before, invariant) = (schedule.steps.len(), failure.violation.invariant);
+        let small = shrink(schedule, invariant, RUNS);
         let steps = format!("{before} → {}", small.schedule.steps.len());
         println!(
             "{:<24} {:>6} {steps:>12} {:>6}  {claim}",

@@ -19,7 +19,7 @@ fn what_was_once_found_stays_mended() {
         let schedule: Schedule = text
             .parse()
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let verdict = run(&schedule).unwrap();
-        assert_eq!(verdict.failure, None, "{}", path.display());
+        let outcome = run(&schedule).unwrap();
+        assert_eq!(outcome.failure, None, "{}", path.display());
     }
 }

@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use overlay_sim::{Schedule, Verdict, run};
+use overlay_sim::{Outcome, Schedule, run};
 
 /// A root and twelve nodes of degree 3: a complete tree after a few seconds; then `more` happens.
-fn tree_of_thirteen(more: impl IntoIterator<Item = String>) -> Verdict {
+fn tree_of_thirteen(more: impl IntoIterator<Item = String>) -> Outcome {
     let mut text =
         String::from("overlay-sim schedule 1\nseed 7\nprofile lan\ndegree 3\n0.0 root 0\n");
     for number in 1..=12 {
@@ -16,23 +16,23 @@ fn tree_of_thirteen(more: impl IntoIterator<Item = String>) -> Verdict {
         writeln!(text, "{line}").unwrap();
     }
     let schedule: Schedule = text.parse().unwrap();
-    let verdict = run(&schedule).unwrap();
-    assert_eq!(verdict.failure, None);
-    verdict
+    let outcome = run(&schedule).unwrap();
+    assert_eq!(outcome.failure, None);
+    outcome
 }
 
 #[test]
 fn nodes_whose_timers_fire_once_a_minute_are_not_taken_for_dead() {
     let throttled = (0..=12).map(|number| format!("20.0 throttle {number} 1200.0"));
-    let verdict = tree_of_thirteen(throttled);
-    assert!(verdict.coverage.of("throttle") > 0);
-    assert_eq!(verdict.coverage.of("parent closed"), 0);
+    let outcome = tree_of_thirteen(throttled);
+    assert!(outcome.coverage.of("throttle") > 0);
+    assert_eq!(outcome.coverage.of("parent closed"), 0);
 }
 
 #[test]
 fn a_node_that_sleeps_for_a_while_takes_nobody_for_dead_when_it_wakes() {
-    let verdict = tree_of_thirteen(["20.0 pause 1 10.0".to_owned()]);
-    assert_eq!(verdict.coverage.of("parent closed"), 0);
+    let outcome = tree_of_thirteen(["20.0 pause 1 10.0".to_owned()]);
+    assert_eq!(outcome.coverage.of("parent closed"), 0);
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn a_leaf_that_comes_and_goes_moves_nobody() {
             format!("{}.0 join 12", time + 2),
         ]
     });
-    let verdict = tree_of_thirteen(flaps);
-    assert_eq!(verdict.coverage.of("moved"), 0);
+    let outcome = tree_of_thirteen(flaps);
+    assert_eq!(outcome.coverage.of("moved"), 0);
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn an_inner_node_that_comes_and_goes_moves_its_children_and_few_others() {
             format!("{}.0 join 1", time + 10),
         ]
     });
-    let verdict = tree_of_thirteen(flaps);
+    let outcome = tree_of_thirteen(flaps);
     // Three children of its own, when it is as high as at first; one fills the hole, and a leaf that one's.
-    let moved = verdict.coverage.of("moved");
+    let moved = outcome.coverage.of("moved");
     assert!(moved <= rounds * 5, "{moved} moves in {rounds} rounds");
 }

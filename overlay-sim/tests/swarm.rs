@@ -1,6 +1,6 @@
 //! The swarm in small: enough seeds for a test, each of them twice.
 
-use overlay_sim::{Claim, Schedule, replay, run, schedule, sweep};
+use overlay_sim::{Invariant, Schedule, replay, run, schedule, sweep};
 
 /// How many seeds a test has time for.
 const SEEDS: u64 = 200;
@@ -44,7 +44,7 @@ fn a_failure_says_who_waits_for_whom() {
         .0
         .failure
         .unwrap();
-    assert_eq!(failure.breach.claim, Claim::EverybodyIsAttached);
+    assert_eq!(failure.violation.invariant, Invariant::AllAreAttached);
     let told = failure.to_string();
     assert!(told.contains("1 waits for its next attempt"), "{told}");
     assert!(

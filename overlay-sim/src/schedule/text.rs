@@ -22,8 +22,8 @@ use core::time::Duration;
 use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{Config, Instant};
 
-use super::{Schedule, Setup, Step, Value, settings};
-use crate::act::{Act, Between, Blow, Message, Outage, Trouble, Wish};
+use super::{Schedule, Setup, TimedStep, Value, settings};
+use crate::schedule::{Fault, Impairment, Message, Outage, Partition, Step, Wish};
 
 /// No moment lies later and nothing lasts longer, in seconds: a day.
 const LONGEST: u64 = 24 * 60 * 60;
@@ -52,20 +52,20 @@ impl fmt::Display for Schedule {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for TimedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} {}",
             Seconds(self.at.since(Instant::ZERO)),
-            self.act.name()
+            self.step.name()
         )?;
-        match self.act {
-            Act::Wish(_, who) | Act::Blow(_, who) => write!(f, " {who}"),
-            Act::Send(_, who, len) => write!(f, " {who} {len}"),
-            Act::Trouble(_, who, time) => write!(f, " {who} {}", Seconds(time)),
-            Act::Between(_, one, other, time) => write!(f, " {one} {other} {}", Seconds(time)),
-            Act::Outage(_, time) => write!(f, " {}", Seconds(time)),
+        match self.step {
+            Step::Wish(_, who) | Step::Fault(_, who) => write!(f, " {who}"),
+            Step::Send(_, who, len) => write!(f, " {who} {len}"),
+            Step::Impairment(_, who, time) => write!(f, " {who} {}", Seconds(time)),
+            Step::Partition(_, one, other, time) => write!(f, " {one} {other} {}", Seconds(time)),
+            Step::Outage(_, time) => write!(f, " {}", Seconds(time)),
         }
     }
 }
@@ -131,8 +131,8 @@ fn parse_line(line: &str, schedule: &mut Schedule) -> Result<(), String> {
     let first = words.next::<String>("a setting or a moment")?;
     if first.starts_with(|c: char| c.is_ascii_digit()) {
         let at = Instant::ZERO + seconds(&first)?;
-        let act = parse_act(&mut words)?;
-        schedule.steps.push(Step { at, act });
+        let step = parse_act(&mut words)?;
+        schedule.steps.push(TimedStep { at, step });
     } else {
         let setup = &mut schedule.setup;
         match first.as_str() {
@@ -155,23 +155,23 @@ fn parse_line(line: &str, schedule: &mut Schedule) -> Result<(), String> {
     words.end()
 }
 
-fn parse_act(words: &mut Words<'_>) -> Result<Act, String> {
+fn parse_act(words: &mut Words<'_>) -> Result<Step, String> {
     let verb = words.next::<String>("what is done")?;
-    let act = if let Ok(wish) = verb.parse::<Wish>() {
-        Act::Wish(wish, words.machine()?)
+    let step = if let Ok(wish) = verb.parse::<Wish>() {
+        Step::Wish(wish, words.machine()?)
     } else if let Ok(message) = verb.parse::<Message>() {
-        Act::Send(message, words.machine()?, words.length()?)
-    } else if let Ok(blow) = verb.parse::<Blow>() {
-        Act::Blow(blow, words.machine()?)
-    } else if let Ok(trouble) = verb.parse::<Trouble>() {
-        Act::Trouble(trouble, words.machine()?, words.time()?)
-    } else if let Ok(between) = verb.parse::<Between>() {
-        Act::Between(between, words.machine()?, words.machine()?, words.time()?)
+        Step::Send(message, words.machine()?, words.length()?)
+    } else if let Ok(blow) = verb.parse::<Fault>() {
+        Step::Fault(blow, words.machine()?)
+    } else if let Ok(trouble) = verb.parse::<Impairment>() {
+        Step::Impairment(trouble, words.machine()?, words.time()?)
+    } else if let Ok(between) = verb.parse::<Partition>() {
+        Step::Partition(between, words.machine()?, words.machine()?, words.time()?)
     } else {
         let outage = verb.parse::<Outage>().map_err(|error| error.to_string())?;
-        Act::Outage(outage, words.time()?)
+        Step::Outage(outage, words.time()?)
     };
-    Ok(act)
+    Ok(step)
 }
 
 /// The words of a line.

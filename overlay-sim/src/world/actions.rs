@@ -6,12 +6,12 @@ use overlay_core::wire::RejectReason;
 use overlay_core::{Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Signal};
 
 use super::{Happening, What, World};
-use crate::act::{Between, Trouble};
-use crate::breach::{Breach, Claim};
-use crate::machine::Ix;
-use crate::network::Passage;
-use crate::rules::Scrutiny;
-use crate::webrtc::{EndId, Stage};
+use crate::invariants::Scrutiny;
+use crate::invariants::{Invariant, Violation};
+use crate::schedule::{Impairment, Partition};
+use crate::world::machine::Ix;
+use crate::world::network::Passage;
+use crate::world::webrtc::{EndId, Stage};
 
 /// How long after a link is closed a driver may still have something to say of it, in microseconds.
 const DRIVER_LAG: u64 = 50_000;
@@ -21,7 +21,12 @@ const LATE_SIGNAL: u64 = 10_000_000;
 
 impl World {
     /// Does what the node on a machine wants. `timer`: whether it was the timer that made it act.
-    pub(super) fn carry_out(&mut self, ix: Ix, action: Action, timer: bool) -> Result<(), Breach> {
+    pub(super) fn carry_out(
+        &mut self,
+        ix: Ix,
+        action: Action,
+        timer: bool,
+    ) -> Result<(), Violation> {
         match action {
             Action::OpenLink(link, dial) => self.open_link(ix, link, &dial),
             Action::ApplySignal(link, signal) => self.apply_signal(ix, link, &signal)?,
@@ -66,7 +71,7 @@ impl World {
         let machine = &mut self.machines[ix];
         machine.links.push((link, end));
         // Making a description takes the processor a moment; a candidate takes a STUN server's answer.
-        let described = Duration::from_micros(machine.dice.between(200, 1_000));
+        let described = Duration::from_micros(machine.rng.between(200, 1_000));
         let gathered = described + Duration::from_micros(u64::from(machine.distance) * 2);
         if matches!(first, Happening::Offer) {
             self.plan(described, What::Link(end, first));
@@ -82,36 +87,37 @@ impl World {
         let machine = &mut self.machines[ix];
         let mut copies = 1;
         let mut delay = delay;
-        let mut strike = |trouble: Trouble| {
-            let strikes = machine.has(trouble, now) && machine.dice.chance(50);
+        let mut strike = |trouble: Impairment| {
+            let strikes = machine.has(trouble, now) && machine.rng.chance(50);
             if strikes {
                 self.coverage.count(trouble.name());
             }
             strikes
         };
-        if strike(Trouble::LoseSignals) {
+        if strike(Impairment::LoseSignals) {
             copies = 0;
-        } else if strike(Trouble::DoubleSignals) {
+        } else if strike(Impairment::DoubleSignals) {
             copies = 2;
         }
-        if strike(Trouble::DelaySignals) {
-            delay += Duration::from_micros(machine.dice.below(LATE_SIGNAL));
+        if strike(Impairment::DelaySignals) {
+            delay += Duration::from_micros(machine.rng.below(LATE_SIGNAL));
         }
         for copy in 0..copies {
             self.plan(delay * (copy + 1), What::Link(end, signal()));
         }
     }
 
-    fn apply_signal(&mut self, ix: Ix, link: LinkId, signal: &Signal) -> Result<(), Breach> {
+    fn apply_signal(&mut self, ix: Ix, link: LinkId, signal: &Signal) -> Result<(), Violation> {
         let Some(end) = self.machines[ix].end(link) else {
             return Ok(());
         };
         if let Signal::Answer(answer) = signal {
             self.machines[ix].asked = None;
             let answers = EndId::parse_answer(answer).map(|[_, offer]| offer);
-            Claim::AnswersMatchOffers.holds(answers.is_none_or(|offer| offer == end), || {
-                format!("{link:?} gets an answer that was made for another offer")
-            })?;
+            Invariant::AnswersMatchOffers
+                .holds(answers.is_none_or(|offer| offer == end), || {
+                    format!("{link:?} gets an answer that was made for another offer")
+                })?;
         }
         if let Some(both) = self.ends.apply(end, signal) {
             self.connect(both);
@@ -132,8 +138,8 @@ impl World {
                 end.stage = Stage::Connecting;
             }
         }
-        if has(self, Trouble::Hang) {
-            self.coverage.count(Trouble::Hang.name());
+        if has(self, Impairment::Hang) {
+            self.coverage.count(Impairment::Hang.name());
             return;
         }
         let passage = |from: usize, to: usize| self.network.passage(owners[from], owners[to], now);
@@ -147,9 +153,9 @@ impl World {
             return;
         }
         let mut opens = both.to_vec();
-        if has(self, Trouble::OneSided) {
-            self.coverage.count(Trouble::OneSided.name());
-            let keep = usize::from(self.machines[owners[0]].dice.chance(50));
+        if has(self, Impairment::OneSided) {
+            self.coverage.count(Impairment::OneSided.name());
+            let keep = usize::from(self.machines[owners[0]].rng.chance(50));
             opens = vec![both[keep]];
             for end in both {
                 if let Some(end) = self.ends.get_mut(end) {
@@ -165,8 +171,8 @@ impl World {
         );
         for end in opens {
             let owner = usize::from(end == both[1]);
-            let dice = &mut self.machines[owners[owner]].dice;
-            let handshake = profile.latency(one, other, dice) * 8 + Duration::from_millis(1);
+            let rng = &mut self.machines[owners[owner]].rng;
+            let handshake = profile.latency(one, other, rng) * 8 + Duration::from_millis(1);
             let at = now + handshake;
             if let Some(end) = self.ends.get_mut(end) {
                 end.floor = at;
@@ -193,14 +199,14 @@ impl World {
         if end.broken {
             return None;
         }
-        let dice = &mut self.machines[from].dice;
-        let latency = self.setup.profile.latency(here, there, dice);
+        let rng = &mut self.machines[from].rng;
+        let latency = self.setup.profile.latency(here, there, rng);
         let mut at = (self.now + latency).max(floor);
         if let Passage::Held(until) = passage
             && until > at
         {
             at = until;
-            self.coverage.count(Between::Clog.name());
+            self.coverage.count(Partition::Clog.name());
         }
         self.ends.get_mut(peer_id)?.floor = at;
         Some((peer_id, at))
@@ -228,14 +234,14 @@ impl World {
         end.broken = true;
         let machine = &mut self.machines[owner];
         machine.links.retain(|(_, own)| *own != id);
-        let lag = Duration::from_micros(machine.dice.below(DRIVER_LAG));
+        let lag = Duration::from_micros(machine.rng.below(DRIVER_LAG));
         self.plan(lag, What::Link(id, Happening::Forgotten));
         if self.scrutiny == Scrutiny::Frames {
             self.departed.insert(id, self.now);
         }
     }
 
-    fn deliver(&mut self, ix: Ix, delivery: Delivery) -> Result<(), Breach> {
+    fn deliver(&mut self, ix: Ix, delivery: Delivery) -> Result<(), Violation> {
         let Delivery {
             link,
             scope,
@@ -246,19 +252,24 @@ impl World {
         if let Some(end) = self.machines[ix].end(link) {
             self.model.deliver(ix, end, scope, &payload)?;
         }
-        let busy = self.machines[ix].has(Trouble::Busy, self.now);
+        let busy = self.machines[ix].has(Impairment::Busy, self.now);
         let machine = &mut self.machines[ix];
         if busy {
-            self.coverage.count(Trouble::Busy.name());
+            self.coverage.count(Impairment::Busy.name());
             machine.receipts.push(receipt);
         } else {
-            let takes = Duration::from_micros(machine.dice.below(500));
+            let takes = Duration::from_micros(machine.rng.below(500));
             self.plan(takes, What::Consumed(ix, receipt));
         }
         Ok(())
     }
 
-    fn notified(&mut self, ix: Ix, notification: &Notification, timer: bool) -> Result<(), Breach> {
+    fn notified(
+        &mut self,
+        ix: Ix,
+        notification: &Notification,
+        timer: bool,
+    ) -> Result<(), Violation> {
         match notification {
             Notification::ParentConnected { node, link, .. } => {
                 if let Some(end) = self.machines[ix].end(*link) {
@@ -315,7 +326,7 @@ impl World {
                     .is_some_and(|until| self.now <= until + patience);
                 // The timer tells that the old parent has taken too long.
                 let excused = timer || slow || self.disturbed(self.now);
-                Claim::MovesMissNothing.holds(!moves || excused, || {
+                Invariant::MovesMissNothing.holds(!moves || excused, || {
                     format!("{broadcasts} broadcasts missed")
                 })
             }
@@ -337,9 +348,9 @@ impl World {
         link: LinkId,
         reason: CloseReason,
         child: bool,
-    ) -> Result<(), Breach> {
+    ) -> Result<(), Violation> {
         self.last_parting = Some(self.now);
-        Claim::CalmIsCalm.holds(!self.calm, || format!("a link closes: {reason}"))?;
+        Invariant::CalmIsCalm.holds(!self.calm, || format!("a link closes: {reason}"))?;
         let Some(id) = self.machines[ix].end(link) else {
             return Ok(());
         };

@@ -5,10 +5,10 @@ use core::time::Duration;
 use overlay_core::{Event, EventKind, Instant, Signal};
 
 use super::{Found, Happening, What, World};
-use crate::act::Trouble;
-use crate::breach::Breach;
-use crate::machine::{Ix, Sleep};
-use crate::webrtc::{EndId, Heard, Stage};
+use crate::invariants::Violation;
+use crate::schedule::Impairment;
+use crate::world::machine::{Ix, Sleep};
+use crate::world::webrtc::{EndId, Heard, Stage};
 
 /// How often a throttled machine's timers fire, in microseconds.
 const MINUTE: u64 = 60_000_000;
@@ -36,7 +36,7 @@ impl World {
             What::ToServer(client, happening) => self.at_server(client, happening),
             What::ServerWake => self.server_wake(),
         };
-        result.map_err(|breach| (target, breach))
+        result.map_err(|violation| (target, violation))
     }
 
     /// The machine that something happens to, if it must be awake for it.
@@ -52,15 +52,15 @@ impl World {
     }
 
     /// Gives a node an event, checks what it answers, and does it.
-    pub(crate) fn tell(&mut self, ix: Ix, kind: EventKind) -> Result<(), Breach> {
+    pub(crate) fn tell(&mut self, ix: Ix, kind: EventKind) -> Result<(), Violation> {
         let machine = &mut self.machines[ix];
         if !machine.lives() {
             return Ok(());
         }
         self.events += 1;
         self.trace.event(self.now, ix, &kind);
-        if let Some(chronicle) = &mut self.chronicle {
-            chronicle.event(self.events, self.now, machine.number, &kind);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.event(self.events, self.now, machine.number, &kind);
         }
         let timer = matches!(kind, EventKind::Timeout);
         machine.rules.before(&kind);
@@ -69,8 +69,8 @@ impl World {
         machine
             .node
             .handle_input_into(Event::new(local, kind), &mut actions);
-        if let Some(chronicle) = &mut self.chronicle {
-            chronicle.actions(self.now, machine.number, &actions);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.actions(self.now, machine.number, &actions);
         }
         machine.rules.after(&machine.node, local, &actions)?;
         for action in actions.drain(..) {
@@ -95,28 +95,28 @@ impl World {
             return;
         };
         let mut due = machine.global(due).max(self.now);
-        let throttled_until = machine.until(Trouble::Throttle);
+        let throttled_until = machine.until(Impairment::Throttle);
         if throttled_until > due {
             // Its system looks at its timers once a minute.
             let late = due.as_micros().next_multiple_of(MINUTE);
             due = Instant::from_micros(late).min(throttled_until);
-            self.coverage.count(Trouble::Throttle.name());
+            self.coverage.count(Impairment::Throttle.name());
         }
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);
-            self.agenda.plan(due, What::Wake(ix));
+            self.queue.plan(due, What::Wake(ix));
         }
     }
 
     pub(super) fn plan(&mut self, delay: Duration, what: What) {
-        self.agenda.plan(self.now + delay, what);
+        self.queue.plan(self.now + delay, what);
     }
 
     pub(super) fn plan_at(&mut self, at: Instant, what: What) {
-        self.agenda.plan(at.max(self.now), what);
+        self.queue.plan(at.max(self.now), what);
     }
 
-    fn wake(&mut self, ix: Ix) -> Result<(), Breach> {
+    fn wake(&mut self, ix: Ix) -> Result<(), Violation> {
         let machine = &mut self.machines[ix];
         if machine.wake != Some(self.now) {
             // Another one was planned for an earlier time, and this one is not wanted any more.
@@ -134,9 +134,9 @@ impl World {
     fn awake(&mut self, ix: Ix) -> Result<(), Found> {
         let now = self.now;
         let machine = &mut self.machines[ix];
-        if machine.has(Trouble::Pause, now) {
+        if machine.has(Impairment::Pause, now) {
             // Another pause began in this one and lasts longer.
-            let until = machine.until(Trouble::Pause);
+            let until = machine.until(Impairment::Pause);
             self.plan_at(until, What::Awake(ix));
             return Ok(());
         }
@@ -147,14 +147,14 @@ impl World {
         machine.napped(now.since(since));
         machine.wake = None;
         // Either may come first: the timer, or what has arrived meanwhile.
-        let timer_first = machine.dice.chance(50);
+        let timer_first = machine.rng.chance(50);
         let due = machine.node.next_deadline();
         if timer_first && due.is_some_and(|due| machine.global(due) <= now) {
             self.tell(ix, EventKind::Timeout)
-                .map_err(|breach| (Some(ix), breach))?;
+                .map_err(|violation| (Some(ix), violation))?;
         }
         if !held.is_empty() {
-            self.coverage.count(Trouble::Pause.name());
+            self.coverage.count(Impairment::Pause.name());
         }
         for what in held {
             if !matches!(what, What::Wake(_)) {
@@ -165,8 +165,8 @@ impl World {
         Ok(())
     }
 
-    fn resume(&mut self, ix: Ix) -> Result<(), Breach> {
-        if self.machines[ix].has(Trouble::Busy, self.now) {
+    fn resume(&mut self, ix: Ix) -> Result<(), Violation> {
+        if self.machines[ix].has(Impairment::Busy, self.now) {
             return Ok(());
         }
         for receipt in core::mem::take(&mut self.machines[ix].receipts) {
@@ -175,7 +175,7 @@ impl World {
         Ok(())
     }
 
-    fn at_end(&mut self, id: EndId, happening: Happening) -> Result<(), Breach> {
+    fn at_end(&mut self, id: EndId, happening: Happening) -> Result<(), Violation> {
         let Some(end) = self.ends.get_mut(id) else {
             return Ok(());
         };

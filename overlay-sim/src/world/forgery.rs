@@ -8,9 +8,9 @@ use overlay_core::wire::{
 use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
 
 use super::World;
-use crate::machine::Ix;
-use crate::model::{self, FORGED};
-use crate::webrtc::EndId;
+use crate::invariants::messages::{self, FORGED};
+use crate::world::machine::Ix;
+use crate::world::webrtc::EndId;
 
 impl World {
     /// A lie that the machine's neighbour may believe. The epoch is never one that does not exist: a
@@ -24,11 +24,11 @@ impl World {
             (node.epoch(), node.path().clone())
         };
         let join = self.somebodys_join(ix, victim);
-        let len = u32::try_from(self.machines[ix].dice.below(16_000)).unwrap_or(0);
-        let lie = model::payload(FORGED, len);
-        let dice = &mut self.machines[ix].dice;
-        let window = u32::try_from(dice.below(200_000)).unwrap_or(0);
-        let frame = match dice.below(19) {
+        let len = u32::try_from(self.machines[ix].rng.below(16_000)).unwrap_or(0);
+        let lie = messages::payload(FORGED, len);
+        let rng = &mut self.machines[ix].rng;
+        let window = u32::try_from(rng.below(200_000)).unwrap_or(0);
+        let frame = match rng.below(19) {
             0 => LinkFrame::Hello {
                 version: VERSION,
                 join,
@@ -118,12 +118,12 @@ impl World {
     fn somebodys_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
         let count = self.machines.len() as u64;
         let above = self.machines[victim].node.path().clone();
-        let dice = &mut self.machines[ix].dice;
-        let attempt = u32::try_from(dice.between(1, 4)).unwrap_or(1);
-        let whose = usize::try_from(dice.below(count + 1)).unwrap_or(0);
-        let ancestor = dice.pick(above.ids()).copied();
-        let ancestor = ancestor.filter(|_| dice.chance(60));
-        let nobody = NodeId::from_u128(u128::from(dice.draw()) << 64 | 0xffff_fffe);
+        let rng = &mut self.machines[ix].rng;
+        let attempt = u32::try_from(rng.between(1, 4)).unwrap_or(1);
+        let whose = usize::try_from(rng.below(count + 1)).unwrap_or(0);
+        let ancestor = rng.pick(above.ids()).copied();
+        let ancestor = ancestor.filter(|_| rng.chance(60));
+        let nobody = NodeId::from_u128(u128::from(rng.draw()) << 64 | 0xffff_fffe);
         let somebody = self.machines.get(whose).map_or(nobody, |m| m.node.id());
         JoinId {
             origin: ancestor.unwrap_or(somebody),

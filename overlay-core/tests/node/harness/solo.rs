@@ -14,14 +14,14 @@ use overlay_core::{
 };
 
 use super::client_frames;
-use super::{Rules, id, join_of, opened, sent};
+use super::{NodeInvariants, id, join_of, opened, sent};
 
 /// One node. Its own number is 1000; its parent, if it has one, is 1 and stands below the root 0.
 #[derive(Debug)]
 pub(crate) struct Solo {
     pub(crate) node: Node,
     pub(crate) now: Instant,
-    rules: Rules,
+    rules: NodeInvariants,
     server: Option<BootstrapId>,
     /// How many broadcasts have come to the node.
     broadcasts: u64,
@@ -41,7 +41,7 @@ impl Solo {
         Self {
             node: Node::new(id(SELF), config, [42; 32]).unwrap(),
             now: Instant::from_millis(1_000),
-            rules: Rules::default(),
+            rules: NodeInvariants::default(),
             server: None,
             broadcasts: 0,
             mute: false,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use overlay_core::{MAX_DEGREE, Policy};
-use overlay_sim::{Growth, Profile, Schedule, Way};
+use overlay_sim::{Exit, Growth, Profile, Schedule};
 
 /// Simulates the tree overlay: thousands of the nodes that ship, in virtual time, with faults.
 ///
@@ -91,7 +91,7 @@ pub(crate) struct Churn {
 
     /// How they go: leave, crash, kill or mixed.
     #[arg(long, default_value = "mixed")]
-    pub(crate) way: Way,
+    pub(crate) way: Exit,
 
     /// Where all chance comes from: one seed, or several as `1..10` (without the last).
     #[arg(long, default_value = "1", value_parser = seeds)]
@@ -109,7 +109,7 @@ pub(crate) struct Disaster {
 
     /// How they go: leave, crash, kill or mixed.
     #[arg(long, default_value = "kill")]
-    pub(crate) way: Way,
+    pub(crate) way: Exit,
 
     /// Where all chance comes from: one seed, or several as `1..10` (without the last).
     #[arg(long, default_value = "1", value_parser = seeds)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use overlay_sim::{Stood, Turnover};
+use overlay_sim::{ChurnPlan, ChurnResult};
 use serde_json::json;
 
 use crate::Outcome;
@@ -24,68 +24,68 @@ pub(crate) fn churn(churn: &Churn, as_json: bool) -> Result<Outcome> {
     let mut outcome = Outcome::Held;
     for seed in churn.seed.clone() {
         let bar = progress::bar(0, "nodes go");
-        let turnover = Turnover {
+        let plan = ChurnPlan {
             growth: churn.tree.growth(seed),
             nodes,
             times: churn.turnover,
             rate,
-            way: churn.way,
+            exit: churn.way,
         };
-        let stood = overlay_sim::churn(&turnover, |done, all| {
+        let result = overlay_sim::churn(&plan, |done, all| {
             bar.set_length(all);
             bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        if stood.unattached > 0 {
+        if result.unattached > 0 {
             outcome = Outcome::Violated;
         }
         if as_json {
-            println!("{}", line(seed, &stood));
+            println!("{}", line(seed, &result));
         } else {
-            print(seed, &stood);
+            print(seed, &result);
         }
     }
     Ok(outcome)
 }
 
-fn line(seed: u64, stood: &Stood) -> serde_json::Value {
+fn line(seed: u64, result: &ChurnResult) -> serde_json::Value {
     json!({
         "seed": seed,
-        "departures": stood.departures,
-        "same_depth_worst": stood.same_depth_worst,
-        "same_depth_final": stood.same_depth_final,
-        "max_depth_worst": stood.max_depth_worst,
-        "ideal_max_depth": stood.ideal_max_depth,
-        "moves_per_departure": stood.moves_per_departure,
-        "reattached": stood.reattached,
-        "reattach_ms": { "p50": millis(stood.reattach_p50), "p99": millis(stood.reattach_p99) },
-        "unattached": stood.unattached,
+        "departures": result.departures,
+        "same_depth_worst": result.same_depth_worst,
+        "same_depth_final": result.same_depth_final,
+        "max_depth_worst": result.max_depth_worst,
+        "ideal_max_depth": result.ideal_max_depth,
+        "moves_per_departure": result.moves_per_departure,
+        "reattached": result.reattached,
+        "reattach_ms": { "p50": millis(result.reattach_p50), "p99": millis(result.reattach_p99) },
+        "unattached": result.unattached,
     })
 }
 
-fn print(seed: u64, stood: &Stood) {
+fn print(seed: u64, result: &ChurnResult) {
     println!(
         "seed {seed}: {} nodes went, each followed by a newcomer",
-        stood.departures
+        result.departures
     );
     println!(
         "  at the depth of the complete tree: {:.1} % at worst, {:.1} % in the end",
-        stood.same_depth_worst * 100.0,
-        stood.same_depth_final * 100.0
+        result.same_depth_worst * 100.0,
+        result.same_depth_final * 100.0
     );
     println!(
         "  {} deep at worst; the complete tree is {} deep",
-        stood.max_depth_worst, stood.ideal_max_depth
+        result.max_depth_worst, result.ideal_max_depth
     );
     println!(
         "  {} orphans found a parent, half of them within {} ms, 99 % within {} ms",
-        stood.reattached,
-        millis(stood.reattach_p50),
-        millis(stood.reattach_p99)
+        result.reattached,
+        millis(result.reattach_p50),
+        millis(result.reattach_p99)
     );
     println!(
         "  {:.2} moves for each departure; {} nodes outside the tree in the end",
-        stood.moves_per_departure, stood.unattached
+        result.moves_per_departure, result.unattached
     );
 }
 

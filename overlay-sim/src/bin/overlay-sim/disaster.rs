@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use overlay_sim::{Disaster, Survived};
+use overlay_sim::{Disaster, DisasterResult};
 use serde_json::json;
 
 use crate::Outcome;
@@ -21,7 +21,7 @@ pub(crate) fn disaster(command: &args::Disaster, as_json: bool) -> Result<Outcom
             growth: command.tree.growth(seed),
             nodes: command.tree.nodes,
             share,
-            way: command.way,
+            exit: command.way,
         })?;
         if survived.unattached > 0 {
             outcome = Outcome::Violated;
@@ -35,7 +35,7 @@ pub(crate) fn disaster(command: &args::Disaster, as_json: bool) -> Result<Outcom
     Ok(outcome)
 }
 
-fn line(seed: u64, survived: &Survived) -> serde_json::Value {
+fn line(seed: u64, survived: &DisasterResult) -> serde_json::Value {
     json!({
         "seed": seed,
         "lost": survived.lost,
@@ -48,7 +48,7 @@ fn line(seed: u64, survived: &Survived) -> serde_json::Value {
     })
 }
 
-fn print(seed: u64, survived: &Survived) {
+fn print(seed: u64, survived: &DisasterResult) {
     println!(
         "seed {seed}: {} nodes were lost at once, {} others lost their parent",
         survived.lost, survived.orphans

@@ -13,31 +13,31 @@ pub(crate) fn replay(replay: &Replay, as_json: bool) -> Result<Outcome> {
     } else {
         0
     };
-    let (verdict, story) = overlay_sim::replay(&schedule, until)?;
+    let (outcome, story) = overlay_sim::replay(&schedule, until)?;
     for line in story {
         println!("{line}");
     }
     if as_json {
-        let violated = verdict.failure.as_ref().map(|failure| {
-            let claim = failure.breach.claim.to_string();
-            json!({ "event": failure.event, "claim": claim, "detail": failure.breach.detail })
+        let violated = outcome.failure.as_ref().map(|failure| {
+            let invariant = failure.violation.invariant.to_string();
+            json!({ "event": failure.event, "claim": invariant, "detail": failure.violation.detail })
         });
-        let hash = format!("{:016x}", verdict.trace_hash);
+        let hash = format!("{:016x}", outcome.trace_hash);
         println!(
             "{}",
-            json!({ "events": verdict.events, "trace_hash": hash, "violated": violated })
+            json!({ "events": outcome.events, "trace_hash": hash, "violated": violated })
         );
     } else {
         println!(
             "{} events; trace {:016x}",
-            verdict.events, verdict.trace_hash
+            outcome.events, outcome.trace_hash
         );
-        match &verdict.failure {
+        match &outcome.failure {
             Some(failure) => println!("{failure}"),
             None => println!("every claim held"),
         }
     }
-    Ok(if verdict.failure.is_none() {
+    Ok(if outcome.failure.is_none() {
         Outcome::Held
     } else {
         Outcome::Violated

@@ -1,7 +1,7 @@
 //! `overlay-sim run`.
 
 use anyhow::Result;
-use overlay_sim::{Growing, Grown};
+use overlay_sim::{Growing, GrowthResult};
 use serde_json::json;
 
 use crate::Outcome;
@@ -34,7 +34,7 @@ pub(crate) fn run(run: &Run, as_json: bool) -> Result<Outcome> {
     })
 }
 
-fn line(grown: &Grown) -> serde_json::Value {
+fn line(grown: &GrowthResult) -> serde_json::Value {
     json!({
         "nodes": grown.nodes,
         "attached": grown.attached,
@@ -49,7 +49,7 @@ fn line(grown: &Grown) -> serde_json::Value {
     })
 }
 
-fn print(grown: &Grown) {
+fn print(grown: &GrowthResult) {
     println!(
         "{} of {} nodes are in the tree",
         grown.attached, grown.nodes

@@ -12,9 +12,9 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         bail!("every claim held: there is nothing to shrink");
     };
     let before = schedule.steps.len();
-    let small = overlay_sim::shrink(schedule, failure.breach.claim, shrink.runs);
+    let small = overlay_sim::shrink(schedule, failure.violation.invariant, shrink.runs);
     let after = small.schedule.steps.len();
-    let claim = failure.breach.claim;
+    let invariant = failure.violation.invariant;
     let text = format!("{}", small.schedule);
     match &shrink.output {
         Some(path) => std::fs::write(path, &text)
@@ -26,13 +26,13 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         println!(
             "{}",
             json!({
-                "claim": claim.to_string(), "runs": small.runs, "steps_before": before,
+                "claim": invariant.to_string(), "runs": small.runs, "steps_before": before,
                 "steps": after, "schedule": text,
             })
         );
     } else {
         println!(
-            "# {before} steps became {after} in {} runs; violated: {claim}",
+            "# {before} steps became {after} in {} runs; violated: {invariant}",
             small.runs
         );
     }

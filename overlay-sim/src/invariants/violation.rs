@@ -6,7 +6,7 @@ use core::fmt;
 /// have stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
-pub enum Claim {
+pub enum Invariant {
     // ── One node, seen by an embedder who believes every word ──
     /// A link is opened once.
     #[error("a link id is never used twice")]
@@ -34,7 +34,7 @@ pub enum Claim {
     DeadlinesLieAhead,
     /// A node that is not alone for good always has a deadline.
     #[error("a node that waits has a timer running")]
-    NobodyWaitsForEver,
+    WaitingNodesHaveTimers,
     /// The notifications tell the same parent and children as the queries.
     #[error("the app is told of the same neighbours that the node has")]
     AppKnowsTheNeighbours,
@@ -56,11 +56,11 @@ pub enum Claim {
     NoLoopIsAccepted,
     /// A joiner's request does not go to the link that the joiner has lost.
     #[error("nobody is sent to itself")]
-    NobodyIsSentToItself,
+    NoRequestGoesToItsJoiner,
     /// Until a child that was invited to go elsewhere says that it stays, it is neither sent joiners nor invited
     /// again; nor is one that leaves.
     #[error("nobody is sent through a shut door")]
-    ShutDoorsStayShut,
+    ClosedIntakesGetNoJoins,
     /// Who is invited up to a free place comes to stand there or stays where it is.
     #[error("who moves up comes to stand no deeper than it may")]
     MovesRise,
@@ -78,7 +78,7 @@ pub enum Claim {
     // ── The relay ──
     /// The relay answers clients that are connected, with well-formed frames.
     #[error("the relay sends well-formed frames to its clients only")]
-    RelayKnowsItsClients,
+    ServerKnowsItsClients,
 
     // ── The tree as a whole ──
     /// Nobody descends from itself.
@@ -90,7 +90,7 @@ pub enum Claim {
     OneRootPerEpoch,
     /// Who was the root before takes nobody in once its lease is over.
     #[error("two roots do not take joiners in at once for longer than a lease")]
-    OneRootTakesJoiners,
+    OneRootAdmitsJoiners,
 
     /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
     /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
@@ -98,7 +98,7 @@ pub enum Claim {
     EveryJoinIsAnswered,
     /// A joiner that gives up gives its place back.
     #[error("no place is held for a joiner that has given up")]
-    NoPlaceIsHeldInVain,
+    NoSlotIsHeldForNothing,
     /// An answer is applied to the offer that it answers.
     #[error("an answer is applied to the offer that it answers")]
     AnswersMatchOffers,
@@ -107,7 +107,7 @@ pub enum Claim {
     TreeIsComplete,
     /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
     #[error("without churn nobody moves")]
-    NobodyMovesInVain,
+    NoNeedlessMoves,
     /// Once everybody is attached, nodes move until the tree is the complete one again.
     #[error("the tree becomes complete again")]
     TreeIsBalanced,
@@ -138,7 +138,7 @@ pub enum Claim {
     // ── When the faults have stopped ──
     /// Everybody who lives and wants to is in the tree.
     #[error("everybody who lives and wants to is in the tree")]
-    EverybodyIsAttached,
+    AllAreAttached,
     /// A root that another one has succeeded steps down.
     #[error("in the end there is one root")]
     OneRootRemains,
@@ -153,26 +153,26 @@ pub enum Claim {
     CalmIsCalm,
     /// A broadcast reaches everybody, once.
     #[error("a broadcast reaches everybody, once")]
-    BroadcastsReachEverybody,
+    BroadcastsReachAll,
 }
 
 /// A claim that does not hold, and what was seen instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("violated: {claim}\n  {detail}")]
-pub struct Breach {
+#[error("violated: {invariant}\n  {detail}")]
+pub struct Violation {
     /// Which claim.
-    pub claim: Claim,
+    pub invariant: Invariant,
     /// What was seen.
     pub detail: String,
 }
 
-impl Claim {
+impl Invariant {
     /// `Ok` if the claim holds; `detail` says what is seen if it doesn't.
     pub fn holds<D: fmt::Display>(
         self,
         condition: bool,
         detail: impl FnOnce() -> D,
-    ) -> Result<(), Breach> {
+    ) -> Result<(), Violation> {
         if condition {
             return Ok(());
         }
@@ -180,9 +180,9 @@ impl Claim {
     }
 
     /// The report that the claim does not hold.
-    pub fn broken(self, detail: impl fmt::Display) -> Breach {
-        Breach {
-            claim: self,
+    pub fn broken(self, detail: impl fmt::Display) -> Violation {
+        Violation {
+            invariant: self,
             detail: detail.to_string(),
         }
     }

@@ -5,16 +5,16 @@ use core::time::Duration;
 use overlay_core::{Epoch, Instant};
 
 use super::World;
-use crate::breach::{Breach, Claim};
-use crate::machine::Ix;
-use crate::webrtc::EndId;
+use crate::invariants::{Invariant, Violation};
+use crate::world::machine::Ix;
+use crate::world::webrtc::EndId;
 
 impl World {
     /// Nobody descends from itself.
-    pub(super) fn no_cycle(&self, ix: Ix) -> Result<(), Breach> {
+    pub(super) fn no_cycle(&self, ix: Ix) -> Result<(), Violation> {
         let mut above = self.machines[ix].parent;
         while let Some(ancestor) = above {
-            Claim::NoCycle.holds(ancestor != ix, || {
+            Invariant::NoCycle.holds(ancestor != ix, || {
                 format!("machine {} descends from itself", self.machines[ix].number)
             })?;
             above = self.machines[ancestor].parent;
@@ -23,13 +23,13 @@ impl World {
     }
 
     /// A machine is the root now: of an epoch that nobody else has had.
-    pub(super) fn begins_to_reign(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Breach> {
+    pub(super) fn begins_to_reign(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Violation> {
         if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
             self.coverage.count("standby promoted");
         }
         self.model.reigns(ix, epoch);
         let first = *self.reigns.entry(epoch).or_insert(ix);
-        Claim::OneRootPerEpoch.holds(first == ix, || {
+        Invariant::OneRootPerEpoch.holds(first == ix, || {
             let number = self.machines[first].number;
             format!("{epoch:?} is that of machine {number}")
         })
@@ -37,20 +37,20 @@ impl World {
 
     /// A root has taken a joiner in: nobody else has been the root for longer than its lease. One whose clock was
     /// set back can't know.
-    pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Breach> {
+    pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Violation> {
         let machine = &self.machines[ix];
         let Some((root, since)) = self.server.reign else {
             return Ok(());
         };
         let over = since + self.server.lease() + machine.set_back;
         let holds = root == machine.node.id() || self.now <= over;
-        Claim::OneRootTakesJoiners.holds(holds, || {
+        Invariant::OneRootAdmitsJoiners.holds(holds, || {
             format!("{root:?} has been the root since {since:?}")
         })
     }
 
     /// A neighbour is given up: what it said must lie as far back as this machine listened.
-    pub(super) fn silence_is_real(&self, ix: Ix, end: EndId) -> Result<(), Breach> {
+    pub(super) fn silence_is_real(&self, ix: Ix, end: EndId) -> Result<(), Violation> {
         let machine = &self.machines[ix];
         let Some(heard) = self.ends.get(end).map(|end| end.heard) else {
             return Ok(());
@@ -61,13 +61,13 @@ impl World {
         // A nap that ends before something was due is not noticed.
         let unnoticed = config.heartbeat_interval * (machine.naps - heard.naps);
         let least = config.link_timeout.saturating_sub(unnoticed);
-        Claim::SilenceIsReal.holds(listened >= least, || {
+        Invariant::SilenceIsReal.holds(listened >= least, || {
             format!("it has listened for {listened:?} since it last heard something, not {least:?}")
         })
     }
 
     /// An attempt has failed; if it ended in silence, something must have stood in its way.
-    pub(super) fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Breach> {
+    pub(super) fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Violation> {
         let asked = self.machines[ix].asked.take();
         let Some(asked) = asked.filter(|_| silent) else {
             return Ok(());
@@ -75,19 +75,19 @@ impl World {
         // Along many machines an answer may simply take longer than the joiner waits.
         let config = &self.setup.config;
         let in_time = self.journey() * 2 + config.wait_timeout <= config.request_timeout;
-        Claim::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
+        Invariant::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
             format!("asked at {asked:?}, nothing stood in its way")
         })
     }
 
     /// A child has come on another link: it must have lost this one.
-    pub(super) fn link_was_lost(&self, ix: Ix, end: EndId) -> Result<(), Breach> {
+    pub(super) fn link_was_lost(&self, ix: Ix, end: EndId) -> Result<(), Violation> {
         let peer = self.ends.peer(end).and_then(|peer| self.ends.get(peer));
         let lost = peer.is_none_or(|peer| {
             let parent = self.machines[peer.owner].node.parent();
             parent.map(|parent| parent.link) != Some(peer.link)
         });
-        Claim::NoLivingLinkIsReplaced.holds(lost, || {
+        Invariant::NoLivingLinkIsReplaced.holds(lost, || {
             let number = self.machines[ix].number;
             format!("machine {number} replaces the link to a child that has it as its parent")
         })
@@ -95,7 +95,7 @@ impl World {
 
     /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
     /// should have been given back long ago.
-    pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Breach> {
+    pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Violation> {
         let joiner = self.ends.offerer(end);
         let Some(&gone) = joiner.and_then(|joiner| self.departed.get(&joiner)) else {
             return Ok(());
@@ -107,7 +107,7 @@ impl World {
         let begun = gone.before(config.request_timeout * 2);
         let way_is_whole = self.last_parting.is_none_or(|parting| parting < begun);
         let held = known && remembered && way_is_whole && !self.disturbed(gone);
-        Claim::NoPlaceIsHeldInVain.holds(!held, || {
+        Invariant::NoSlotIsHeldForNothing.holds(!held, || {
             format!("the joiner of a candidate gave up at {gone:?}")
         })
     }

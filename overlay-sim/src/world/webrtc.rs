@@ -6,7 +6,7 @@ use core::time::Duration;
 use overlay_core::{IceCandidate, Instant, LinkId, Sdp, Signal};
 use slab::Slab;
 
-use crate::machine::Ix;
+use crate::world::machine::Ix;
 
 /// One end of a connection; never used again for another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use crate::act::Number;
-use crate::dice::Dice;
-use crate::growth::{Growing, Growth, GrowthError};
-use crate::shape;
-use crate::turnover::{Way, percentile};
+use crate::experiments::churn::{Exit, percentile};
+use crate::experiments::growth::{Growing, Growth, GrowthError};
+use crate::experiments::shape;
+use crate::rng::Rng;
+use crate::schedule::Number;
 
 /// What is lost.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +18,12 @@ pub struct Disaster {
     /// The share of nodes that are lost, from 0 to 1; never the root.
     pub share: f64,
     /// In which way.
-    pub way: Way,
+    pub exit: Exit,
 }
 
 /// How the others came through.
 #[derive(Clone, Debug, Default)]
-pub struct Survived {
+pub struct DisasterResult {
     /// How many nodes were lost.
     pub lost: u64,
     /// How many lost their parent and live.
@@ -57,21 +57,21 @@ const GLANCE: Duration = Duration::from_millis(100);
     clippy::cast_sign_loss,
     reason = "numbers of nodes are far below 2^32"
 )]
-pub fn survive(disaster: &Disaster) -> Result<Survived, GrowthError> {
+pub fn survive(disaster: &Disaster) -> Result<DisasterResult, GrowthError> {
     let mut tree = Growing::new(disaster.growth)?;
     tree.more(disaster.nodes.saturating_sub(1))?;
     tree.settle()?;
     // Reports have come up, and heartbeats gone round.
     tree.world.run_until(tree.world.now() + PEACE)?;
-    let mut dice = Dice::of(disaster.growth.seed, u64::from(u32::MAX));
+    let mut rng = Rng::of(disaster.growth.seed, u64::from(u32::MAX));
     let mut present: Vec<Number> = (1..disaster.nodes).collect();
     let lost = (f64::from(disaster.nodes) * disaster.share) as usize;
     let lost = lost.min(present.len());
     let start = tree.world.now();
     for _ in 0..lost {
-        let chosen = usize::try_from(dice.below(present.len() as u64)).unwrap_or(0);
-        let act = disaster.way.act(present.swap_remove(chosen), &mut dice);
-        tree.world.act(&act)?;
+        let chosen = usize::try_from(rng.below(present.len() as u64)).unwrap_or(0);
+        let step = disaster.exit.step(present.swap_remove(chosen), &mut rng);
+        tree.world.apply(&step)?;
     }
     let mut whole_after = Duration::ZERO;
     let attached = |tree: &Growing| tree.world.depths().iter().sum::<u64>();
@@ -90,7 +90,7 @@ pub fn survive(disaster: &Disaster) -> Result<Survived, GrowthError> {
     notices.sort_unstable();
     let mut times = tree.world.reattached().to_vec();
     times.sort_unstable();
-    Ok(Survived {
+    Ok(DisasterResult {
         lost: lost as u64,
         orphans: notices.len() as u64,
         notice_p50: percentile(&notices, 50),

@@ -6,58 +6,58 @@ use bytes::Bytes;
 use overlay_core::{EventKind, LinkId, Role};
 
 use super::{Failure, Happening, ToServer, What, World};
-use crate::act::{Act, Blow, Message, Number, Outage, Trouble, Wish};
-use crate::breach::Breach;
-use crate::machine::{Ix, Life, Sleep};
-use crate::server;
-use crate::webrtc::EndId;
+use crate::invariants::Violation;
+use crate::schedule::{Fault, Impairment, Message, Number, Outage, Step, Wish};
+use crate::world::machine::{Ix, Life, Sleep};
+use crate::world::server;
+use crate::world::webrtc::EndId;
 
 impl World {
     /// Does something to the world, now. What makes no sense (a dead machine that is to join) is not done.
-    pub fn act(&mut self, act: &Act) -> Result<(), Failure> {
+    pub fn apply(&mut self, step: &Step) -> Result<(), Failure> {
         let mut target = None;
-        let result = self.do_act(act, &mut target);
-        result.map_err(|breach| self.failure(target, breach))
+        let result = self.do_act(step, &mut target);
+        result.map_err(|violation| self.failure(target, violation))
     }
 
-    fn do_act(&mut self, act: &Act, target: &mut Option<Ix>) -> Result<(), Breach> {
-        if let Some(chronicle) = &mut self.chronicle {
-            chronicle.act(self.now, act);
+    fn do_act(&mut self, step: &Step, target: &mut Option<Ix>) -> Result<(), Violation> {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.apply(self.now, step);
         }
-        for number in act.machines() {
+        for number in step.machines() {
             target.replace(self.machine(number)?);
         }
-        let until = self.now + act.lasts();
-        match *act {
-            Act::Wish(wish, who) => {
+        let until = self.now + step.lasts();
+        match *step {
+            Step::Wish(wish, who) => {
                 let ix = self.machine(who)?;
                 self.wish(ix, wish)
             }
-            Act::Send(message, who, len) => {
+            Step::Send(message, who, len) => {
                 let ix = self.machine(who)?;
                 self.send(ix, message, len)
             }
-            Act::Blow(blow, who) => {
+            Step::Fault(blow, who) => {
                 let ix = self.machine(who)?;
                 if self.machines[ix].lives() {
                     self.blow(ix, blow);
                 }
                 Ok(())
             }
-            Act::Trouble(trouble, who, time) => {
+            Step::Impairment(trouble, who, time) => {
                 let ix = self.machine(who)?;
                 if self.machines[ix].lives() {
                     self.trouble(ix, trouble, time);
                 }
                 Ok(())
             }
-            Act::Between(between, one, other, _) => {
+            Step::Partition(between, one, other, _) => {
                 let (one, other) = (self.machine(one)?, self.machine(other)?);
                 self.disturb(until);
                 self.network.disturb(between, one, other, until);
                 Ok(())
             }
-            Act::Outage(outage, time) => {
+            Step::Outage(outage, time) => {
                 self.disturb(until);
                 match outage {
                     Outage::Stop => self.stop_server(false, time),
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    fn wish(&mut self, ix: Ix, wish: Wish) -> Result<(), Breach> {
+    fn wish(&mut self, ix: Ix, wish: Wish) -> Result<(), Violation> {
         let machine = &mut self.machines[ix];
         if !machine.lives() || machine.sleep.is_some() {
             return Ok(());
@@ -102,7 +102,7 @@ impl World {
         self.tell(ix, event)
     }
 
-    fn send(&mut self, ix: Ix, message: Message, len: u32) -> Result<(), Breach> {
+    fn send(&mut self, ix: Ix, message: Message, len: u32) -> Result<(), Violation> {
         if !self.machines[ix].lives() || self.machines[ix].sleep.is_some() {
             return Ok(());
         }
@@ -134,18 +134,18 @@ impl World {
         self.tell(ix, EventKind::Send { to, payload })
     }
 
-    fn blow(&mut self, ix: Ix, blow: Blow) {
+    fn blow(&mut self, ix: Ix, blow: Fault) {
         self.disturb(self.now);
         match blow {
-            Blow::Crash => {
+            Fault::Crash => {
                 self.coverage.count(blow.name());
                 self.crash(ix);
             }
-            Blow::Kill => {
+            Fault::Kill => {
                 self.coverage.count(blow.name());
                 self.kill(ix);
             }
-            Blow::KillSubtree => {
+            Fault::KillSubtree => {
                 let lost = self.subtree(ix);
                 if lost.len() > 1 {
                     self.coverage.count(blow.name());
@@ -154,10 +154,10 @@ impl World {
                     self.kill(ix);
                 }
             }
-            Blow::HalfClose | Blow::DropLink => {
+            Fault::HalfClose | Fault::DropLink => {
                 if let Some(end) = self.some_neighbour(ix) {
                     self.coverage.count(blow.name());
-                    if blow == Blow::DropLink
+                    if blow == Fault::DropLink
                         && let Some((peer, at)) = self.arrival(end)
                     {
                         self.plan_at(at, What::Link(peer, Happening::Closed));
@@ -165,17 +165,17 @@ impl World {
                     self.plan(Duration::ZERO, What::Link(end, Happening::Closed));
                 }
             }
-            Blow::Garbage => {
+            Fault::Garbage => {
                 let machine = &mut self.machines[ix];
-                let len = machine.dice.below(64);
+                let len = machine.rng.below(64);
                 let garbage: Vec<u8> = (0..len)
-                    .map(|_| machine.dice.draw().to_le_bytes()[0])
+                    .map(|_| machine.rng.draw().to_le_bytes()[0])
                     .collect();
                 if let Some(end) = self.some_neighbour(ix) {
                     self.speak(end, blow, Bytes::from(garbage));
                 }
             }
-            Blow::Forge => {
+            Fault::Forge => {
                 if let Some(end) = self.some_neighbour(ix) {
                     let frame = self.forge(ix, end);
                     self.machines[ix].forger = true;
@@ -187,7 +187,7 @@ impl World {
     }
 
     /// Something comes to the other side of `end` that the node on this side has not said.
-    fn speak(&mut self, end: EndId, blow: Blow, bytes: Bytes) {
+    fn speak(&mut self, end: EndId, blow: Fault, bytes: Bytes) {
         if let Some((peer, at)) = self.arrival(end) {
             self.coverage.count(blow.name());
             if let Some(peer) = self.ends.get_mut(peer) {
@@ -197,37 +197,40 @@ impl World {
         }
     }
 
-    fn trouble(&mut self, ix: Ix, trouble: Trouble, time: Duration) {
+    fn trouble(&mut self, ix: Ix, trouble: Impairment, time: Duration) {
         let until = self.now + time;
-        if !matches!(trouble, Trouble::Busy | Trouble::Hang | Trouble::OneSided) {
+        if !matches!(
+            trouble,
+            Impairment::Busy | Impairment::Hang | Impairment::OneSided
+        ) {
             self.disturb(until);
         }
         let machine = &mut self.machines[ix];
         machine.trouble(trouble, until);
         let jump = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         match trouble {
-            Trouble::Pause if machine.sleep.is_none() => {
+            Impairment::Pause if machine.sleep.is_none() => {
                 machine.sleep = Some(Box::new(Sleep {
                     since: self.now,
                     held: std::collections::VecDeque::new(),
                 }));
                 self.plan(time, What::Awake(ix));
             }
-            Trouble::ClockAhead | Trouble::ClockBack => {
-                let jump = if trouble == Trouble::ClockAhead {
+            Impairment::ClockAhead | Impairment::ClockBack => {
+                let jump = if trouble == Impairment::ClockAhead {
                     jump
                 } else {
                     -jump
                 };
                 machine.clock = machine.clock.saturating_add(jump);
-                if trouble == Trouble::ClockBack {
+                if trouble == Impairment::ClockBack {
                     machine.set_back += time;
                 }
                 machine.napped(Duration::ZERO);
                 self.coverage.count(trouble.name());
                 self.arm(ix);
             }
-            Trouble::Busy => {
+            Impairment::Busy => {
                 self.slow_until = self.slow_until.max(Some(until));
                 self.plan(time, What::Resume(ix));
             }
@@ -294,7 +297,7 @@ impl World {
             .into_iter()
             .chain(machine.node.children());
         let links: Vec<LinkId> = links.map(|neighbour| neighbour.link).collect();
-        let link = *machine.dice.pick(&links)?;
+        let link = *machine.rng.pick(&links)?;
         machine.end(link)
     }
 
@@ -321,7 +324,7 @@ impl World {
         let has_heir = self.nodes().any(|(_, node)| node.is_standby());
         if self.root().is_none() && !has_heir {
             let next = self.machines.iter().map(|machine| machine.number).max();
-            self.act(&Act::Wish(
+            self.apply(&Step::Wish(
                 Wish::Root,
                 next.map_or(0, |last| last.wrapping_add(1)),
             ))?;
@@ -333,7 +336,7 @@ impl World {
         for ix in 0..self.machines.len() {
             if rejoin(self, &ix) {
                 let number: Number = self.machines[ix].number;
-                self.act(&Act::Wish(Wish::Join, number))?;
+                self.apply(&Step::Wish(Wish::Join, number))?;
             }
         }
         Ok(())

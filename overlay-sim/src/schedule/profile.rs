@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use crate::dice::Dice;
-use crate::verbs::verbs;
+use crate::rng::Rng;
+use crate::schedule::names::names;
 
-verbs! {
+names! {
     /// Where the machines of a simulation stand.
     pub enum Profile {
         /// One room: well under a millisecond.
@@ -56,18 +56,18 @@ impl Profile {
     }
 
     /// How far a new machine is from its provider, in microseconds.
-    pub(crate) fn distance(self, dice: &mut Dice) -> u32 {
+    pub(crate) fn distance(self, rng: &mut Rng) -> u32 {
         let access = self.access();
-        let distance = dice.between(access.nearest, access.farthest);
+        let distance = rng.between(access.nearest, access.farthest);
         u32::try_from(distance).unwrap_or(u32::MAX)
     }
 
     /// How long one packet takes over these two distances.
-    pub(crate) fn latency(self, from: u32, to: u32, dice: &mut Dice) -> Duration {
+    pub(crate) fn latency(self, from: u32, to: u32, rng: &mut Rng) -> Duration {
         let access = self.access();
-        let mut micros = u64::from(from) + u64::from(to) + dice.below(access.jitter);
-        if dice.chance(access.spikes) {
-            micros += dice.below(access.spike);
+        let mut micros = u64::from(from) + u64::from(to) + rng.below(access.jitter);
+        if rng.chance(access.spikes) {
+            micros += rng.below(access.spike);
         }
         Duration::from_micros(micros)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use overlay_core::wire::{Refusal, RejectReason};
 use overlay_core::{CloseReason, Notification, Stats, Unsent};
 
-use crate::act::{Between, Blow, Message, Outage, Trouble, Wish};
+use crate::schedule::{Fault, Impairment, Message, Outage, Partition, Wish};
 
 /// Counts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -221,11 +221,11 @@ const STATES: &[&str] = &[
 ];
 
 fn names() -> impl Iterator<Item = &'static str> {
-    let acts = Wish::ALL.iter().map(|wish| wish.name());
-    let acts = acts.chain(Message::ALL.iter().map(|message| message.name()));
-    let acts = acts.chain(Blow::ALL.iter().map(|blow| blow.name()));
-    let acts = acts.chain(Trouble::ALL.iter().map(|trouble| trouble.name()));
-    let acts = acts.chain(Between::ALL.iter().map(|between| between.name()));
-    let acts = acts.chain(Outage::ALL.iter().map(|outage| outage.name()));
-    acts.chain(STATES.iter().copied())
+    let steps = Wish::ALL.iter().map(|wish| wish.name());
+    let steps = steps.chain(Message::ALL.iter().map(|message| message.name()));
+    let steps = steps.chain(Fault::ALL.iter().map(|blow| blow.name()));
+    let steps = steps.chain(Impairment::ALL.iter().map(|trouble| trouble.name()));
+    let steps = steps.chain(Partition::ALL.iter().map(|between| between.name()));
+    let steps = steps.chain(Outage::ALL.iter().map(|outage| outage.name()));
+    steps.chain(STATES.iter().copied())
 }

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use overlay_core::{EventKind, Node, NodeId, Role};
 
-use crate::breach::{Breach, Claim};
-use crate::machine::Ix;
-use crate::shape;
+use crate::experiments::shape;
+use crate::invariants::{Invariant, Violation};
+use crate::world::machine::Ix;
 use crate::world::{Failure, World};
 
 /// How often the world is looked at while it recovers.
@@ -25,10 +25,10 @@ impl World {
         loop {
             let well = match self.unwell() {
                 None => *well_since.get_or_insert(self.now()),
-                Some((ix, breach)) => {
+                Some((ix, violation)) => {
                     well_since = None;
                     if self.now() >= limit {
-                        return Err(self.failure(ix, breach));
+                        return Err(self.failure(ix, violation));
                     }
                     self.now()
                 }
@@ -38,8 +38,8 @@ impl World {
             if well_since.is_some() && self.now() >= well + notice {
                 break;
             }
-            let moving = Claim::CalmIsCalm.holds(self.now() < still, || "nodes still move");
-            moving.map_err(|breach| self.failure(None, breach))?;
+            let moving = Invariant::CalmIsCalm.holds(self.now() < still, || "nodes still move");
+            moving.map_err(|violation| self.failure(None, violation))?;
             self.run_until(self.now() + GLANCE)?;
         }
         self.calm = true;
@@ -68,13 +68,13 @@ impl World {
     }
 
     /// The first thing, in the order of the machines, that is not as it should be.
-    fn unwell(&self) -> Option<(Option<Ix>, Breach)> {
+    fn unwell(&self) -> Option<(Option<Ix>, Violation)> {
         let living = (0..self.machines.len()).filter(|ix| self.machines[*ix].lives());
         let mut unwell = living.filter_map(|ix| Some((Some(ix), self.check(ix).err()?)));
         unwell.next()
     }
 
-    fn check(&self, ix: Ix) -> Result<(), Breach> {
+    fn check(&self, ix: Ix) -> Result<(), Violation> {
         let machine = &self.machines[ix];
         let node = &machine.node;
         let standing = node.role();
@@ -83,8 +83,8 @@ impl World {
         } else {
             standing == Role::Detached
         };
-        Claim::EverybodyIsAttached.holds(attached, || self.why_not_attached(ix))?;
-        Claim::OneRootRemains.holds(
+        Invariant::AllAreAttached.holds(attached, || self.why_not_attached(ix))?;
+        Invariant::OneRootRemains.holds(
             standing != Role::Root || self.root() == Some(ix),
             || "it is the root, and so is another machine, in a later epoch",
         )?;
@@ -94,12 +94,12 @@ impl World {
                 let path = above.path().child(node.id());
                 path.as_ref() == Ok(node.path()) && above.epoch() == node.epoch()
             });
-            Claim::NeighboursAgree.holds(agrees, || {
+            Invariant::NeighboursAgree.holds(agrees, || {
                 let theirs = above.map(Node::path);
                 format!("its path is {:?}, its parent's is {theirs:?}", node.path())
             })?;
             let known = self.mutual(ix, parent.link);
-            Claim::NeighboursAgree.holds(known, || {
+            Invariant::NeighboursAgree.holds(known, || {
                 format!("its parent {:?} does not have it as a child", parent.node)
             })?;
         }
@@ -110,7 +110,7 @@ impl World {
                     .and_then(Node::parent)
                     .map(|p| p.node)
                     == Some(node.id());
-            Claim::NeighboursAgree.holds(known, || {
+            Invariant::NeighboursAgree.holds(known, || {
                 format!("its child {:?} does not have it as a parent", child.node)
             })?;
         }
@@ -136,7 +136,7 @@ impl World {
     /// Reports rise one level in a `status_interval`; one may be under way when the next becomes due.
     fn everybody_is_counted(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
-            return Err(self.failure(None, Claim::CensusIsTrue.broken("there is no root")));
+            return Err(self.failure(None, Invariant::CensusIsTrue.broken("there is no root")));
         };
         let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
         let config = &self.setup.config;
@@ -147,10 +147,10 @@ impl World {
         let census = self.machines[root].node.census();
         let (nodes, places) = self.count();
         let counted = census.nodes() == nodes && without_zeros(census.free_slots()) == places;
-        let holds = Claim::CensusIsTrue.holds(counted, || {
+        let holds = Invariant::CensusIsTrue.holds(counted, || {
             format!("it counts {census:?}, there are {nodes:?}, and places {places:?}")
         });
-        holds.map_err(|breach| self.failure(Some(root), breach))
+        holds.map_err(|violation| self.failure(Some(root), violation))
     }
 
     /// Demands that every level is full but the last.
@@ -158,25 +158,25 @@ impl World {
         let depths = self.depths();
         let degree = u64::from(self.setup.config.max_degree);
         let complete = shape::complete(depths.iter().sum(), degree);
-        let holds = Claim::TreeIsComplete.holds(depths == complete, || {
+        let holds = Invariant::TreeIsComplete.holds(depths == complete, || {
             format!("nodes stand at depths {depths:?}, complete is {complete:?}")
         });
-        holds.map_err(|breach| self.failure(None, breach))
+        holds.map_err(|violation| self.failure(None, violation))
     }
 
     /// The same, where it may have taken moves.
     pub(crate) fn is_balanced(&self) -> Result<(), Failure> {
         self.is_complete().map_err(|failure| {
-            let detail = failure.breach.detail;
-            self.failure(None, Claim::TreeIsBalanced.broken(detail))
+            let detail = failure.violation.detail;
+            self.failure(None, Invariant::TreeIsBalanced.broken(detail))
         })
     }
 
     /// Demands that nobody has ever moved.
     pub(crate) fn has_not_moved(&self) -> Result<(), Failure> {
         let moves = self.moves();
-        let holds = Claim::NobodyMovesInVain.holds(moves == 0, || format!("{moves} moves"));
-        holds.map_err(|breach| self.failure(None, breach))
+        let holds = Invariant::NoNeedlessMoves.holds(moves == 0, || format!("{moves} moves"));
+        holds.map_err(|violation| self.failure(None, violation))
     }
 
     /// How many nodes the tree has at each depth, and how many free places below those.
@@ -201,7 +201,7 @@ impl World {
     /// Sends a broadcast and demands that everybody gets it, and that nothing older is missing.
     fn everybody_is_reached(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
-            let nobody = Claim::BroadcastsReachEverybody.broken("there is no root");
+            let nobody = Invariant::BroadcastsReachAll.broken("there is no root");
             return Err(self.failure(None, nobody));
         };
         let patience = self.recovery_bound();
@@ -213,21 +213,21 @@ impl World {
         let reign = self.machines[root].node.epoch();
         self.model.broadcast(root, reign, number);
         self.tell(root, EventKind::Broadcast(payload))
-            .map_err(|breach| self.failure(Some(root), breach))?;
+            .map_err(|violation| self.failure(Some(root), violation))?;
         let members = u32::try_from(self.depths().iter().skip(1).sum::<u64>()).unwrap_or(u32::MAX);
         while self.model.reached(number) < members && self.now() < end {
             self.run_until(self.now() + GLANCE)?;
         }
         let reached = self.model.reached(number);
-        let holds = Claim::BroadcastsReachEverybody.holds(reached == members, || {
+        let holds = Invariant::BroadcastsReachAll.holds(reached == members, || {
             format!("{reached} of {members} got it:{}", self.stuck_messages())
         });
-        holds.map_err(|breach| self.failure(Some(root), breach))?;
+        holds.map_err(|violation| self.failure(Some(root), violation))?;
         // Everybody has got the latest; whatever was sent to a child before it must have come, too.
         self.run_until(self.now() + GLANCE * 10)?;
         let stuck = self.stuck_messages();
-        let holds = Claim::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));
-        holds.map_err(|breach| self.failure(None, breach))
+        let holds = Invariant::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));
+        holds.map_err(|violation| self.failure(None, violation))
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Instant as Clock;
 
 use overlay_core::{Config, Instant, Policy};
 
-use crate::act::{Act, Number, Wish};
-use crate::profile::Profile;
-use crate::rules::Scrutiny;
+use crate::experiments::shape;
+use crate::invariants::Scrutiny;
+use crate::schedule::Profile;
 use crate::schedule::Setup;
-use crate::server::Limits;
-use crate::shape;
+use crate::schedule::{Number, Step, Wish};
+use crate::world::server::Limits;
 use crate::world::{Failure, SetupError, World};
 
 /// What is to grow.
@@ -39,7 +39,7 @@ pub struct Growing {
 
 /// How a tree has grown.
 #[derive(Clone, Debug)]
-pub struct Grown {
+pub struct GrowthResult {
     /// How many nodes there are.
     pub nodes: u64,
     /// How many nodes are in the tree.
@@ -95,7 +95,7 @@ impl Growing {
             },
         };
         let mut world = World::new(&setup, Limits::Lifted, Scrutiny::Lengths)?;
-        world.act(&Act::Wish(Wish::Root, 0))?;
+        world.apply(&Step::Wish(Wish::Root, 0))?;
         world.run_until(Instant::from_millis(1_000))?;
         Ok(Self {
             growth,
@@ -117,7 +117,7 @@ impl Growing {
 
     /// One more node begins to join, now.
     pub(crate) fn newcomer(&mut self) -> Result<(), GrowthError> {
-        self.world.act(&Act::Wish(Wish::Join, self.nodes))?;
+        self.world.apply(&Step::Wish(Wish::Join, self.nodes))?;
         self.nodes += 1;
         Ok(())
     }
@@ -140,11 +140,11 @@ impl Growing {
 
     /// How it has grown so far.
     #[must_use]
-    pub fn report(&self) -> Grown {
+    pub fn report(&self) -> GrowthResult {
         let depths = self.world.depths();
         let degree = u64::from(self.growth.degree);
         let nodes = u64::from(self.nodes);
-        Grown {
+        GrowthResult {
             nodes,
             attached: depths.iter().sum(),
             same_depth: shape::same_depth(&depths, degree),

@@ -12,7 +12,7 @@ use slab::Slab;
 /// ordered when its time has come: with a million machines that each plan a heartbeat, one large heap is
 /// slower than anything else in the simulation.
 #[derive(Debug)]
-pub(crate) struct Agenda<T> {
+pub(crate) struct EventQueue<T> {
     /// All that is due up to the end of the present box. Not empty unless there is nothing at all.
     soon: BinaryHeap<Reverse<Entry>>,
     /// The number of the present box.
@@ -27,7 +27,7 @@ pub(crate) struct Agenda<T> {
 /// When something happens, how much was planned before it, and where it lies.
 type Entry = (Instant, u64, u32);
 
-impl<T> Default for Agenda<T> {
+impl<T> Default for EventQueue<T> {
     fn default() -> Self {
         Self {
             soon: BinaryHeap::new(),
@@ -39,7 +39,7 @@ impl<T> Default for Agenda<T> {
     }
 }
 
-impl<T> Agenda<T> {
+impl<T> EventQueue<T> {
     pub(crate) fn plan(&mut self, at: Instant, item: T) {
         self.planned += 1;
         let key = u32::try_from(self.items.insert(item)).unwrap_or(u32::MAX);
@@ -80,15 +80,15 @@ const fn box_of(at: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dice::Dice;
+    use crate::rng::Rng;
 
     #[test]
     fn what_is_due_at_the_same_time_keeps_its_order() {
-        let mut agenda = Agenda::default();
+        let mut queue = EventQueue::default();
         for (at, item) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {
-            agenda.plan(Instant::from_millis(at), item);
+            queue.plan(Instant::from_millis(at), item);
         }
-        let order: String = std::iter::from_fn(|| agenda.pop())
+        let order: String = std::iter::from_fn(|| queue.pop())
             .map(|(_, item)| item)
             .collect();
         assert_eq!(order, "abcd");
@@ -97,28 +97,28 @@ mod tests {
     #[test]
     fn whatever_is_planned_comes_in_the_order_of_one_large_heap() {
         for seed in 0..200 {
-            let mut dice = Dice::new(seed);
-            let mut agenda = Agenda::default();
+            let mut rng = Rng::new(seed);
+            let mut queue = EventQueue::default();
             let mut heap = BinaryHeap::new();
             let mut now = Instant::ZERO;
-            let reach = 1 << dice.between(0, 24);
+            let reach = 1 << rng.between(0, 24);
             for number in 0..500_u32 {
                 // Now and then something for a time that has passed.
-                let at = now.as_micros().saturating_sub(50) + dice.below(reach);
+                let at = now.as_micros().saturating_sub(50) + rng.below(reach);
                 let at = Instant::from_micros(at);
-                agenda.plan(at, number);
+                queue.plan(at, number);
                 heap.push(Reverse((at, number)));
-                if dice.chance(45) {
+                if rng.chance(45) {
                     let expected = heap.pop().map(|Reverse(next)| next);
-                    assert_eq!(agenda.next_at(), expected.map(|(at, _)| at));
-                    assert_eq!(agenda.pop(), expected);
+                    assert_eq!(queue.next_at(), expected.map(|(at, _)| at));
+                    assert_eq!(queue.pop(), expected);
                     now = expected.map_or(now, |(at, _)| at);
                 }
             }
             while let Some(Reverse(expected)) = heap.pop() {
-                assert_eq!(agenda.pop(), Some(expected));
+                assert_eq!(queue.pop(), Some(expected));
             }
-            assert_eq!(agenda.pop(), None);
+            assert_eq!(queue.pop(), None);
         }
     }
 }

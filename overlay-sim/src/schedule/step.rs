@@ -2,29 +2,29 @@
 
 use core::time::Duration;
 
-use crate::verbs::verbs;
+use crate::schedule::names::names;
 
 /// The number of a machine in its schedule. A machine begins to exist when it is first named.
 pub type Number = u32;
 
 /// Something that is done to a world at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Act {
+pub enum Step {
     /// The embedder wants something of a node.
     Wish(Wish, Number),
     /// An app sends a message of so many bytes.
     Send(Message, Number, u32),
     /// A machine, or one of its connections, is hit once.
-    Blow(Blow, Number),
+    Fault(Fault, Number),
     /// Something is wrong with a machine for a while.
-    Trouble(Trouble, Number, Duration),
+    Impairment(Impairment, Number, Duration),
     /// Something is wrong between two machines for a while.
-    Between(Between, Number, Number, Duration),
+    Partition(Partition, Number, Number, Duration),
     /// Something is wrong with the server for a while.
     Outage(Outage, Duration),
 }
 
-verbs! {
+names! {
     /// A wish of a node's embedder.
     pub enum Wish {
         /// Be the root, registered with the server.
@@ -40,7 +40,7 @@ verbs! {
     }
 }
 
-verbs! {
+names! {
     /// An app's message.
     pub enum Message {
         /// To the parent.
@@ -52,9 +52,9 @@ verbs! {
     }
 }
 
-verbs! {
+names! {
     /// What hits a machine once.
-    pub enum Blow {
+    pub enum Fault {
         /// The process dies, and its system closes its connections.
         Crash = "crash",
         /// The machine goes dark: nobody is told.
@@ -72,9 +72,9 @@ verbs! {
     }
 }
 
-verbs! {
+names! {
     /// What is wrong with a machine for a while.
-    pub enum Trouble {
+    pub enum Impairment {
         /// It sleeps: no event reaches it, and its timers do not fire.
         Pause = "pause",
         /// Its timers fire once a minute, as those of a tab in the background do.
@@ -102,9 +102,9 @@ verbs! {
     }
 }
 
-verbs! {
+names! {
     /// What is wrong between two machines for a while.
-    pub enum Between {
+    pub enum Partition {
         /// Nothing passes, either way; a connection that loses a message is dead.
         Cut = "cut",
         /// Nothing passes from the first to the second.
@@ -114,7 +114,7 @@ verbs! {
     }
 }
 
-verbs! {
+names! {
     /// What is wrong with the server for a while.
     pub enum Outage {
         /// It is stopped, and its clients' connections closed; it forgets everything.
@@ -126,16 +126,16 @@ verbs! {
     }
 }
 
-impl Act {
+impl Step {
     /// The name of what is done.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Wish(wish, _) => wish.name(),
             Self::Send(message, ..) => message.name(),
-            Self::Blow(blow, _) => blow.name(),
-            Self::Trouble(trouble, ..) => trouble.name(),
-            Self::Between(between, ..) => between.name(),
+            Self::Fault(blow, _) => blow.name(),
+            Self::Impairment(trouble, ..) => trouble.name(),
+            Self::Partition(between, ..) => between.name(),
             Self::Outage(outage, _) => outage.name(),
         }
     }
@@ -145,9 +145,9 @@ impl Act {
         let (one, other) = match *self {
             Self::Wish(_, who)
             | Self::Send(_, who, _)
-            | Self::Blow(_, who)
-            | Self::Trouble(_, who, _) => (Some(who), None),
-            Self::Between(_, one, other, _) => (Some(one), Some(other)),
+            | Self::Fault(_, who)
+            | Self::Impairment(_, who, _) => (Some(who), None),
+            Self::Partition(_, one, other, _) => (Some(one), Some(other)),
             Self::Outage(..) => (None, None),
         };
         one.into_iter().chain(other)
@@ -160,11 +160,13 @@ impl Act {
             // A jump of a clock is over at once.
             Self::Wish(..)
             | Self::Send(..)
-            | Self::Blow(..)
-            | Self::Trouble(Trouble::ClockAhead | Trouble::ClockBack, ..) => Duration::ZERO,
-            Self::Trouble(_, _, time) | Self::Between(_, _, _, time) | Self::Outage(_, time) => {
-                time
+            | Self::Fault(..)
+            | Self::Impairment(Impairment::ClockAhead | Impairment::ClockBack, ..) => {
+                Duration::ZERO
             }
+            Self::Impairment(_, _, time)
+            | Self::Partition(_, _, _, time)
+            | Self::Outage(_, time) => time,
         }
     }
 }

@@ -7,29 +7,29 @@ use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{Config, Instant, Policy};
 
-use crate::act::{Act, Between, Blow, Message, Number, Outage, Trouble, Wish};
-use crate::dice::Dice;
-use crate::profile::Profile;
-use crate::schedule::{Schedule, Setup, Step};
+use crate::rng::Rng;
+use crate::schedule::Profile;
+use crate::schedule::{Fault, Impairment, Message, Number, Outage, Partition, Step, Wish};
+use crate::schedule::{Schedule, Setup, TimedStep};
 
 /// The schedule of a seed.
 #[must_use]
 pub fn schedule(seed: u64) -> Schedule {
-    let mut dice = Dice::of(seed, u64::MAX);
-    let profile = *dice.pick(Profile::ALL).unwrap_or(&Profile::Lan);
+    let mut rng = Rng::of(seed, u64::MAX);
+    let profile = *rng.pick(Profile::ALL).unwrap_or(&Profile::Lan);
     let mut setup = Setup {
         seed,
         profile,
-        config: config(&mut dice, profile),
+        config: config(&mut rng, profile),
     };
     let mut draw = Draw {
-        nodes: nodes(&mut dice),
+        nodes: nodes(&mut rng),
         // Short runs have many faults at once, long ones let the consequences play out.
-        length: log_uniform(&mut dice, 2_000_000, 120_000_000),
-        dice,
+        length: log_uniform(&mut rng, 2_000_000, 120_000_000),
+        rng,
         steps: Vec::new(),
     };
-    match draw.dice.below(10) {
+    match draw.rng.below(10) {
         // Nothing ever goes wrong.
         0 => draw.people(),
         // Nothing goes wrong that would excuse a join without an answer, and that at the worst of times.
@@ -37,18 +37,18 @@ pub fn schedule(seed: u64) -> Schedule {
             draw.length = draw.length.min(BRIEF);
             draw.people();
             draw.wishes(60, 12);
-            draw.troubles(&[Trouble::Hang, Trouble::OneSided, Trouble::Busy]);
+            draw.troubles(&[Impairment::Hang, Impairment::OneSided, Impairment::Busy]);
         }
         _ => {
             draw.people();
             draw.wishes(25, 4);
-            draw.troubles(Trouble::ALL);
+            draw.troubles(Impairment::ALL);
             draw.faults();
         }
     }
     draw.messages();
     // Stories that chance alone would seldom tell.
-    match draw.dice.below(30) {
+    match draw.rng.below(30) {
         0 => draw.farewell(),
         1 => draw.late_answer(setup.config.request_timeout),
         // Along a chain of fifty machines so many joins take longer than anybody waits.
@@ -73,37 +73,37 @@ const SLOW: Duration = Duration::from_secs(100);
 const BRIEF: Duration = Duration::from_secs(5);
 
 struct Draw {
-    dice: Dice,
+    rng: Rng,
     nodes: Number,
     length: Duration,
-    steps: Vec<Step>,
+    steps: Vec<TimedStep>,
 }
 
-fn nodes(dice: &mut Dice) -> Number {
-    let most = *dice.pick(&[3, 6, 12, 24, 48]).unwrap_or(&6);
-    u32::try_from(dice.between(1, most)).unwrap_or(1)
+fn nodes(rng: &mut Rng) -> Number {
+    let most = *rng.pick(&[3, 6, 12, 24, 48]).unwrap_or(&6);
+    u32::try_from(rng.between(1, most)).unwrap_or(1)
 }
 
 /// Any settings that a node can keep, with limits so small that they are met.
-fn config(dice: &mut Dice, profile: Profile) -> Config {
+fn config(rng: &mut Rng, profile: Profile) -> Config {
     let mut config = Config {
-        max_degree: *dice.pick(&[1, 2, 2, 3, 3, 4, 10]).unwrap_or(&2),
+        max_degree: *rng.pick(&[1, 2, 2, 3, 3, 4, 10]).unwrap_or(&2),
         ..Config::default()
     };
-    if dice.chance(30) {
+    if rng.chance(30) {
         config.policy = Policy::Hash;
     }
-    if dice.chance(30) {
-        config.max_waiting = small(dice, 4);
+    if rng.chance(30) {
+        config.max_waiting = small(rng, 4);
         // Each machine has one candidate: without it nobody ever connects.
-        config.max_early_ice_candidates = 1 + small(dice, 2);
+        config.max_early_ice_candidates = 1 + small(rng, 2);
     }
-    if dice.chance(20) {
-        config.max_routes = usize::from(config.max_degree) + 1 + small(dice, 6);
+    if rng.chance(20) {
+        config.max_routes = usize::from(config.max_degree) + 1 + small(rng, 6);
     }
-    if dice.chance(40) {
+    if rng.chance(40) {
         config.window = MIN_WINDOW;
-        config.send_queue = small(dice, 2_000);
+        config.send_queue = small(rng, 2_000);
     }
     // Along a chain of fifty machines an answer takes its time, and a narrow tree by hash has long ones.
     let narrow = match config.policy {
@@ -111,29 +111,29 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
         Policy::Hash => config.max_degree <= 2,
     };
     let far = profile != Profile::Lan && narrow;
-    if dice.chance(40) && !far {
+    if rng.chance(40) && !far {
         // A handshake between two phones takes three seconds at times.
         let least = match profile {
             Profile::Mobile => 6_000,
             Profile::Lan | Profile::Wan => 3_000,
         };
-        config.request_timeout = millis(dice, least, 30_000);
-        config.patience = millis(dice, 50, 5_000);
-        config.wait_timeout = millis(dice, 500, 10_000);
+        config.request_timeout = millis(rng, least, 30_000);
+        config.patience = millis(rng, 50, 5_000);
+        config.wait_timeout = millis(rng, 500, 10_000);
     }
-    if dice.chance(40) {
-        config.heartbeat_interval = millis(dice, 500, 6_000);
+    if rng.chance(40) {
+        config.heartbeat_interval = millis(rng, 500, 6_000);
         config.link_timeout = config.heartbeat_interval * 3;
-        config.status_interval = millis(dice, 10, 2_000);
+        config.status_interval = millis(rng, 10, 2_000);
     }
-    if dice.chance(60) {
-        config.rebalance_interval = millis(dice, 100, 3_000);
+    if rng.chance(60) {
+        config.rebalance_interval = millis(rng, 100, 3_000);
     }
-    if dice.chance(40) {
-        config.retry_min = millis(dice, 50, 1_000);
+    if rng.chance(40) {
+        config.retry_min = millis(rng, 50, 1_000);
         config.retry_max = config.retry_min * 16;
-        config.retry_after = millis(dice, 100, 2_000);
-        config.leave_timeout = millis(dice, 500, 6_000);
+        config.retry_after = millis(rng, 100, 2_000);
+        config.leave_timeout = millis(rng, 500, 6_000);
     }
     config
 }
@@ -141,16 +141,16 @@ fn config(dice: &mut Dice, profile: Profile) -> Config {
 impl Draw {
     /// The root, and those who join, perhaps to stand by for it: at once, or over the whole time.
     fn people(&mut self) {
-        self.at(Duration::ZERO, Act::Wish(Wish::Root, 0));
-        let at_once = self.dice.chance(50);
-        let standbys = if self.dice.chance(40) {
-            *self.dice.pick(&[1, 1, 2, 3, 12]).unwrap_or(&1)
+        self.at(Duration::ZERO, Step::Wish(Wish::Root, 0));
+        let at_once = self.rng.chance(50);
+        let standbys = if self.rng.chance(40) {
+            *self.rng.pick(&[1, 1, 2, 3, 12]).unwrap_or(&1)
         } else {
             0
         };
         for number in 1..=self.nodes {
             let time = if at_once {
-                Duration::from_micros(self.dice.below(200_000))
+                Duration::from_micros(self.rng.below(200_000))
             } else {
                 self.moment()
             };
@@ -159,97 +159,97 @@ impl Draw {
             } else {
                 Wish::Join
             };
-            self.at(time, Act::Wish(wish, number));
+            self.at(time, Step::Wish(wish, number));
         }
     }
 
     fn messages(&mut self) {
-        if self.dice.chance(50) {
+        if self.rng.chance(50) {
             return;
         }
-        let kinds = some(&mut self.dice, Message::ALL, 60);
-        let most = log_uniform(&mut self.dice, 1, 200).as_micros();
+        let kinds = some(&mut self.rng, Message::ALL, 60);
+        let most = log_uniform(&mut self.rng, 1, 200).as_micros();
         for _ in 0..most {
-            let Some(kind) = self.dice.pick(&kinds).copied() else {
+            let Some(kind) = self.rng.pick(&kinds).copied() else {
                 return;
             };
             // Mostly the root broadcasts; anybody else is told that it may not.
-            let who = if kind == Message::Broadcast && self.dice.chance(98) {
+            let who = if kind == Message::Broadcast && self.rng.chance(98) {
                 0
             } else {
                 self.anybody()
             };
             let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
-            let len = match self.dice.below(20) {
+            let len = match self.rng.below(20) {
                 0 => longest + 1,
                 1..=6 => longest,
-                _ => u32::try_from(self.dice.below(1_000)).unwrap_or(0),
+                _ => u32::try_from(self.rng.below(1_000)).unwrap_or(0),
             };
             let time = self.moment();
-            self.at(time, Act::Send(kind, who, len));
+            self.at(time, Step::Send(kind, who, len));
         }
     }
 
     /// Nodes leave, come back, and close their links.
     fn wishes(&mut self, percent: u64, most: u64) {
         for wish in some(
-            &mut self.dice,
+            &mut self.rng,
             &[Wish::Leave, Wish::CloseParent, Wish::CloseChild],
             percent,
         ) {
-            for _ in 0..self.dice.between(1, most) {
+            for _ in 0..self.rng.between(1, most) {
                 let who = if wish == Wish::Leave {
                     self.anybody_but_the_root()
                 } else {
                     self.anybody()
                 };
                 let time = self.moment();
-                self.at(time, Act::Wish(wish, who));
-                if wish == Wish::Leave && self.dice.chance(70) {
-                    let pause = log_uniform(&mut self.dice, 1_000, 30_000_000);
-                    self.at(time + pause, Act::Wish(Wish::Join, who));
+                self.at(time, Step::Wish(wish, who));
+                if wish == Wish::Leave && self.rng.chance(70) {
+                    let pause = log_uniform(&mut self.rng, 1_000, 30_000_000);
+                    self.at(time + pause, Step::Wish(Wish::Join, who));
                 }
             }
         }
     }
 
-    fn troubles(&mut self, kinds: &[Trouble]) {
-        for trouble in some(&mut self.dice, kinds, 20) {
+    fn troubles(&mut self, kinds: &[Impairment]) {
+        for trouble in some(&mut self.rng, kinds, 20) {
             for _ in 0..self.times() {
                 let (time, who) = (self.moment(), self.anybody());
                 let lasts = match trouble {
                     // A monotonic clock does not jump back; one that does so a little does no harm.
-                    Trouble::ClockBack => log_uniform(&mut self.dice, 1_000, 4_000_000),
+                    Impairment::ClockBack => log_uniform(&mut self.rng, 1_000, 4_000_000),
                     _ => self.lasts(),
                 };
-                self.at(time, Act::Trouble(trouble, who, lasts));
+                self.at(time, Step::Impairment(trouble, who, lasts));
             }
         }
     }
 
     fn faults(&mut self) {
-        for blow in some(&mut self.dice, Blow::ALL, 20) {
+        for blow in some(&mut self.rng, Fault::ALL, 20) {
             // There are more lies than ways to die.
-            let most = if blow == Blow::Forge { 12 } else { 4 };
-            for _ in 0..self.dice.between(1, most) {
+            let most = if blow == Fault::Forge { 12 } else { 4 };
+            for _ in 0..self.rng.between(1, most) {
                 let (time, who) = (self.moment(), self.anybody_but_the_root());
-                self.at(time, Act::Blow(blow, who));
+                self.at(time, Step::Fault(blow, who));
             }
         }
-        for between in some(&mut self.dice, Between::ALL, 20) {
+        for between in some(&mut self.rng, Partition::ALL, 20) {
             for _ in 0..self.times() {
                 let (time, one, other) = (self.moment(), self.anybody(), self.anybody());
                 let lasts = self.lasts();
                 if one != other {
-                    self.at(time, Act::Between(between, one, other, lasts));
+                    self.at(time, Step::Partition(between, one, other, lasts));
                 }
             }
         }
-        for outage in some(&mut self.dice, Outage::ALL, 15) {
+        for outage in some(&mut self.rng, Outage::ALL, 15) {
             let (time, lasts) = (self.moment(), self.lasts());
-            self.at(time, Act::Outage(outage, lasts));
+            self.at(time, Step::Outage(outage, lasts));
         }
-        if self.dice.chance(10) {
+        if self.rng.chance(10) {
             self.loss_of_the_root();
         }
     }
@@ -257,17 +257,21 @@ impl Draw {
     /// The root can't talk to the server for a while, and somebody stands by; newcomers come all the time.
     fn usurpation(&mut self) {
         let start = self.moment();
-        self.at(start, Act::Wish(Wish::Root, self.nodes + 1));
+        self.at(start, Step::Wish(Wish::Root, self.nodes + 1));
         let start = start + BRIEF;
         let cut = *self
-            .dice
-            .pick(&[Trouble::CutServer, Trouble::ClogServer, Trouble::Pause])
-            .unwrap_or(&Trouble::ClogServer);
-        let lasts = log_uniform(&mut self.dice, 5_000_000, 60_000_000);
-        self.at(start, Act::Trouble(cut, 0, lasts));
+            .rng
+            .pick(&[
+                Impairment::CutServer,
+                Impairment::ClogServer,
+                Impairment::Pause,
+            ])
+            .unwrap_or(&Impairment::ClogServer);
+        let lasts = log_uniform(&mut self.rng, 5_000_000, 60_000_000);
+        self.at(start, Step::Impairment(cut, 0, lasts));
         for newcomer in 2..=10 {
-            let time = Duration::from_micros(self.dice.below(60_000_000));
-            self.at(start + time, Act::Wish(Wish::Join, self.nodes + newcomer));
+            let time = Duration::from_micros(self.rng.below(60_000_000));
+            self.at(start + time, Step::Wish(Wish::Join, self.nodes + newcomer));
         }
         self.nodes += 10;
     }
@@ -275,14 +279,14 @@ impl Draw {
     /// The root dies, and another machine takes its place.
     fn loss_of_the_root(&mut self) {
         let blow = *self
-            .dice
-            .pick(&[Blow::Crash, Blow::Kill])
-            .unwrap_or(&Blow::Kill);
+            .rng
+            .pick(&[Fault::Crash, Fault::Kill])
+            .unwrap_or(&Fault::Kill);
         let time = self.moment();
-        self.at(time, Act::Blow(blow, 0));
+        self.at(time, Step::Fault(blow, 0));
         let heir = self.nodes + 1;
-        let pause = log_uniform(&mut self.dice, 1_000, 60_000_000);
-        self.at(time + pause, Act::Wish(Wish::Root, heir));
+        let pause = log_uniform(&mut self.rng, 1_000, 60_000_000);
+        self.at(time + pause, Step::Wish(Wish::Root, heir));
     }
 
     /// The root broadcasts without a pause while machines leave and come back.
@@ -290,12 +294,12 @@ impl Draw {
         let start = self.moment();
         for tick in 0..400 {
             let time = start + Duration::from_millis(25) * tick;
-            let len = u32::try_from(self.dice.below(2_000)).unwrap_or(0);
-            self.at(time, Act::Send(Message::Broadcast, 0, len));
+            let len = u32::try_from(self.rng.below(2_000)).unwrap_or(0);
+            self.at(time, Step::Send(Message::Broadcast, 0, len));
             if tick % 40 == 0 {
                 let who = self.anybody_but_the_root();
-                self.at(time, Act::Wish(Wish::Leave, who));
-                self.at(time + BRIEF / 2, Act::Wish(Wish::Join, who));
+                self.at(time, Step::Wish(Wish::Leave, who));
+                self.at(time + BRIEF / 2, Step::Wish(Wish::Join, who));
             }
         }
     }
@@ -303,92 +307,92 @@ impl Draw {
     /// A machine has much to say to its parent, who takes nothing yet, and leaves.
     fn farewell(&mut self) {
         let (start, who) = (self.moment(), self.anybody_but_the_root());
-        self.at(start, Act::Trouble(Trouble::Busy, 0, BRIEF / 2));
+        self.at(start, Step::Impairment(Impairment::Busy, 0, BRIEF / 2));
         let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for _ in 0..20 {
-            self.at(start, Act::Send(Message::Up, who, longest));
+            self.at(start, Step::Send(Message::Up, who, longest));
         }
-        self.at(start + BRIEF / 5, Act::Wish(Wish::Leave, who));
+        self.at(start + BRIEF / 5, Step::Wish(Wish::Leave, who));
     }
 
     /// A newcomer hears nothing from the server until it has given up, and then of its former attempts.
     fn late_answer(&mut self, request_timeout: Duration) {
         self.nodes += 1;
         let (start, who) = (self.moment(), self.nodes);
-        self.at(start, Act::Wish(Wish::Join, who));
-        let asked = log_uniform(&mut self.dice, 1_000, 1_000_000);
-        let clogged = request_timeout + log_uniform(&mut self.dice, 100_000, 10_000_000);
+        self.at(start, Step::Wish(Wish::Join, who));
+        let asked = log_uniform(&mut self.rng, 1_000, 1_000_000);
+        let clogged = request_timeout + log_uniform(&mut self.rng, 100_000, 10_000_000);
         self.at(
             start + asked,
-            Act::Trouble(Trouble::ClogServer, who, clogged),
+            Step::Impairment(Impairment::ClogServer, who, clogged),
         );
     }
 
     /// A machine takes nothing while its parent gets another parent, and another, each of which sends more.
     fn slow_receiver(&mut self) {
         let (start, slow) = (self.moment(), self.anybody_but_the_root());
-        self.at(start, Act::Trouble(Trouble::Busy, slow, SLOW));
+        self.at(start, Step::Impairment(Impairment::Busy, slow, SLOW));
         let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for second in 0..u32::try_from(SLOW.as_secs()).unwrap_or(0) {
             let time = start + Duration::from_secs(1) * second;
-            self.at(time, Act::Send(Message::Broadcast, 0, longest));
+            self.at(time, Step::Send(Message::Broadcast, 0, longest));
             if second % 8 == 0 {
                 let who = self.anybody_but_the_root();
-                self.at(time, Act::Wish(Wish::CloseParent, who));
+                self.at(time, Step::Wish(Wish::CloseParent, who));
             }
         }
     }
 
-    fn at(&mut self, time: Duration, act: Act) {
+    fn at(&mut self, time: Duration, step: Step) {
         let at = Instant::ZERO + time;
-        self.steps.push(Step { at, act });
+        self.steps.push(TimedStep { at, step });
     }
 
     fn moment(&mut self) -> Duration {
         let micros = u64::try_from(self.length.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(self.dice.below(micros))
+        Duration::from_micros(self.rng.below(micros))
     }
 
     /// Shorter than a round trip, or longer than any timeout.
     fn lasts(&mut self) -> Duration {
-        log_uniform(&mut self.dice, 10_000, 90_000_000)
+        log_uniform(&mut self.rng, 10_000, 90_000_000)
     }
 
     fn times(&mut self) -> u64 {
-        self.dice.between(1, 4)
+        self.rng.between(1, 4)
     }
 
     fn anybody(&mut self) -> Number {
-        u32::try_from(self.dice.between(0, u64::from(self.nodes))).unwrap_or(0)
+        u32::try_from(self.rng.between(0, u64::from(self.nodes))).unwrap_or(0)
     }
 
     fn anybody_but_the_root(&mut self) -> Number {
-        u32::try_from(self.dice.between(1, u64::from(self.nodes))).unwrap_or(1)
+        u32::try_from(self.rng.between(1, u64::from(self.nodes))).unwrap_or(1)
     }
 }
 
 /// Each of `all` with a chance of `percent`.
-fn some<T: Copy>(dice: &mut Dice, all: &[T], percent: u64) -> Vec<T> {
+fn some<T: Copy>(rng: &mut Rng, all: &[T], percent: u64) -> Vec<T> {
     all.iter()
         .copied()
-        .filter(|_| dice.chance(percent))
+        .filter(|_| rng.chance(percent))
         .collect()
 }
 
-fn small(dice: &mut Dice, most: u64) -> usize {
-    usize::try_from(dice.between(0, most)).unwrap_or(0)
+fn small(rng: &mut Rng, most: u64) -> usize {
+    usize::try_from(rng.between(0, most)).unwrap_or(0)
 }
 
-fn millis(dice: &mut Dice, low: u64, high: u64) -> Duration {
-    Duration::from_millis(dice.between(low, high))
+fn millis(rng: &mut Rng, low: u64, high: u64) -> Duration {
+    Duration::from_millis(rng.between(low, high))
 }
 
 /// Microseconds, each power of two between `low` and `high` as likely as any other.
-fn log_uniform(dice: &mut Dice, low: u64, high: u64) -> Duration {
-    let power = dice.between(
+fn log_uniform(rng: &mut Rng, low: u64, high: u64) -> Duration {
+    let power = rng.between(
         u64::from(low.max(1).ilog2()),
         u64::from(high.max(1).ilog2()),
     );
     let floor = 1_u64 << power;
-    Duration::from_micros(dice.between(floor, floor * 2 - 1).clamp(low, high))
+    Duration::from_micros(rng.between(floor, floor * 2 - 1).clamp(low, high))
 }

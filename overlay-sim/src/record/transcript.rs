@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use overlay_core::wire::{self, ClientFrame, JoinFrame, LinkFrame, ServerFrame};
 use overlay_core::{Action, EventKind, Instant, JoinId};
 
-use crate::act::{Act, Number};
+use crate::schedule::{Number, Step};
 
 /// The story of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Chronicle {
+pub(crate) struct Transcript {
     /// One line for each thing that happened.
     pub(crate) lines: Vec<String>,
     /// Up to which event somebody wants to read them.
@@ -20,7 +20,7 @@ pub(crate) struct Chronicle {
     pub(crate) traces: BTreeMap<JoinId, String>,
 }
 
-impl Chronicle {
+impl Transcript {
     /// A story that ends at the event of this number.
     pub(crate) fn until(until: u64) -> Self {
         Self {
@@ -29,8 +29,8 @@ impl Chronicle {
         }
     }
 
-    pub(crate) fn act(&mut self, now: Instant, act: &Act) {
-        self.line(|| format!("{now:?} ───── {act:?}"));
+    pub(crate) fn apply(&mut self, now: Instant, step: &Step) {
+        self.line(|| format!("{now:?} ───── {step:?}"));
     }
 
     pub(crate) fn event(&mut self, number: u64, now: Instant, who: Number, event: &EventKind) {

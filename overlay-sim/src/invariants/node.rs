@@ -13,13 +13,13 @@ use overlay_core::{
     Notification, Role,
 };
 
-use crate::breach::{Breach, Claim};
+use crate::invariants::{Invariant, Violation};
 
 /// Watches one node: what it asks for must make sense to an embedder who believes every word.
 ///
 /// Call [`before`](Self::before) with each event and [`after`](Self::after) with what the node answered.
 #[derive(Debug, Default)]
-pub struct Rules {
+pub struct NodeInvariants {
     /// Links between `OpenLink` and their end. A node has a handful, so a list is the fastest table.
     live: Vec<Live>,
     /// Those that have ended.
@@ -75,7 +75,7 @@ enum Told {
     FormerParent,
 }
 
-impl Rules {
+impl NodeInvariants {
     /// The rules with this much scrutiny.
     #[must_use]
     pub fn new(scrutiny: Scrutiny) -> Self {
@@ -117,36 +117,41 @@ impl Rules {
     }
 
     /// After the node has answered an event at `now` with `actions`.
-    pub fn after(&mut self, node: &Node, now: Instant, actions: &[Action]) -> Result<(), Breach> {
+    pub fn after(
+        &mut self,
+        node: &Node,
+        now: Instant,
+        actions: &[Action],
+    ) -> Result<(), Violation> {
         for action in actions {
             self.action(node, action)?;
         }
         let (epoch, before) = (node.epoch(), self.epoch);
-        Claim::EpochsRise.holds(!self.neighbour_speaks || epoch >= before, || {
+        Invariant::EpochsRise.holds(!self.neighbour_speaks || epoch >= before, || {
             format!("{epoch:?} after {before:?}")
         })?;
         self.epoch = epoch;
         let most = most_actions(node);
-        Claim::ActionsAreBounded.holds(actions.len() <= most, || {
+        Invariant::ActionsAreBounded.holds(actions.len() <= most, || {
             format!("{} actions, at most {most} expected", actions.len())
         })?;
         let most = usize::from(node.config().max_degree);
-        Claim::MaxDegree.holds(node.slots_taken() <= most, || {
+        Invariant::MaxDegree.holds(node.slots_taken() <= most, || {
             format!("{} places of {most} are taken", node.slots_taken())
         })?;
         let deadline = node.next_deadline();
-        Claim::DeadlinesLieAhead.holds(deadline.is_none_or(|due| due > now), || {
+        Invariant::DeadlinesLieAhead.holds(deadline.is_none_or(|due| due > now), || {
             format!("due at {deadline:?}, and it is {now:?}")
         })?;
         self.neighbours(node)?;
         self.queues(node)?;
         self.server(node)?;
         match node.role() {
-            Role::Detached => Claim::DetachedHoldsNothing
+            Role::Detached => Invariant::DetachedHoldsNothing
                 .holds(self.live.is_empty() && self.server.is_none(), || {
                     format!("links {:?}, server {:?}", self.live, self.server)
                 }),
-            Role::Joining | Role::Member | Role::Leaving => Claim::NobodyWaitsForEver
+            Role::Joining | Role::Member | Role::Leaving => Invariant::WaitingNodesHaveTimers
                 .holds(deadline.is_some(), || {
                     format!("{:?} without a deadline", node.role())
                 }),
@@ -155,15 +160,15 @@ impl Rules {
     }
 
     /// What the app was told of neighbours is what the node has.
-    fn neighbours(&self, node: &Node) -> Result<(), Breach> {
-        let claim = Claim::AppKnowsTheNeighbours;
+    fn neighbours(&self, node: &Node) -> Result<(), Violation> {
+        let invariant = Invariant::AppKnowsTheNeighbours;
         let open = |live: &Live| live.channel == Channel::Open;
         let mut known = 0;
         if let Some(parent) = node.parent() {
             let told = |live: &Live| matches!(live.told, Told::Parent(id) if id == parent.node);
             let live = self.live.iter().find(|live| live.link == parent.link);
             let agrees = live.is_some_and(|live| told(live) && open(live));
-            claim.holds(agrees, || format!("{parent:?} is told of as {live:?}"))?;
+            invariant.holds(agrees, || format!("{parent:?} is told of as {live:?}"))?;
             known += 1;
         }
         for child in node.children() {
@@ -173,19 +178,19 @@ impl Rules {
             let guess = self.live.get(known).filter(same);
             let live = guess.or_else(|| self.live.iter().find(same));
             if !live.is_some_and(|live| told(live) && open(live)) {
-                return Err(claim.broken(format!("{child:?} is told of as {live:?}")));
+                return Err(invariant.broken(format!("{child:?} is told of as {live:?}")));
             }
             known += 1;
         }
         let neighbour = |live: &&Live| matches!(live.told, Told::Parent(_) | Told::Child(_));
         let told = self.live.iter().filter(neighbour).count();
-        claim.holds(told == known, || {
+        invariant.holds(told == known, || {
             format!("the app was told of {told} neighbours, the node has {known}")
         })
     }
 
     /// Every table and queue of the node is within its limit.
-    fn queues(&self, node: &Node) -> Result<(), Breach> {
+    fn queues(&self, node: &Node) -> Result<(), Violation> {
         let (config, load) = (node.config(), node.load());
         // Each takes a place, but for the parent, a dial, a child that leaves, and four former parents.
         let most_links = usize::from(config.max_degree) + 7;
@@ -197,27 +202,27 @@ impl Rules {
             && load.longest_queue <= longest_queue(node)
             // Each is held by the app or by a queue.
             && load.broadcasts <= self.receipts + load.queued / message_cost(0) as usize;
-        Claim::QueuesAreBounded.holds(bounded, || {
+        Invariant::QueuesAreBounded.holds(bounded, || {
             let (links, receipts) = (&self.live, self.receipts);
             format!("{load:?} with {receipts} receipts out and the links {links:?}")
         })
     }
 
-    fn server(&self, node: &Node) -> Result<(), Breach> {
+    fn server(&self, node: &Node) -> Result<(), Violation> {
         let needless = match node.role() {
             Role::Member => !node.is_standby(),
             standing => standing == Role::Leaving,
         };
-        Claim::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
+        Invariant::MembersNeedNoServer.holds(!needless || self.server.is_none(), || {
             format!("{:?} with {:?}", node.role(), self.server)
         })
     }
 
-    fn action(&mut self, node: &Node, action: &Action) -> Result<(), Breach> {
+    fn action(&mut self, node: &Node, action: &Action) -> Result<(), Violation> {
         match action {
             Action::OpenLink(link, dial) => {
                 let fresh = self.live(*link).is_none() && !self.dead.contains(link);
-                Claim::LinkIdsAreFresh.holds(fresh, || format!("{link:?} is opened again"))?;
+                Invariant::LinkIdsAreFresh.holds(fresh, || format!("{link:?} is opened again"))?;
                 self.live.push(Live {
                     link: *link,
                     channel: Channel::Connecting,
@@ -229,37 +234,39 @@ impl Rules {
                 }
                 let join = node.join_of(*link);
                 let max_depth = join.and_then(|join| self.max_depths.get(&join));
-                Claim::MovesRise.holds(max_depth != Some(&0), || format!("accepts {join:?}"))?;
+                Invariant::MovesRise
+                    .holds(max_depth != Some(&0), || format!("accepts {join:?}"))?;
                 let above = join.is_some_and(|JoinId { origin, .. }| {
                     origin == node.id() || node.path().contains(origin)
                 });
-                Claim::NoLoopIsAccepted.holds(!above, || {
+                Invariant::NoLoopIsAccepted.holds(!above, || {
                     format!("accepts {join:?} below {:?}", node.path())
                 })
             }
             Action::ApplySignal(link, _) => {
-                Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
+                Invariant::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))
             }
             Action::Transmit(link, bytes) => {
                 self.sends(*link, bytes)?;
                 let open = self
                     .live(*link)
                     .is_some_and(|live| live.channel == Channel::Open);
-                Claim::TransmitsOnOpenChannels
+                Invariant::TransmitsOnOpenChannels
                     .holds(open, || format!("transmits on {link:?}, which is not open"))?;
                 let well_formed = bytes.len() <= MAX_FRAME
                     && (self.scrutiny == Scrutiny::Lengths
                         || wire::decode::<LinkFrame<'_>>(bytes).is_ok());
-                Claim::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
+                Invariant::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
             }
             Action::CloseLink(link, _) => {
-                Claim::NoActionForADeadLink.holds(self.lives(*link), || format!("{action:?}"))?;
+                Invariant::NoActionForADeadLink
+                    .holds(self.lives(*link), || format!("{action:?}"))?;
                 self.close(*link);
                 Ok(())
             }
             Action::ConnectBootstrap(id) => {
                 let fresh = self.server.is_none() && Some(*id) > self.latest_try;
-                Claim::OneServerConnection.holds(fresh, || {
+                Invariant::OneServerConnection.holds(fresh, || {
                     format!(
                         "connects as {id:?} beside {:?}, after {:?}",
                         self.server, self.latest_try
@@ -270,26 +277,27 @@ impl Rules {
                 Ok(())
             }
             Action::SendBootstrap(id, bytes) => {
-                Claim::OneServerConnection.holds(self.server == Some((*id, true)), || {
+                Invariant::OneServerConnection.holds(self.server == Some((*id, true)), || {
                     format!("sends on {id:?}, has {:?}", self.server)
                 })?;
                 let well_formed = bytes.len() <= MAX_FRAME
                     && (self.scrutiny == Scrutiny::Lengths
                         || wire::decode::<ClientFrame>(bytes).is_ok());
-                Claim::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
+                Invariant::FramesAreWellFormed.holds(well_formed, || format!("{bytes:?}"))
             }
             Action::CloseBootstrap(id) => {
                 let server = self.server.take();
-                Claim::OneServerConnection.holds(server.is_some_and(|(own, _)| own == *id), || {
-                    format!("closes {id:?}, has {server:?}")
-                })
+                Invariant::OneServerConnection
+                    .holds(server.is_some_and(|(own, _)| own == *id), || {
+                        format!("closes {id:?}, has {server:?}")
+                    })
             }
             Action::Deliver(delivery) => {
                 self.receipts += 1;
                 let from = delivery.from;
                 let told = self.live(delivery.link).map(|live| live.told);
                 let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
-                Claim::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
+                Invariant::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
             }
             Action::Notify(notification) => {
                 self.notification(notification)?;
@@ -338,7 +346,7 @@ impl Rules {
     }
 
     /// A request goes to nobody who would have to be its own parent, and to no child that is on its way out.
-    fn sends(&mut self, link: LinkId, bytes: &[u8]) -> Result<(), Breach> {
+    fn sends(&mut self, link: LinkId, bytes: &[u8]) -> Result<(), Violation> {
         if self.scrutiny == Scrutiny::Lengths {
             return Ok(());
         }
@@ -352,18 +360,20 @@ impl Rules {
             Ok(LinkFrame::Invite(invitation)) => {
                 let open = !live.shut;
                 live.shut |= invitation.down == 0;
-                Claim::ShutDoorsStayShut.holds(open, || format!("{child:?} is invited again"))
+                Invariant::ClosedIntakesGetNoJoins
+                    .holds(open, || format!("{child:?} is invited again"))
             }
             Ok(LinkFrame::Join(JoinFrame::Request(request))) => {
                 let (join, open) = (request.join, !live.shut);
-                Claim::ShutDoorsStayShut.holds(open, || format!("{join:?} goes to {child:?}"))?;
-                Claim::NobodyIsSentToItself.holds(join.origin != child, || {
+                Invariant::ClosedIntakesGetNoJoins
+                    .holds(open, || format!("{join:?} goes to {child:?}"))?;
+                Invariant::NoRequestGoesToItsJoiner.holds(join.origin != child, || {
                     format!("the request {join:?} goes to its own joiner")
                 })?;
                 let most = self.max_depths.get(&join).copied().unwrap_or(ANY_DEPTH);
                 let rises = most == ANY_DEPTH
                     || matches!(request.kind, JoinKind::Move { max_depth, .. } if max_depth < most.max(1));
-                Claim::MovesRise.holds(rises, || {
+                Invariant::MovesRise.holds(rises, || {
                     format!("{:?} is passed on, to depth {most}", request.kind)
                 })
             }
@@ -371,20 +381,20 @@ impl Rules {
         }
     }
 
-    fn notification(&mut self, notification: &Notification) -> Result<(), Breach> {
-        let claim = Claim::AppKnowsTheNeighbours;
+    fn notification(&mut self, notification: &Notification) -> Result<(), Violation> {
+        let invariant = Invariant::AppKnowsTheNeighbours;
         match *notification {
             Notification::ParentConnected { link, node, .. } => {
                 let other = self
                     .live
                     .iter()
                     .find(|live| matches!(live.told, Told::Parent(_)));
-                claim.holds(other.is_none(), || format!("a second parent, {other:?}"))?;
+                invariant.holds(other.is_none(), || format!("a second parent, {other:?}"))?;
                 self.tell(link, Told::Parent(node))
             }
             Notification::ChildConnected { link, node } => {
                 let twice = self.live.iter().any(|live| live.told == Told::Child(node));
-                claim.holds(!twice, || format!("{node:?} is a child twice"))?;
+                invariant.holds(!twice, || format!("{node:?} is a child twice"))?;
                 self.tell(link, Told::Child(node))
             }
             Notification::ParentClosed { link, node, .. } => self.untell(link, Told::Parent(node)),
@@ -392,32 +402,35 @@ impl Rules {
             Notification::Writable(link) => {
                 let told = self.live(link).map(|live| live.told);
                 let neighbour = matches!(told, Some(Told::Parent(_) | Told::Child(_)));
-                claim.holds(neighbour, || {
+                invariant.holds(neighbour, || {
                     format!("{link:?} is writable and no neighbour")
                 })
             }
-            Notification::Left => Claim::DetachedHoldsNothing.holds(self.live.is_empty(), || {
-                format!("left with {:?}", self.live)
-            }),
+            Notification::Left => Invariant::DetachedHoldsNothing
+                .holds(self.live.is_empty(), || {
+                    format!("left with {:?}", self.live)
+                }),
             _ => Ok(()),
         }
     }
 
-    fn tell(&mut self, link: LinkId, told: Told) -> Result<(), Breach> {
-        let claim = Claim::AppKnowsTheNeighbours;
+    fn tell(&mut self, link: LinkId, told: Told) -> Result<(), Violation> {
+        let invariant = Invariant::AppKnowsTheNeighbours;
         let open = |live: &&mut Live| live.channel == Channel::Open;
         let Some(live) = self.live(link).filter(open) else {
-            return Err(claim.broken(format!("{told:?} on {link:?}, which is not open")));
+            return Err(invariant.broken(format!("{told:?} on {link:?}, which is not open")));
         };
         live.told = told;
         Ok(())
     }
 
-    fn untell(&mut self, link: LinkId, told: Told) -> Result<(), Breach> {
+    fn untell(&mut self, link: LinkId, told: Told) -> Result<(), Violation> {
         let live = self.live(link).filter(|live| live.told == told);
-        let claim = Claim::AppKnowsTheNeighbours;
+        let invariant = Invariant::AppKnowsTheNeighbours;
         let Some(live) = live else {
-            return Err(claim.broken(format!("{told:?} on {link:?} is closed, and was not open")));
+            return Err(
+                invariant.broken(format!("{told:?} on {link:?} is closed, and was not open"))
+            );
         };
         live.told = match told {
             Told::Parent(_) => Told::FormerParent,
@@ -466,10 +479,10 @@ fn longest_queue(node: &Node) -> usize {
 }
 
 /// Nobody stands above itself.
-fn stands_once(node: &Node) -> Result<(), Breach> {
+fn stands_once(node: &Node) -> Result<(), Violation> {
     let path = node.path();
     let times = path.ids().iter().filter(|id| **id == node.id()).count();
-    Claim::NoLoopIsAccepted.holds(times <= 1, || format!("it stands at {path:?}"))
+    Invariant::NoLoopIsAccepted.holds(times <= 1, || format!("it stands at {path:?}"))
 }
 
 /// More than this and one event of a peer would cost out of proportion: a few for each link, what a

@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use overlay_core::Instant;
 
-use crate::act::{Act, Number};
-use crate::breach::Claim;
-use crate::profile::Profile;
-use crate::schedule::{self, Schedule, Step};
-use crate::trial;
+use crate::invariants::Invariant;
+use crate::schedule::Profile;
+use crate::schedule::{self, Schedule, TimedStep};
+use crate::schedule::{Number, Step};
+use crate::search::run;
 
 /// What came of shrinking.
 #[derive(Clone, Debug)]
@@ -21,10 +21,10 @@ pub struct Shrunk {
 
 /// Shrinks a schedule that violates `claim`, with at most so many runs.
 #[must_use]
-pub fn shrink(schedule: Schedule, claim: Claim, most_runs: u32) -> Shrunk {
+pub fn shrink(schedule: Schedule, invariant: Invariant, most_runs: u32) -> Shrunk {
     let mut search = Search {
         best: schedule,
-        claim,
+        invariant,
         runs: 0,
         most_runs,
     };
@@ -45,7 +45,7 @@ pub fn shrink(schedule: Schedule, claim: Claim, most_runs: u32) -> Shrunk {
 
 struct Search {
     best: Schedule,
-    claim: Claim,
+    invariant: Invariant,
     runs: u32,
     most_runs: u32,
 }
@@ -57,17 +57,15 @@ impl Search {
             return false;
         }
         self.runs += 1;
-        let failure = trial::run(&candidate)
-            .ok()
-            .and_then(|verdict| verdict.failure);
-        let fails = failure.is_some_and(|failure| failure.breach.claim == self.claim);
+        let failure = run(&candidate).ok().and_then(|outcome| outcome.failure);
+        let fails = failure.is_some_and(|failure| failure.violation.invariant == self.invariant);
         if fails {
             self.best = candidate;
         }
         fails
     }
 
-    fn with_steps(&self, steps: Vec<Step>) -> Schedule {
+    fn with_steps(&self, steps: Vec<TimedStep>) -> Schedule {
         Schedule {
             setup: self.best.setup.clone(),
             steps,
@@ -97,12 +95,12 @@ impl Search {
             .best
             .steps
             .iter()
-            .flat_map(|step| step.act.machines())
+            .flat_map(|timed| timed.step.machines())
             .collect();
         machines.sort_unstable();
         machines.dedup();
         for machine in machines.into_iter().rev() {
-            let others = |step: &&Step| step.act.machines().all(|number| number != machine);
+            let others = |timed: &&TimedStep| timed.step.machines().all(|number| number != machine);
             let steps = self.best.steps.iter().filter(others).copied().collect();
             self.try_out(self.with_steps(steps));
         }
@@ -114,7 +112,7 @@ impl Search {
             for simpler in simpler(self.best.steps[index]) {
                 let mut steps = self.best.steps.clone();
                 steps[index] = simpler;
-                steps.sort_by_key(|step| step.at);
+                steps.sort_by_key(|timed| timed.at);
                 // The simplest comes first; what could be simpler still is for the next round.
                 if self.try_out(self.with_steps(steps)) {
                     break;
@@ -147,12 +145,12 @@ impl Search {
 }
 
 /// The same step, with one thing about it simpler.
-fn simpler(step: Step) -> Vec<Step> {
+fn simpler(timed: TimedStep) -> Vec<TimedStep> {
     let mut simpler = Vec::new();
-    let at = step.at.as_micros();
+    let at = timed.at.as_micros();
     for unit in [1_000_000, 100_000, 1_000] {
         let at = Instant::from_micros(at / unit * unit);
-        simpler.push(Step { at, ..step });
+        simpler.push(TimedStep { at, ..timed });
     }
     let round = |time: Duration| {
         let seconds = Duration::from_secs(time.as_secs().max(1));
@@ -160,20 +158,23 @@ fn simpler(step: Step) -> Vec<Step> {
             .into_iter()
             .filter(move |simple| *simple < time)
     };
-    let acts: Vec<Act> = match step.act {
-        Act::Send(message, who, len) if len > 8 => {
-            vec![Act::Send(message, who, 8), Act::Send(message, who, len / 2)]
+    let steps: Vec<Step> = match timed.step {
+        Step::Send(message, who, len) if len > 8 => {
+            vec![
+                Step::Send(message, who, 8),
+                Step::Send(message, who, len / 2),
+            ]
         }
-        Act::Trouble(trouble, who, time) => round(time)
-            .map(|time| Act::Trouble(trouble, who, time))
+        Step::Impairment(trouble, who, time) => round(time)
+            .map(|time| Step::Impairment(trouble, who, time))
             .collect(),
-        Act::Between(between, one, other, time) => round(time)
-            .map(|time| Act::Between(between, one, other, time))
+        Step::Partition(between, one, other, time) => round(time)
+            .map(|time| Step::Partition(between, one, other, time))
             .collect(),
-        Act::Outage(outage, time) => round(time).map(|time| Act::Outage(outage, time)).collect(),
+        Step::Outage(outage, time) => round(time).map(|time| Step::Outage(outage, time)).collect(),
         _ => Vec::new(),
     };
-    simpler.extend(acts.into_iter().map(|act| Step { act, ..step }));
+    simpler.extend(steps.into_iter().map(|step| TimedStep { step, ..timed }));
     simpler
 }
 
@@ -183,9 +184,9 @@ mod tests {
 
     #[test]
     fn the_simplest_variant_comes_first() {
-        let step = Step {
+        let step = TimedStep {
             at: Instant::from_micros(3_834_567),
-            act: Act::Blow(crate::act::Blow::Kill, 1),
+            step: Step::Fault(crate::schedule::Fault::Kill, 1),
         };
         assert_eq!(simpler(step)[0].at, Instant::from_millis(3_000));
     }

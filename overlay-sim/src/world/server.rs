@@ -8,9 +8,9 @@ use overlay_core::bootstrap::{self, Access, Notice, Rate, Source, Traffic};
 use overlay_core::wire::{self, OverlayName, ServerFrame, Token};
 use overlay_core::{BootstrapId, ConnectionId, Instant, NodeId};
 
-use crate::breach::{Breach, Claim};
-use crate::machine::Ix;
-use crate::rules::Scrutiny;
+use crate::invariants::Scrutiny;
+use crate::invariants::{Invariant, Violation};
+use crate::world::machine::Ix;
 
 /// A client's connection, as the client calls it.
 pub(crate) type Client = (Ix, BootstrapId);
@@ -117,7 +117,11 @@ impl Server {
         true
     }
 
-    pub(crate) fn disconnect(&mut self, client: Client, now: Instant) -> Result<Outgoing, Breach> {
+    pub(crate) fn disconnect(
+        &mut self,
+        client: Client,
+        now: Instant,
+    ) -> Result<Outgoing, Violation> {
         let Some(connection) = self.connections.remove(&client) else {
             return Ok(Outgoing::new());
         };
@@ -130,7 +134,7 @@ impl Server {
         from: Client,
         bytes: Bytes,
         now: Instant,
-    ) -> Result<Outgoing, Breach> {
+    ) -> Result<Outgoing, Violation> {
         match self.connections.get(&from) {
             Some(&connection) => {
                 self.event(now, bootstrap::EventKind::Message { connection, bytes })
@@ -143,10 +147,10 @@ impl Server {
         self.relay.next_deadline()
     }
 
-    pub(crate) fn timeout(&mut self, now: Instant) -> Result<Outgoing, Breach> {
+    pub(crate) fn timeout(&mut self, now: Instant) -> Result<Outgoing, Violation> {
         let outgoing = self.event(now, bootstrap::EventKind::Timeout)?;
         let due = self.relay.next_deadline();
-        Claim::DeadlinesLieAhead.holds(due.is_none_or(|due| due > now), || {
+        Invariant::DeadlinesLieAhead.holds(due.is_none_or(|due| due > now), || {
             format!("the relay is due at {due:?}, and it is {now:?}")
         })?;
         Ok(outgoing)
@@ -168,7 +172,7 @@ impl Server {
         self.connections.contains_key(&client)
     }
 
-    fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Result<Outgoing, Breach> {
+    fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Result<Outgoing, Violation> {
         let mut actions = core::mem::take(&mut self.actions);
         self.relay
             .handle_input_into(bootstrap::Event { now, kind }, &mut actions);
@@ -194,16 +198,16 @@ impl Server {
         Ok(outgoing)
     }
 
-    fn client(&self, connection: ConnectionId) -> Result<Client, Breach> {
+    fn client(&self, connection: ConnectionId) -> Result<Client, Violation> {
         self.clients.get(&connection).copied().ok_or_else(|| {
-            Claim::RelayKnowsItsClients.broken(format!("{connection:?} is not connected"))
+            Invariant::ServerKnowsItsClients.broken(format!("{connection:?} is not connected"))
         })
     }
 
-    fn checked(&self, bytes: Bytes) -> Result<Bytes, Breach> {
+    fn checked(&self, bytes: Bytes) -> Result<Bytes, Violation> {
         let well_formed =
             self.scrutiny == Scrutiny::Lengths || wire::decode::<ServerFrame>(&bytes).is_ok();
-        Claim::RelayKnowsItsClients.holds(well_formed, || format!("sends {bytes:?}"))?;
+        Invariant::ServerKnowsItsClients.holds(well_formed, || format!("sends {bytes:?}"))?;
         Ok(bytes)
     }
 }

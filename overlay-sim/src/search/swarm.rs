@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::coverage::Coverage;
-use crate::draw;
-use crate::trial;
+use crate::record::coverage::Coverage;
+use crate::schedule::schedule;
+use crate::search::run;
 use crate::world::{Failure, SetupError};
 
 /// How a sweep over seeds went.
@@ -37,16 +37,16 @@ pub fn sweep(seeds: Range<u64>, progress: impl Fn(&Sweep) + Sync) -> Result<Swee
             let Ok(seed) = taken else {
                 return Ok(());
             };
-            let verdict = trial::run(&draw::schedule(seed))?;
+            let outcome = run(&schedule(seed))?;
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.seeds += 1;
-            total.events += verdict.events;
-            total.coverage.merge(&verdict.coverage);
+            total.events += outcome.events;
+            total.coverage.merge(&outcome.coverage);
             // Seeds end in any order; exclusive-or does not care.
-            total.trace_hash ^= verdict.trace_hash.rotate_left((seed % 64) as u32);
+            total.trace_hash ^= outcome.trace_hash.rotate_left((seed % 64) as u32);
             total
                 .failures
-                .extend(verdict.failure.map(|failure| (seed, failure)));
+                .extend(outcome.failure.map(|failure| (seed, failure)));
             progress(&total);
         }
     };

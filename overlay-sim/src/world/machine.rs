@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use overlay_core::{BootstrapId, Config, ConfigError, Instant, LinkId, Node, NodeId, Receipt};
 
-use crate::act::{Number, Trouble};
-use crate::dice::Dice;
-use crate::profile::Profile;
-use crate::rules::{Rules, Scrutiny};
-use crate::webrtc::EndId;
+use crate::invariants::{NodeInvariants, Scrutiny};
+use crate::rng::Rng;
+use crate::schedule::Profile;
+use crate::schedule::{Impairment, Number};
 use crate::world::What;
+use crate::world::webrtc::EndId;
 
 /// The place of a machine in its world.
 pub(crate) type Ix = usize;
@@ -20,8 +20,8 @@ pub(crate) type Ix = usize;
 pub(crate) struct Machine {
     pub(crate) number: Number,
     pub(crate) node: Node,
-    pub(crate) rules: Rules,
-    pub(crate) dice: Dice,
+    pub(crate) rules: NodeInvariants,
+    pub(crate) rng: Rng,
     /// Microseconds to its provider.
     pub(crate) distance: u32,
     pub(crate) life: Life,
@@ -38,7 +38,7 @@ pub(crate) struct Machine {
     pub(crate) slept: Duration,
     pub(crate) naps: u32,
     /// Until when each kind of trouble lasts.
-    until: [Instant; Trouble::ALL.len()],
+    until: [Instant; Impairment::ALL.len()],
     /// When the world will next wake it.
     pub(crate) wake: Option<Instant>,
     /// Its links, by the name that its node has for them.
@@ -89,16 +89,16 @@ impl Machine {
         config: Arc<Config>,
         scrutiny: Scrutiny,
     ) -> Result<Self, ConfigError> {
-        let mut dice = Dice::of(seed, u64::from(number));
-        let id = node_id(ix, &mut dice);
-        let distance = profile.distance(&mut dice);
+        let mut rng = Rng::of(seed, u64::from(number));
+        let id = node_id(ix, &mut rng);
+        let distance = profile.distance(&mut rng);
         // Clocks have nothing in common, so a time that is taken for another machine's shows.
-        let clock = i64::try_from(dice.below(1 << 40)).unwrap_or(0);
+        let clock = i64::try_from(rng.below(1 << 40)).unwrap_or(0);
         Ok(Self {
             number,
-            node: Node::new(id, config, dice.seed())?,
-            rules: Rules::new(scrutiny),
-            dice,
+            node: Node::new(id, config, rng.seed())?,
+            rules: NodeInvariants::new(scrutiny),
+            rng,
             distance,
             life: Life::Alive,
             willing: false,
@@ -108,7 +108,7 @@ impl Machine {
             sleep: None,
             slept: Duration::ZERO,
             naps: 0,
-            until: [Instant::ZERO; Trouble::ALL.len()],
+            until: [Instant::ZERO; Impairment::ALL.len()],
             wake: None,
             links: Vec::new(),
             session: None,
@@ -143,22 +143,22 @@ impl Machine {
         found.map(|(_, end)| *end)
     }
 
-    pub(crate) fn trouble(&mut self, kind: Trouble, until: Instant) {
+    pub(crate) fn trouble(&mut self, kind: Impairment, until: Instant) {
         let slot = &mut self.until[kind as usize];
         *slot = until.max(*slot);
     }
 
-    pub(crate) fn has(&self, kind: Trouble, now: Instant) -> bool {
+    pub(crate) fn has(&self, kind: Impairment, now: Instant) -> bool {
         self.until[kind as usize] > now
     }
 
     /// Until when each trouble of a kind lasts.
-    pub(crate) fn until(&self, kind: Trouble) -> Instant {
+    pub(crate) fn until(&self, kind: Impairment) -> Instant {
         self.until[kind as usize]
     }
 
     pub(crate) fn mend(&mut self) {
-        self.until = [Instant::ZERO; Trouble::ALL.len()];
+        self.until = [Instant::ZERO; Impairment::ALL.len()];
     }
 
     /// One who slept through `time`, or whose clock leapt over it.
@@ -169,8 +169,8 @@ impl Machine {
 }
 
 /// Random, as ids should be, but for the place of the machine in the last 32 bits.
-fn node_id(ix: Ix, dice: &mut Dice) -> NodeId {
-    let random = u128::from(dice.draw()) << 64 | u128::from(dice.draw());
+fn node_id(ix: Ix, rng: &mut Rng) -> NodeId {
+    let random = u128::from(rng.draw()) << 64 | u128::from(rng.draw());
     NodeId::from_u128(random & !0xffff_ffff | (ix as u128 & 0xffff_ffff))
 }
 

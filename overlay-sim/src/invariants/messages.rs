@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{BufMut, Bytes, BytesMut};
 use overlay_core::{Epoch, Scope};
 
-use crate::breach::{Breach, Claim};
-use crate::machine::Ix;
-use crate::webrtc::EndId;
+use crate::invariants::{Invariant, Violation};
+use crate::world::machine::Ix;
+use crate::world::webrtc::EndId;
 
 /// The name of a message: the first eight bytes of its payload.
 pub(crate) type MessageNumber = u64;
@@ -92,7 +92,7 @@ impl Model {
         end: EndId,
         scope: Scope,
         payload: &[u8],
-    ) -> Result<(), Breach> {
+    ) -> Result<(), Violation> {
         let number = number(payload);
         if number == FORGED {
             return Ok(());
@@ -103,11 +103,11 @@ impl Model {
             queue.pop_front();
         }
         let expected = queue.pop_front();
-        let claim = match scope {
-            Scope::Direct => Claim::LinksAreFifo,
-            Scope::Broadcast => Claim::BroadcastsFollowTheTree,
+        let invariant = match scope {
+            Scope::Direct => Invariant::LinksAreFifo,
+            Scope::Broadcast => Invariant::BroadcastsFollowTheTree,
         };
-        claim.holds(expected == Some(number), || match expected {
+        invariant.holds(expected == Some(number), || match expected {
             Some(expected) => format!("message {number} is delivered, {expected} was next"),
             None => format!("message {number} is delivered, nothing was under way"),
         })?;
@@ -144,10 +144,15 @@ impl Model {
     }
 
     /// A neighbour behind this end is none any more; `in_peace` if it was the peer who said goodbye.
-    pub(crate) fn closed(&mut self, owner: Ix, end: EndId, in_peace: bool) -> Result<(), Breach> {
+    pub(crate) fn closed(
+        &mut self,
+        owner: Ix,
+        end: EndId,
+        in_peace: bool,
+    ) -> Result<(), Violation> {
         let mut left = self.queues.remove(&end).unwrap_or_default();
         left.retain(|number| !has_had(&self.senders, &self.had, owner, *number));
-        Claim::GoodbyesComeLast.holds(!in_peace || left.is_empty(), || {
+        Invariant::GoodbyesComeLast.holds(!in_peace || left.is_empty(), || {
             format!("messages {left:?} had not arrived")
         })
     }
@@ -189,7 +194,7 @@ impl Model {
     }
 
     /// Between the last one that a node has had, or was told of as missed, and this one there is none.
-    fn is_counted(&mut self, owner: Ix, number: MessageNumber) -> Result<(), Breach> {
+    fn is_counted(&mut self, owner: Ix, number: MessageNumber) -> Result<(), Violation> {
         let Some(&reign) = self.senders.get(&number) else {
             return Ok(());
         };
@@ -199,11 +204,11 @@ impl Model {
         let Some(Position { latest: last, .. }) = last else {
             return Ok(());
         };
-        let claim = Claim::BroadcastsAreCounted;
-        claim.holds(number > last, || format!("{number} comes after {last}"))?;
+        let invariant = Invariant::BroadcastsAreCounted;
+        invariant.holds(number > last, || format!("{number} comes after {last}"))?;
         let between = self.senders.range(last + 1..number);
         let missing = between.filter(|(_, from)| **from == reign).count();
-        claim.holds(missing == 0, || {
+        invariant.holds(missing == 0, || {
             format!("{missing} are missing between {last} and {number}, and it was not told")
         })
     }
@@ -253,8 +258,8 @@ mod tests {
         let (second, late) = model.compose(8);
         model.send(end, first);
         model.send(end, second);
-        let breach = model.deliver(1, end, Scope::Direct, &late).unwrap_err();
-        assert_eq!(breach.claim, Claim::LinksAreFifo);
+        let violation = model.deliver(1, end, Scope::Direct, &late).unwrap_err();
+        assert_eq!(violation.invariant, Invariant::LinksAreFifo);
     }
 
     #[test]
@@ -262,8 +267,8 @@ mod tests {
         let (mut model, end) = (Model::default(), EndId::default());
         let (number, _) = model.compose(8);
         model.send(end, number);
-        let breach = model.closed(1, end, true).unwrap_err();
-        assert_eq!(breach.claim, Claim::GoodbyesComeLast);
+        let violation = model.closed(1, end, true).unwrap_err();
+        assert_eq!(violation.invariant, Invariant::GoodbyesComeLast);
     }
 
     #[test]

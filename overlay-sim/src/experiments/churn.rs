@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 
-use crate::act::{Act, Blow, Number, Wish};
-use crate::dice::Dice;
-use crate::growth::{Growing, Growth, GrowthError};
-use crate::shape;
-use crate::verbs::verbs;
+use crate::experiments::growth::{Growing, Growth, GrowthError};
+use crate::experiments::shape;
+use crate::rng::Rng;
+use crate::schedule::names::names;
+use crate::schedule::{Fault, Number, Step, Wish};
 
 /// How nodes come and go.
 #[derive(Clone, Copy, Debug)]
-pub struct Turnover {
+pub struct ChurnPlan {
     /// The tree before anybody goes.
     pub growth: Growth,
     /// How many nodes it has, the root included.
@@ -20,12 +20,12 @@ pub struct Turnover {
     /// How many go in a second of virtual time.
     pub rate: f64,
     /// In which way.
-    pub way: Way,
+    pub exit: Exit,
 }
 
-verbs! {
+names! {
     /// How a node goes.
-    pub enum Way {
+    pub enum Exit {
         /// It says goodbye.
         Leave = "leave",
         /// Its process dies, and its system closes its connections.
@@ -39,7 +39,7 @@ verbs! {
 
 /// How a tree has stood it.
 #[derive(Clone, Debug, Default)]
-pub struct Stood {
+pub struct ChurnResult {
     /// How many have gone.
     pub departures: u64,
     /// The smallest share of nodes at the depth of a complete tree, and the one at the end.
@@ -79,58 +79,58 @@ const GLANCE: Duration = Duration::from_secs(1);
     reason = "numbers of nodes are far below 2^52"
 )]
 pub fn churn(
-    turnover: &Turnover,
+    plan: &ChurnPlan,
     mut progress: impl FnMut(u64, u64),
-) -> Result<Stood, GrowthError> {
-    let mut tree = Growing::new(turnover.growth)?;
-    tree.more(turnover.nodes.saturating_sub(1))?;
+) -> Result<ChurnResult, GrowthError> {
+    let mut tree = Growing::new(plan.growth)?;
+    tree.more(plan.nodes.saturating_sub(1))?;
     tree.settle()?;
-    let degree = u64::from(turnover.growth.degree);
-    let mut dice = Dice::of(turnover.growth.seed, u64::from(u32::MAX));
-    let mut present: Vec<Number> = (1..turnover.nodes).collect();
+    let degree = u64::from(plan.growth.degree);
+    let mut rng = Rng::of(plan.growth.seed, u64::from(u32::MAX));
+    let mut present: Vec<Number> = (1..plan.nodes).collect();
     let departures = if present.is_empty() {
         0
     } else {
-        (f64::from(turnover.nodes) * turnover.times) as u64
+        (f64::from(plan.nodes) * plan.times) as u64
     };
-    let interval = Duration::try_from_secs_f64(1.0 / turnover.rate).unwrap_or(PEACE);
-    let mut stood = Stood {
+    let interval = Duration::try_from_secs_f64(1.0 / plan.rate).unwrap_or(PEACE);
+    let mut result = ChurnResult {
         departures,
         same_depth_worst: 1.0,
-        ideal_max_depth: shape::complete(u64::from(turnover.nodes), degree).len() - 1,
-        ..Stood::default()
+        ideal_max_depth: shape::complete(u64::from(plan.nodes), degree).len() - 1,
+        ..ChurnResult::default()
     };
-    let look = |tree: &Growing, stood: &mut Stood| {
+    let look = |tree: &Growing, result: &mut ChurnResult| {
         let depths = tree.world.depths();
-        stood.same_depth_final = shape::same_depth(&depths, degree);
-        stood.same_depth_worst = stood.same_depth_worst.min(stood.same_depth_final);
-        stood.max_depth_worst = stood.max_depth_worst.max(depths.len().saturating_sub(1));
-        stood.unattached = tree.world.willing() - depths.iter().sum::<u64>();
+        result.same_depth_final = shape::same_depth(&depths, degree);
+        result.same_depth_worst = result.same_depth_worst.min(result.same_depth_final);
+        result.max_depth_worst = result.max_depth_worst.max(depths.len().saturating_sub(1));
+        result.unattached = tree.world.willing() - depths.iter().sum::<u64>();
     };
     let mut next_glance = tree.world.now() + GLANCE;
     for departure in 0..departures {
-        let chosen = usize::try_from(dice.below(present.len() as u64)).unwrap_or(0);
+        let chosen = usize::try_from(rng.below(present.len() as u64)).unwrap_or(0);
         let goes = present.swap_remove(chosen);
-        let act = turnover.way.act(goes, &mut dice);
-        tree.world.act(&act)?;
+        let step = plan.exit.step(goes, &mut rng);
+        tree.world.apply(&step)?;
         present.push(tree.nodes());
         tree.newcomer()?;
         tree.world.run_until(tree.world.now() + interval)?;
         if tree.world.now() >= next_glance {
-            look(&tree, &mut stood);
+            look(&tree, &mut result);
             next_glance = tree.world.now() + GLANCE;
             progress(departure, departures);
         }
     }
     tree.world.run_until(tree.world.now() + PEACE)?;
-    look(&tree, &mut stood);
+    look(&tree, &mut result);
     let mut times = tree.world.reattached().to_vec();
     times.sort_unstable();
-    stood.reattached = times.len() as u64;
-    stood.reattach_p50 = percentile(&times, 50);
-    stood.reattach_p99 = percentile(&times, 99);
-    stood.moves_per_departure = tree.world.moves() as f64 / departures.max(1) as f64;
-    Ok(stood)
+    result.reattached = times.len() as u64;
+    result.reattach_p50 = percentile(&times, 50);
+    result.reattach_p99 = percentile(&times, 99);
+    result.moves_per_departure = tree.world.moves() as f64 / departures.max(1) as f64;
+    Ok(result)
 }
 
 /// The value that so many in a hundred do not exceed (nearest rank).
@@ -139,16 +139,16 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
-impl Way {
-    pub(crate) fn act(self, who: Number, dice: &mut Dice) -> Act {
+impl Exit {
+    pub(crate) fn step(self, who: Number, rng: &mut Rng) -> Step {
         match self {
-            Self::Leave => Act::Wish(Wish::Leave, who),
-            Self::Crash => Act::Blow(Blow::Crash, who),
-            Self::Kill => Act::Blow(Blow::Kill, who),
-            Self::Mixed => match dice.below(10) {
-                0..5 => Self::Leave.act(who, dice),
-                5..9 => Self::Crash.act(who, dice),
-                _ => Self::Kill.act(who, dice),
+            Self::Leave => Step::Wish(Wish::Leave, who),
+            Self::Crash => Step::Fault(Fault::Crash, who),
+            Self::Kill => Step::Fault(Fault::Kill, who),
+            Self::Mixed => match rng.below(10) {
+                0..5 => Self::Leave.step(who, rng),
+                5..9 => Self::Crash.step(who, rng),
+                _ => Self::Kill.step(who, rng),
             },
         }
     }

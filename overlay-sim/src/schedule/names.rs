@@ -1,7 +1,7 @@
 //! Enums whose variants have names in schedules and reports.
 
 /// Declares a fieldless enum with a name for each variant: `ALL`, `name()`, `Display` and `FromStr`.
-macro_rules! verbs {
+macro_rules! names {
     (
         $(#[$doc:meta])*
         pub enum $name:ident {
@@ -34,20 +34,20 @@ macro_rules! verbs {
         }
 
         impl ::core::str::FromStr for $name {
-            type Err = $crate::verbs::UnknownName;
+            type Err = $crate::schedule::names::UnknownName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL
                     .iter()
                     .copied()
                     .find(|verb| verb.name() == text)
-                    .ok_or_else(|| $crate::verbs::UnknownName(text.to_owned()))
+                    .ok_or_else(|| $crate::schedule::names::UnknownName(text.to_owned()))
             }
         }
     };
 }
 
-pub(crate) use verbs;
+pub(crate) use names;
 
 /// A name that stands for nothing here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,16 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use overlay_core::Policy;
 
-use crate::breach::Claim;
-use crate::coverage::Coverage;
-use crate::rules::Scrutiny;
+use crate::invariants::Invariant;
+use crate::invariants::Scrutiny;
+use crate::record::coverage::Coverage;
 use crate::schedule::Schedule;
-use crate::server::Limits;
+use crate::world::server::Limits;
 use crate::world::{Failure, SetupError, World};
 
 /// How a run went.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct Outcome {
     /// The claim that was violated, if one was.
     pub failure: Option<Failure>,
     /// How many events nodes were told of.
@@ -25,23 +25,23 @@ pub struct Verdict {
 }
 
 /// Runs a schedule: what is written, then peace, then recovery.
-pub fn run(schedule: &Schedule) -> Result<Verdict, SetupError> {
+pub fn run(schedule: &Schedule) -> Result<Outcome, SetupError> {
     let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
     let failure = guarded(&mut world, schedule);
-    Ok(verdict(&world, failure))
+    Ok(outcome(&world, failure))
 }
 
 /// Runs a schedule again, and tells how it failed with all that is known about who waits for whom. Returns
 /// the story, too: what happened, line by line, up to the event `until`.
-pub fn replay(schedule: &Schedule, until: u64) -> Result<(Verdict, Vec<String>), SetupError> {
+pub fn replay(schedule: &Schedule, until: u64) -> Result<(Outcome, Vec<String>), SetupError> {
     let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
     world.listen(until);
     let failure = guarded(&mut world, schedule);
-    Ok((verdict(&world, failure), world.story()))
+    Ok((outcome(&world, failure), world.story()))
 }
 
-fn verdict(world: &World, failure: Option<Failure>) -> Verdict {
-    Verdict {
+fn outcome(world: &World, failure: Option<Failure>) -> Outcome {
+    Outcome {
         failure,
         events: world.events(),
         trace_hash: world.trace_hash(),
@@ -58,16 +58,16 @@ fn guarded(world: &mut World, schedule: &Schedule) -> Option<Failure> {
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            let breach = Claim::NothingPanics.broken(text.unwrap_or("no message"));
-            Some(world.failure(None, breach))
+            let violation = Invariant::NothingPanics.broken(text.unwrap_or("no message"));
+            Some(world.failure(None, violation))
         }
     }
 }
 
 fn play(world: &mut World, schedule: &Schedule) -> Result<(), Failure> {
-    for step in &schedule.steps {
-        world.run_until(step.at)?;
-        world.act(&step.act)?;
+    for timed in &schedule.steps {
+        world.run_until(timed.at)?;
+        world.apply(&timed.step)?;
     }
     world.run_until(schedule.end())?;
     world.make_peace()?;

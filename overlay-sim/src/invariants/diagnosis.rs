@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use overlay_core::{Instant, NodeId, Progress, Role};
 
-use crate::machine::Ix;
 use crate::world::World;
+use crate::world::machine::Ix;
 
 impl World {
     /// Where messages have been sent and not arrived.
@@ -96,7 +96,10 @@ impl World {
                 "; of its attempt {} the last was heard: ",
                 join.attempt
             );
-            let traces = self.chronicle.as_ref().map(|chronicle| &chronicle.traces);
+            let traces = self
+                .transcript
+                .as_ref()
+                .map(|transcript| &transcript.traces);
             match traces.and_then(|traces| traces.get(&join)) {
                 Some(seen) => text += seen,
                 None => text += "replay it to know",

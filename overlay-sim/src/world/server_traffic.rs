@@ -7,11 +7,11 @@ use overlay_core::wire::{self, ClientFrame, JoinFrame, ServerFrame};
 use overlay_core::{BootstrapId, EventKind, Instant, Role, Stats};
 
 use super::{FromServer, ToServer, What, World};
-use crate::act::{Outage, Trouble};
-use crate::breach::Breach;
-use crate::machine::{Ix, Session};
-use crate::rules::Scrutiny;
-use crate::server::{Client, Outgoing};
+use crate::invariants::Scrutiny;
+use crate::invariants::Violation;
+use crate::schedule::{Impairment, Outage};
+use crate::world::machine::{Ix, Session};
+use crate::world::server::{Client, Outgoing};
 
 /// Microseconds from the server to its provider: it stands in a data centre.
 const SERVER_DISTANCE: u32 = 100;
@@ -56,12 +56,12 @@ impl World {
     fn passage(&mut self, ix: Ix, id: BootstrapId, towards: Towards) -> Option<Instant> {
         let profile = self.setup.profile;
         let machine = &mut self.machines[ix];
-        let cut = machine.has(Trouble::CutServer, self.now);
-        let latency = profile.latency(machine.distance, SERVER_DISTANCE, &mut machine.dice);
+        let cut = machine.has(Impairment::CutServer, self.now);
+        let latency = profile.latency(machine.distance, SERVER_DISTANCE, &mut machine.rng);
         let mut at = self.now + latency;
-        if machine.has(Trouble::ClogServer, self.now) {
-            at = at.max(machine.until(Trouble::ClogServer));
-            self.coverage.count(Trouble::ClogServer.name());
+        if machine.has(Impairment::ClogServer, self.now) {
+            at = at.max(machine.until(Impairment::ClogServer));
+            self.coverage.count(Impairment::ClogServer.name());
         }
         let Some(session) = machine.session.as_mut().filter(|own| own.id == id) else {
             // The client has hung up; what the server says is late whenever it comes.
@@ -69,7 +69,7 @@ impl World {
         };
         if cut && !session.broken {
             session.broken = true;
-            self.coverage.count(Trouble::CutServer.name());
+            self.coverage.count(Impairment::CutServer.name());
         }
         if session.broken {
             return None;
@@ -88,14 +88,18 @@ impl World {
         if self.server.careless_until <= self.now || !is_join() {
             return 1;
         }
-        let copies = self.machines[ix].dice.below(3);
+        let copies = self.machines[ix].rng.below(3);
         if copies != 1 {
             self.coverage.count(Outage::Careless.name());
         }
         u32::try_from(copies).unwrap_or(1)
     }
 
-    pub(super) fn at_server(&mut self, client: Client, happening: ToServer) -> Result<(), Breach> {
+    pub(super) fn at_server(
+        &mut self,
+        client: Client,
+        happening: ToServer,
+    ) -> Result<(), Violation> {
         let up = self.server.is_up(self.now);
         let outgoing = match happening {
             ToServer::Connect if self.server.connect(client, self.now) => {
@@ -114,7 +118,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn server_wake(&mut self) -> Result<(), Breach> {
+    pub(super) fn server_wake(&mut self) -> Result<(), Violation> {
         if self.server.wake != Some(self.now) {
             return Ok(());
         }
@@ -133,7 +137,7 @@ impl World {
         ix: Ix,
         id: BootstrapId,
         happening: FromServer,
-    ) -> Result<(), Breach> {
+    ) -> Result<(), Violation> {
         let request = self.scrutiny == Scrutiny::Frames
             && self.machines[ix].node.role() == Role::Root
             && matches!(&happening, FromServer::Message(bytes) if is_request(bytes));

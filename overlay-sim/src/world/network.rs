@@ -2,8 +2,8 @@
 
 use overlay_core::Instant;
 
-use crate::act::Between;
-use crate::machine::Ix;
+use crate::schedule::Partition;
+use crate::world::machine::Ix;
 
 /// What is wrong between pairs of machines.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Network {
 
 #[derive(Clone, Copy, Debug)]
 struct Fault {
-    kind: Between,
+    kind: Partition,
     from: Ix,
     to: Ix,
     until: Instant,
@@ -24,13 +24,13 @@ struct Fault {
 pub(crate) enum Passage {
     Free,
     /// It is lost.
-    Lost(Between),
+    Lost(Partition),
     /// It does not arrive before this.
     Held(Instant),
 }
 
 impl Network {
-    pub(crate) fn disturb(&mut self, kind: Between, one: Ix, other: Ix, until: Instant) {
+    pub(crate) fn disturb(&mut self, kind: Partition, one: Ix, other: Ix, until: Instant) {
         let fault = Fault {
             kind,
             from: one,
@@ -38,7 +38,7 @@ impl Network {
             until,
         };
         self.faults.push(fault);
-        if kind != Between::CutOneWay {
+        if kind != Partition::CutOneWay {
             self.faults.push(Fault {
                 from: other,
                 to: one,
@@ -59,8 +59,8 @@ impl Network {
                 continue;
             }
             match fault.kind {
-                Between::Cut | Between::CutOneWay => return Passage::Lost(fault.kind),
-                Between::Clog => passage = Passage::Held(fault.until),
+                Partition::Cut | Partition::CutOneWay => return Passage::Lost(fault.kind),
+                Partition::Clog => passage = Passage::Held(fault.until),
             }
         }
         passage

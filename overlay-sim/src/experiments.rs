@@ -1,0 +1,10 @@
+//! Experiments: trees that grow, churn, or lose many nodes at once, and the figures that come out.
+
+mod churn;
+mod disaster;
+mod growth;
+pub mod shape;
+
+pub use churn::{ChurnPlan, ChurnResult, Exit, churn};
+pub use disaster::{Disaster, DisasterResult, survive};
+pub use growth::{Growing, Growth, GrowthError, GrowthResult};
