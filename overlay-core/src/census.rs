@@ -73,18 +73,6 @@ impl Census {
             .map(|d| d + 1)
     }
 
-    /// The depth at which a subtree of this many levels ends up: at a free slot, or where a shorter subtree most likely
-    /// makes room for it, because a free slot is further down.
-    pub(crate) fn shallowest_for(&self, levels: usize) -> Option<usize> {
-        let slot = self.shallowest_slot()?;
-        let makes_room = (self.height() + 1).saturating_sub(levels).max(1);
-        Some(if levels > 1 {
-            slot.min(makes_room)
-        } else {
-            slot
-        })
-    }
-
     /// Predicts the subtree after it has taken `joiner` in, at its shallowest free slot. False, and
     /// nothing changed, if there is none.
     pub fn admit(&mut self, joiner: &Self) -> bool {

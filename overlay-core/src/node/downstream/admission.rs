@@ -330,7 +330,6 @@ impl Downstream {
                 fx.stats.children_displaced += 1;
                 self.invite(child, Invitation::ELSEWHERE, &mut net.links, fx);
             }
-            Awaits::Turn(_) => {}
             Awaits::Hole(_) => fx.stats.hints_followed += 1,
             Awaits::Single => {
                 if self.queue.gave_way().is_empty() {

@@ -5,8 +5,7 @@
 //!    first, once.
 //! 2. *The lost parent's slot.* An orphan is led back to where its lost parent was: down, or to a slot that is about to
 //!    become free.
-//! 3. *Room.* A child makes room for a subtree that is larger than its own, or is making room for another one, below which
-//!    this joiner does best.
+//! 3. *Room.* A child makes room for a subtree that is much larger than its own.
 //! 4. *The policy* chooses a child. It sees candidates too, because in a flash crowd the best parent for a
 //!    joiner is often one that is about to connect; then the request waits for that (`queue`).
 //!
@@ -23,22 +22,20 @@
 //!
 //! Where a joiner's subtree would be too deep, the smallest child *makes room*: it is invited to go elsewhere. Sizes
 //! decide, because what grows in a lost node's slot before its orphans come is often as high as they are, but
-//! thin. A child that makes room may ask the same of others, but weighs less than the joiner (`Extent::weight`). So
+//! thin. A child that makes room may ask the same of others, but is less than half as large as the joiner. So
 //! there is an end to it, and no child comes back for its slot.
-
-mod extent;
+//!
+//! `ARCHITECTURE.md` has what each of these rules buys, measured without it.
 
 use super::queue::{Awaits, WaitQueue, Waiting};
 use super::slots::Slots;
 use crate::census::Census;
 use crate::id::{LinkId, NodeId};
 use crate::node::effects::Effects;
-use crate::node::link::{Child, Links, State};
+use crate::node::link::{Child, Forecast, Links, State};
 use crate::node::routing::Peer;
 use crate::policy::{self, Policy, Subtree};
 use crate::wire::{ANY_DEPTH, JoinRequest, RejectReason};
-
-pub(super) use extent::{Branch, Extent};
 
 /// A child that has been silent for this many halves of a `heartbeat_interval` is taken for the lost parent of the
 /// orphan that asks for its slot. Three: two heartbeats are due, and a sibling has not heard them either.
@@ -47,6 +44,9 @@ const SILENT_HALF_HEARTBEATS: u32 = 3;
 /// A joiner's subtree is too small for a slot here below two thirds of the children's average: it was below a node in
 /// such a slot. Of two children of a binary tree's node, each has half.
 const SMALL_SHARE: (u64, u64) = (2, 3);
+
+/// A child makes room for a joiner of more than this many times its size: what the joiner gains is then worth a move.
+const SMALL_BESIDE: u32 = 2;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,19 @@ pub(super) enum Among {
     All,
     /// Children, which are connected.
     Children,
+}
+
+/// A child and what is below it, as far as depth is concerned.
+#[derive(Clone, Copy)]
+pub(super) struct Branch {
+    pub(super) link: LinkId,
+    /// How far below this node its deepest leaf is.
+    pub(super) depth: usize,
+    /// The same for its shallowest free slot.
+    pub(super) slot: Option<usize>,
+    pub(super) size: u32,
+    /// The size once the joiners that are on their way there are in.
+    size_to_come: u32,
 }
 
 /// All that placement looks at.
@@ -95,9 +108,6 @@ impl<'a> View<'a> {
         if let Some(child) = self.makes_room(waiting) {
             return Placement::After(Awaits::Room(child));
         }
-        if let Some(child) = self.makes_room_for_another(waiting) {
-            return Placement::After(Awaits::Turn(child));
-        }
         match self.choose(waiting, Among::All) {
             Some(child) if self.links.child(child).is_some() => {
                 let led = false;
@@ -121,11 +131,10 @@ impl<'a> View<'a> {
                 self.eligible(link, waiting, among).map(|_| link)
             }
             Policy::Balanced => {
-                let height = self.height_to_place(&waiting.request);
                 let seen = self.slots.iter().map(|holder| {
                     let census = holder.and_then(|link| self.eligible(link, waiting, among));
                     Subtree {
-                        shallowest_slot: census.and_then(|census| census.shallowest_for(height)),
+                        shallowest_slot: census.and_then(Census::shallowest_slot),
                         size: census.map_or(0, Census::size),
                     }
                 });
@@ -178,7 +187,7 @@ impl<'a> View<'a> {
         let (children, all) = sizes.fold((0, 0), |(n, all), size| (n + 1, all + size));
         let size = u64::from(request.census.size());
         let (share, of) = SMALL_SHARE;
-        self.height_to_place(request) >= 2 && size * of * children < all * share
+        self.brings_subtree(request) && size * of * children < all * share
     }
 
     /// Where an orphan's lost parent was there is, or will be, a hole, and below the first of its orphans that
@@ -188,7 +197,7 @@ impl<'a> View<'a> {
         let ids = waiting.request.lost.ids();
         let at = ids.iter().position(|id| *id == self.fx.id)?;
         let next = *ids.get(at + 1)?;
-        if self.height_to_place(&waiting.request) < 2 {
+        if !self.brings_subtree(&waiting.request) {
             return None;
         }
         let child = self.link_to_child(next)?;
@@ -214,78 +223,46 @@ impl<'a> View<'a> {
     /// The child that is asked to go elsewhere in favour of this request, if there is one and the request can
     /// wait for that. A single node needs no room.
     fn makes_room(&self, waiting: &Waiting) -> Option<LinkId> {
-        let levels = self.height_to_place(&waiting.request);
-        if levels < 2 || waiting.made_room || !self.can_wait(waiting) {
+        if !self.brings_subtree(&waiting.request) || waiting.made_room || !self.can_wait(waiting) {
             return None;
         }
         let below = self.best_depth(waiting);
         let room = below.map_or(0, |depth| self.census().height().saturating_sub(depth));
-        self.smaller_child(&waiting.request, levels, room)
+        self.smaller_child(&waiting.request, room)
     }
 
-    /// The smallest child, if it had better make room for a joiner of this many levels that has `room` levels below it:
-    /// each level more makes this subtree deeper.
-    fn smaller_child(&self, request: &JoinRequest, levels: usize, room: usize) -> Option<LinkId> {
+    /// The smallest child, if it is small beside the joiner. Not if the joiner has `room` for its levels below it,
+    /// as far as is known: then this subtree gets no deeper.
+    fn smaller_child(&self, request: &JoinRequest, room: usize) -> Option<LinkId> {
         if request.census.height() <= room {
             return None;
         }
-        let joiner = Extent::of(&request.census);
-        let far = levels > room + 1;
-        let goes = |child: &Branch| {
-            let child = child.to_come;
-            let shorter = child.levels < joiner.levels;
-            let smaller =
-                child.is_small_beside(joiner) || shorter && (far || child.size < joiner.size);
-            smaller && child.weight() < joiner.weight()
-        };
-        let origin = request.join.origin;
-        let others = self
-            .branches()
-            .filter(|child| self.links.neighbour(child.link) != Some(origin));
-        let smallest = others.filter(goes).min_by_key(|child| child.to_come.size)?;
+        let (joiner, origin) = (request.census.size(), request.join.origin);
+        let smaller = self.branches().filter(|child| {
+            let is_joiner = self.links.neighbour(child.link) == Some(origin);
+            !is_joiner && child.size_to_come.saturating_mul(SMALL_BESIDE) < joiner
+        });
+        let smallest = smaller.min_by_key(|child| child.size_to_come)?;
         Some(smallest.link)
-    }
-
-    /// The child whose slot another high subtree waits for, if this joiner does best below that one. Not for a joiner
-    /// that has a slot while it waits: others may wait for that.
-    fn makes_room_for_another(&self, waiting: &Waiting) -> Option<LinkId> {
-        let height = self.height_to_place(&waiting.request);
-        if height < 2 || waiting.request.kind.is_move() || !self.can_wait(waiting) {
-            return None;
-        }
-        let best = self.best_depth(waiting).unwrap_or(usize::MAX);
-        let below = |first: &Waiting| {
-            let depth = first.request.census.shallowest_for(height);
-            depth.is_some_and(|depth| depth + 1 < best)
-        };
-        self.queue.iter().find_map(|(awaits, first)| match awaits {
-            Awaits::Room(child) if below(first) => Some(child),
-            _ => None,
-        })
     }
 
     /// How far below this node a joiner ends up, as far as is known.
     fn best_depth(&self, waiting: &Waiting) -> Option<usize> {
-        let height = self.height_to_place(&waiting.request);
         let link = self.choose(waiting, Among::All)?;
         let subtree = match self.links.state(link)? {
             State::Child(child) => &child.subtree,
             State::Candidate(candidate) => &candidate.subtree,
             _ => return None,
         };
-        Some(subtree.predicted.shallowest_for(height)? + 1)
+        Some(subtree.predicted.shallowest_slot()? + 1)
     }
 
-    /// How many levels a joiner brings, if others make room for it. They do so at its first attempt only, or it
+    /// Whether a joiner brings a subtree for which others make room. They do so at its first attempt only, or it
     /// would ask for that again and again; and not for one that may only go so deep.
-    fn height_to_place(&self, request: &JoinRequest) -> usize {
+    fn brings_subtree(&self, request: &JoinRequest) -> bool {
         let first = request.kind.is_move() || !request.lost.ids().is_empty();
         let anywhere = request.kind.max_depth() == ANY_DEPTH && first;
-        if anywhere && self.fx.config.policy == Policy::Balanced {
-            request.census.nodes().len()
-        } else {
-            1
-        }
+        anywhere && self.fx.config.policy == Policy::Balanced && request.census.nodes().len() >= 2
     }
 
     /// Whether there is room in the queue, and time left for waiting.
@@ -348,5 +325,23 @@ impl<'a> View<'a> {
                 .child(*link)
                 .is_some_and(|child| child.node == node)
         })
+    }
+}
+
+impl Branch {
+    fn of(link: LinkId, child: &Child) -> Self {
+        let Forecast { known, predicted } = &*child.subtree;
+        Self {
+            link,
+            depth: known.nodes().len(),
+            slot: predicted.shallowest_slot().map(|depth| depth + 1),
+            size: known.size(),
+            size_to_come: known.size().max(predicted.size()),
+        }
+    }
+
+    /// Orders by depth, then by size.
+    pub(super) const fn by_depth(&self) -> (usize, u32) {
+        (self.depth, self.size)
     }
 }

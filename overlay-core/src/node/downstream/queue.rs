@@ -46,8 +46,6 @@ pub(crate) enum Awaits {
     Candidate(LinkId),
     /// The slot of a child, which was asked to make room.
     Room(LinkId),
-    /// The same child, to go below the joiner for which it makes room.
-    Turn(LinkId),
     /// The slot of a silent child, and no other: it will be given up soon.
     Hole(LinkId),
     /// A single node that takes the free slot, to go below it.
@@ -80,9 +78,7 @@ impl Awaits {
     /// The link whose fate decides.
     pub(crate) const fn link(self) -> Option<LinkId> {
         match self {
-            Self::Candidate(link) | Self::Room(link) | Self::Turn(link) | Self::Hole(link) => {
-                Some(link)
-            }
+            Self::Candidate(link) | Self::Room(link) | Self::Hole(link) => Some(link),
             Self::Single => None,
         }
     }
