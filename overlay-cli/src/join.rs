@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use overlay_tokio::{Event, Scope};
+use overlay_tokio::{Event, Notification, Scope};
 use tokio::io::{AsyncWriteExt, Stdout};
 
 use crate::args;
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: args::Join) -> Result<ExitCode, Failure> {
     };
     // The node passes on what its children have not had yet, and says goodbye.
     seat.node.leave().await;
-    while !matches!(seat.next().await?, Event::Left) {}
+    while !matches!(seat.next().await?, Event::Node(Notification::Left)) {}
     match ended {
         Some(Ended::Whole) => {
             let bytes = printer.bytes;

@@ -1,7 +1,7 @@
 //! The news about a node's place in the tree: each of them a fact for a script, and for a person only what is new.
 
 use overlay_tokio::core::wire::RejectReason;
-use overlay_tokio::{CloseReason, Event, NodeId};
+use overlay_tokio::{CloseReason, Event, NodeId, Notification};
 
 use crate::seat::{Fact, Seat, millis};
 
@@ -21,11 +21,12 @@ impl News {
     pub(crate) fn tell(&mut self, seat: &Seat, event: &Event) {
         let facts = seat.facts;
         match event {
-            Event::ParentConnected {
+            Event::Node(Notification::ParentConnected {
                 node: parent,
                 depth,
                 attempt,
-            } => {
+                ..
+            }) => {
                 facts.tell(&Fact::Joined {
                     node: seat.node.id().to_string(),
                     parent: parent.to_string(),
@@ -42,10 +43,11 @@ impl News {
                 };
                 facts.say(&format!("{how} at depth {depth}, below {parent}."));
             }
-            Event::ParentClosed {
+            Event::Node(Notification::ParentClosed {
                 node: parent,
                 reason,
-            } => {
+                ..
+            }) => {
                 facts.tell(&Fact::ParentClosed {
                     parent: parent.to_string(),
                     reason: reason.to_string(),
@@ -56,11 +58,13 @@ impl News {
                     facts.say(&format!("The parent is gone: {reason}. Joining again …"));
                 }
             }
-            Event::Reattached { took, new_parent } => facts.tell(&Fact::Reattached {
-                parent: new_parent.to_string(),
-                ms: millis(*took),
-            }),
-            Event::BroadcastsMissed(broadcasts) => {
+            Event::Node(Notification::Reattached { took, new_parent }) => {
+                facts.tell(&Fact::Reattached {
+                    parent: new_parent.to_string(),
+                    ms: millis(*took),
+                });
+            }
+            Event::Node(Notification::BroadcastsMissed(broadcasts)) => {
                 facts.tell(&Fact::Missed {
                     broadcasts: *broadcasts,
                 });
@@ -73,7 +77,7 @@ impl News {
                     "{broadcasts} {messages} passed meanwhile and are lost."
                 ));
             }
-            Event::RootChanged { epoch, root } => {
+            Event::Node(Notification::RootChanged { epoch, root }) => {
                 facts.tell(&Fact::RootChanged {
                     epoch: epoch.0,
                     root: root.to_string(),
@@ -81,7 +85,7 @@ impl News {
                 let root = short(*root);
                 facts.say(&format!("The tree has another root: {root}."));
             }
-            Event::JoinRejected { reason, retry_in } => {
+            Event::Node(Notification::JoinRejected { reason, retry_in }) => {
                 facts.tell(&Fact::Rejected {
                     reason: reason.to_string(),
                     retry_ms: millis(*retry_in),

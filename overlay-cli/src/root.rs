@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use overlay_tokio::core::Epoch;
-use overlay_tokio::{Census, Event};
+use overlay_tokio::{Census, Event, Notification};
 use tokio::time::Instant;
 
 use crate::args;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
         () = &mut stopped => None,
     };
     seat.node.leave().await;
-    while !matches!(seat.next().await?, Event::Left) {}
+    while !matches!(seat.next().await?, Event::Node(Notification::Left)) {}
     match outcome {
         Some(reigned) => {
             let bytes = reigned?;
@@ -62,12 +62,12 @@ async fn crowned(seat: &mut Seat) -> Result<Option<Census>, Failure> {
     let mut census = None;
     loop {
         match seat.next().await? {
-            Event::Promoted { epoch } => {
+            Event::Node(Notification::Promoted { epoch }) => {
                 seat.facts.tell(&Fact::Promoted { epoch: epoch.0 });
                 return Ok(census);
             }
-            Event::SubtreeChanged(now) => census = Some(now),
-            Event::Standby { epoch } => {
+            Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
+            Event::Node(Notification::Standby { epoch }) => {
                 seat.facts.tell(&Fact::Standby { epoch: epoch.0 });
                 seat.facts.say(
                     "There is a root already. Role by: this one takes over when that one is gone.",
@@ -114,8 +114,8 @@ async fn wait_for_nodes(
             () = timer => return Ok(()),
         };
         match event {
-            Event::SubtreeChanged(now) => census = Some(now),
-            Event::SteppedDown { epoch } => return Err(demoted(seat, epoch)),
+            Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
+            Event::Node(Notification::SteppedDown { epoch }) => return Err(demoted(seat, epoch)),
             _ => {}
         }
     }
@@ -144,8 +144,8 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
             // The news first: a message that is refused because another root has taken over is no news.
             biased;
             event = seat.next() => match event? {
-                Event::SubtreeChanged(census) => show(seat, &census),
-                Event::SteppedDown { epoch } => return Err(demoted(seat, epoch)),
+                Event::Node(Notification::SubtreeChanged(census)) => show(seat, &census),
+                Event::Node(Notification::SteppedDown { epoch }) => return Err(demoted(seat, epoch)),
                 _ => {}
             },
             outcome = &mut sending => return outcome,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Tls, node};
+use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -98,19 +98,20 @@ impl Seat {
         loop {
             let event = self.events.next().await;
             match event.ok_or_else(|| Failure::new("the node has ended"))? {
-                Event::BootstrapReady => {
+                Event::Node(Notification::BootstrapReady) => {
                     self.contact_by = None;
                     if std::mem::take(&mut self.server_lost) {
                         self.facts.say("The bootstrap server is there again.");
                     }
                     let node = self.node.id().to_string();
                     self.facts.tell(&Fact::Registered { node });
-                    return Ok(Event::BootstrapReady);
+                    return Ok(Event::Node(Notification::BootstrapReady));
                 }
                 Event::BootstrapLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
                 event => {
                     // Whoever has a parent does not care.
-                    self.server_lost &= !matches!(event, Event::ParentConnected { .. });
+                    self.server_lost &=
+                        !matches!(event, Event::Node(Notification::ParentConnected { .. }));
                     return Ok(event);
                 }
             }

@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use overlay_driver::Runtime;
 use overlay_tokio::core::bootstrap::{self, Access};
 use overlay_tokio::{
-    Builder, Dialer, Event, Events, LinkConfig, Node, NodeId, Server, ServerConfig, ServerUrl,
-    Token, random_token,
+    Builder, Dialer, Event, Events, LinkConfig, Node, NodeId, Notification, Server, ServerConfig,
+    ServerUrl, Token, random_token,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -111,8 +111,8 @@ impl Stage {
         root.become_root(token).await;
         loop {
             match root_events.next().await {
-                Some(Event::BootstrapReady) => {}
-                Some(Event::Promoted { .. }) => break,
+                Some(Event::Node(Notification::BootstrapReady)) => {}
+                Some(Event::Node(Notification::Promoted { .. })) => break,
                 event => {
                     return Err(Failure::new(format!(
                         "the root did not register: {event:?}"
@@ -156,7 +156,7 @@ impl Stage {
                 elapsed = start.elapsed();
                 break;
             };
-            if let Event::ParentConnected { .. } = event {
+            if let Event::Node(Notification::ParentConnected { .. }) = event {
                 elapsed = start.elapsed();
                 joins.entry(node).or_insert(elapsed);
                 progress.set_position(joins.len() as u64);
@@ -202,25 +202,30 @@ impl Stage {
     fn tell(&self, node: NodeId, event: &Event, elapsed: Duration) {
         let node = node.to_string();
         match event {
-            Event::ParentConnected {
+            Event::Node(Notification::ParentConnected {
                 node: parent,
                 depth,
                 attempt,
-            } => self.facts.tell(&Fact::Joined {
+                ..
+            }) => self.facts.tell(&Fact::Joined {
                 node,
                 parent: parent.to_string(),
                 depth: *depth,
                 attempt: *attempt,
                 ms: millis(elapsed),
             }),
-            Event::ParentClosed { reason, .. } => self.facts.tell(&Fact::ParentClosed {
-                node,
-                reason: reason.to_string(),
-            }),
-            Event::JoinRejected { reason, .. } => self.facts.tell(&Fact::Rejected {
-                node,
-                reason: reason.to_string(),
-            }),
+            Event::Node(Notification::ParentClosed { reason, .. }) => {
+                self.facts.tell(&Fact::ParentClosed {
+                    node,
+                    reason: reason.to_string(),
+                });
+            }
+            Event::Node(Notification::JoinRejected { reason, .. }) => {
+                self.facts.tell(&Fact::Rejected {
+                    node,
+                    reason: reason.to_string(),
+                });
+            }
             _ => {}
         }
     }

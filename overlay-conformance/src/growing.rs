@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_core::Config;
-use overlay_driver::Event;
+use overlay_driver::{Event, Notification};
 
 use crate::Driver;
 use crate::harness::{World, depths};
@@ -15,9 +15,11 @@ pub(crate) async fn a_node_connects_to_the_root(driver: Driver) {
     let mut member = world.joiner(2).await;
     assert_eq!(member.joined().await, (1, 1));
     let child = root
-        .until(|event| matches!(event, Event::ChildConnected { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::ChildConnected { .. })))
         .await;
-    assert!(matches!(child, Event::ChildConnected { node } if node == member.id()));
+    assert!(
+        matches!(child, Event::Node(Notification::ChildConnected { node, .. }) if node == member.id())
+    );
 }
 
 pub(crate) async fn ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two(driver: Driver) {
@@ -50,7 +52,7 @@ pub(crate) async fn a_node_that_comes_before_the_root_joins_when_there_is_one(dr
     let world = World::new(driver);
     let mut early = world.joiner(2).await;
     early
-        .until(|event| matches!(event, Event::JoinRejected { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::JoinRejected { .. })))
         .await;
     let _root = world.root(2).await;
     assert_eq!(early.joined().await.0, 1);
@@ -77,6 +79,6 @@ pub(crate) async fn the_root_sees_its_whole_tree(driver: Driver) {
     let world = World::new(driver);
     let mut root = world.root(2).await;
     let _members = world.members(6, 2).await;
-    let complete = |event: &Event| matches!(event, Event::SubtreeChanged(census) if census.nodes() == [1, 2, 4]);
+    let complete = |event: &Event| matches!(event, Event::Node(Notification::SubtreeChanged(census)) if census.nodes() == [1, 2, 4]);
     root.until(complete).await;
 }

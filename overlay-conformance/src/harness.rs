@@ -7,7 +7,9 @@ use overlay_core::bootstrap::{self, Access};
 use overlay_core::wire::Token;
 use overlay_core::{Config, NodeId};
 use overlay_driver::link::{Dialer, LinkConfig};
-use overlay_driver::{Builder, Event, Events, Node, Server, ServerConfig, ServerUrl, Status};
+use overlay_driver::{
+    Builder, Event, Events, Node, Notification, Server, ServerConfig, ServerUrl, Status,
+};
 
 use crate::Driver;
 
@@ -81,7 +83,7 @@ impl World {
     pub async fn root_of(&self, builder: Builder) -> Member {
         let mut root = Member::of(builder);
         root.node.become_root(token()).await;
-        root.until(|event| matches!(event, Event::BootstrapReady))
+        root.until(|event| matches!(event, Event::Node(Notification::BootstrapReady)))
             .await;
         root
     }
@@ -147,9 +149,10 @@ impl Member {
 
     /// Waits for a parent; tells at which depth and attempt.
     pub async fn joined(&mut self) -> (usize, u32) {
-        let connected = |event: &Event| matches!(event, Event::ParentConnected { .. });
+        let connected =
+            |event: &Event| matches!(event, Event::Node(Notification::ParentConnected { .. }));
         match self.until(connected).await {
-            Event::ParentConnected { depth, attempt, .. } => (depth, attempt),
+            Event::Node(Notification::ParentConnected { depth, attempt, .. }) => (depth, attempt),
             _ => unreachable!(),
         }
     }

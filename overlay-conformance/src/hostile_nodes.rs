@@ -2,7 +2,7 @@
 
 use overlay_core::wire::{LinkFrame, VERSION, WireError};
 use overlay_core::{CloseReason, JoinId, NodeId, Violation};
-use overlay_driver::Event;
+use overlay_driver::{Event, Notification};
 
 use crate::Driver;
 use crate::harness::{Member, World};
@@ -52,10 +52,10 @@ impl Scene {
         let rogue = self.rogue.join().origin;
         let closed = self
             .root
-            .until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == rogue))
+            .until(|event| matches!(event, Event::Node(Notification::ChildClosed { node, .. }) if *node == rogue))
             .await;
         assert!(
-            matches!(closed, Event::ChildClosed { reason: why, .. } if why == reason),
+            matches!(closed, Event::Node(Notification::ChildClosed { reason: why, .. }) if why == reason),
             "{closed:?}"
         );
     }

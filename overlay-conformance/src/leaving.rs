@@ -1,7 +1,7 @@
 //! Nodes that go.
 
 use overlay_core::{CloseReason, Role};
-use overlay_driver::Event;
+use overlay_driver::{Event, Notification};
 
 use crate::Driver;
 use crate::harness::World;
@@ -11,18 +11,20 @@ pub(crate) async fn a_node_that_leaves_is_noticed_at_once_and_with_the_reason(dr
     let mut root = world.root(2).await;
     let mut member = world.member(2).await;
     member.node.leave().await;
-    member.until(|event| matches!(event, Event::Left)).await;
+    member
+        .until(|event| matches!(event, Event::Node(Notification::Left)))
+        .await;
     let gone = root
-        .until(|event| matches!(event, Event::ChildClosed { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::ChildClosed { .. })))
         .await;
     assert!(matches!(
         gone,
-        Event::ChildClosed {
+        Event::Node(Notification::ChildClosed {
             reason: CloseReason::PeerLeft,
             ..
-        }
+        })
     ));
-    assert_eq!(member.status().await.standing, Role::Detached);
+    assert_eq!(member.status().await.role, Role::Detached);
 }
 
 pub(crate) async fn a_node_that_is_dropped_leaves(driver: Driver) {
@@ -31,14 +33,14 @@ pub(crate) async fn a_node_that_is_dropped_leaves(driver: Driver) {
     let member = world.member(2).await;
     drop(member);
     let gone = root
-        .until(|event| matches!(event, Event::ChildClosed { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::ChildClosed { .. })))
         .await;
     assert!(matches!(
         gone,
-        Event::ChildClosed {
+        Event::Node(Notification::ChildClosed {
             reason: CloseReason::PeerLeft,
             ..
-        }
+        })
     ));
 }
 
@@ -54,14 +56,14 @@ pub(crate) async fn what_was_sent_before_leaving_arrives(driver: Driver) {
         assert_eq!(member.message().await[0], number);
     }
     let gone = member
-        .until(|event| matches!(event, Event::ParentClosed { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::ParentClosed { .. })))
         .await;
     assert!(matches!(
         gone,
-        Event::ParentClosed {
+        Event::Node(Notification::ParentClosed {
             reason: CloseReason::PeerLeft,
             ..
-        }
+        })
     ));
 }
 
@@ -71,7 +73,9 @@ pub(crate) async fn leaving_right_after_joining_harms_nobody(driver: Driver) {
     for _ in 0..10 {
         let mut hasty = world.joiner(2).await;
         hasty.node.leave().await;
-        hasty.until(|event| matches!(event, Event::Left)).await;
+        hasty
+            .until(|event| matches!(event, Event::Node(Notification::Left)))
+            .await;
     }
     let mut member = world.joiner(2).await;
     assert_eq!(member.joined().await.0, 1);
@@ -88,11 +92,14 @@ pub(crate) async fn an_orphan_joins_again_with_its_subtree(driver: Driver) {
     drop(doomed);
     assert_eq!(orphan.joined().await.0, 1);
     let moved = grandchild
-        .until(|event| matches!(event, Event::PathChanged { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::PathChanged { .. })))
         .await;
-    assert!(matches!(moved, Event::PathChanged { depth: 2, .. }));
+    assert!(matches!(
+        moved,
+        Event::Node(Notification::PathChanged { depth: 2, .. })
+    ));
     // Who leaves gives its place back before it is gone.
-    root.until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == gone))
+    root.until(|event| matches!(event, Event::Node(Notification::ChildClosed { node, .. }) if *node == gone))
         .await;
     assert_eq!(root.status().await.children, [orphan.id()]);
     assert_eq!(orphan.status().await.children, [grandchild.id()]);
@@ -104,14 +111,14 @@ pub(crate) async fn a_node_may_close_a_link_and_the_child_comes_back_by_itself(d
     let mut member = world.member(1).await;
     root.node.close(member.id()).await;
     let gone = member
-        .until(|event| matches!(event, Event::ParentClosed { .. }))
+        .until(|event| matches!(event, Event::Node(Notification::ParentClosed { .. })))
         .await;
     assert!(matches!(
         gone,
-        Event::ParentClosed {
+        Event::Node(Notification::ParentClosed {
             reason: CloseReason::PeerClosed,
             ..
-        }
+        })
     ));
     assert_eq!(member.joined().await.0, 1);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_core::Scope;
-use overlay_driver::{Event, SendError};
+use overlay_driver::{Event, SendError, Unsent};
 
 use crate::Driver;
 use crate::harness::World;
@@ -72,12 +72,15 @@ pub(crate) async fn what_cannot_be_sent_says_why(driver: Driver) {
     let nobody = "00000000000000000000000000000001".parse().unwrap();
     assert_eq!(
         root.node.send(nobody, "x").await,
-        Err(SendError::NotConnected)
+        Err(SendError::Unsent(Unsent::NotConnected))
     );
-    assert_eq!(member.node.broadcast("x").await, Err(SendError::NotRoot));
+    assert_eq!(
+        member.node.broadcast("x").await,
+        Err(SendError::Unsent(Unsent::NotRoot))
+    );
     assert_eq!(
         root.node.broadcast(vec![0; 17_000]).await,
-        Err(SendError::TooLong)
+        Err(SendError::Unsent(Unsent::TooLong))
     );
 }
 

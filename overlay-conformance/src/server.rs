@@ -9,7 +9,7 @@ use overlay_core::wire::{
     self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
 use overlay_core::{JoinId, NodeId, Role};
-use overlay_driver::{BootstrapLost, Event, ServerConfig};
+use overlay_driver::{BootstrapLost, Event, Notification, ServerConfig};
 
 use crate::Driver;
 use crate::harness::{Member, World, access};
@@ -137,7 +137,7 @@ pub(crate) async fn a_forged_answer_reaches_nobody(driver: Driver) {
     let world = World::new(driver);
     let mut victim = world.joiner(2).await;
     victim
-        .until(|event| matches!(event, Event::BootstrapReady))
+        .until(|event| matches!(event, Event::Node(Notification::BootstrapReady)))
         .await;
     let mut rogue = Rogue::greet(&world).await;
     let join = JoinId {
@@ -190,11 +190,11 @@ pub(crate) async fn a_root_outlives_the_servers_that_introduce_to_it(driver: Dri
         .await;
     let config = ServerConfig::new(bootstrap::Config::new(access()));
     let _second = (world.driver.serve)(address, config).unwrap();
-    root.until(|event| matches!(event, Event::BootstrapReady))
+    root.until(|event| matches!(event, Event::Node(Notification::BootstrapReady)))
         .await;
     root.node.broadcast("still here").await.unwrap();
     assert_eq!(member.message().await, b"still here");
-    assert_eq!(member.status().await.standing, Role::Member);
+    assert_eq!(member.status().await.role, Role::Member);
 }
 
 pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {
@@ -246,7 +246,7 @@ pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver:
         .await;
     drop(root);
     turned_away
-        .until(|event| matches!(event, Event::BootstrapReady))
+        .until(|event| matches!(event, Event::Node(Notification::BootstrapReady)))
         .await;
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use overlay_conformance::{Driver, World, depths};
-use overlay_driver::Event;
+use overlay_driver::{Event, Notification};
 
 fn tokio() -> Driver {
     Driver {
@@ -80,9 +80,9 @@ fn an_orphan_finds_a_parent_on_the_other_runtime() {
         drop(doomed);
         assert_eq!(line[0].joined().await.0, 1);
         line[1]
-            .until(|event| matches!(event, Event::PathChanged { depth: 2, .. }))
+            .until(|event| matches!(event, Event::Node(Notification::PathChanged { depth: 2, .. })))
             .await;
-        root.until(|event| matches!(event, Event::ChildClosed { node, .. } if *node == gone))
+        root.until(|event| matches!(event, Event::Node(Notification::ChildClosed { node, .. }) if *node == gone))
             .await;
         assert_eq!(root.status().await.children, [line[0].id()]);
     });

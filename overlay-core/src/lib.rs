@@ -52,6 +52,7 @@ mod backoff;
 pub mod bootstrap;
 pub mod bounded;
 mod census;
+mod close;
 mod config;
 mod event;
 #[allow(dead_code, reason = "not all of its users are here yet")]
@@ -59,6 +60,7 @@ mod expiring;
 pub mod flow;
 mod id;
 mod node;
+mod notification;
 mod path;
 mod policy;
 mod random;
@@ -67,14 +69,14 @@ mod stats;
 mod time;
 pub mod wire;
 
-pub use action::{
-    Action, CloseReason, Delivery, Dial, Notification, Receipt, Scope, Unsent, Violation,
-};
+pub use action::{Action, Delivery, Dial, Receipt, Scope};
 pub use census::Census;
+pub use close::{CloseReason, Violation};
 pub use config::{Config, ConfigError, MAX_DEGREE};
 pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
 pub use node::{Load, Neighbour, Node, Progress, Role};
+pub use notification::{Notification, Unsent};
 pub use path::{MAX_DEPTH, Path};
 #[cfg(planted)]
 pub use planted::Planted;

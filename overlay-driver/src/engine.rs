@@ -320,70 +320,42 @@ impl Engine {
     }
 
     fn notify(&mut self, notification: Notification) {
-        let event = match notification {
+        match &notification {
+            // The engine asks before it sends; a message that came too late has no caller any more.
+            Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::BootstrapLost { refusal, retry_in } => {
+                let (cause, retry_in) = (self.why_lost(*refusal), *retry_in);
+                info!(%cause, ?retry_in, "no bootstrap server");
+                return self.app.send(Event::BootstrapLost { cause, retry_in });
+            }
             Notification::ParentConnected {
                 node,
                 depth,
                 attempt,
                 ..
-            } => {
-                info!(parent = ?node, depth, attempt, "joined");
-                Event::ParentConnected {
-                    node,
-                    depth,
-                    attempt,
-                }
-            }
+            } => info!(parent = ?node, depth, attempt, "joined"),
             Notification::ParentClosed { node, reason, .. } => {
                 info!(parent = ?node, %reason, "parent gone");
-                Event::ParentClosed { node, reason }
             }
-            Notification::Reattached { took, new_parent } => Event::Reattached { took, new_parent },
-            Notification::Standby { epoch } => {
-                info!(epoch = epoch.0, "standing by");
-                Event::Standby { epoch }
-            }
-            Notification::Promoted { epoch } => {
-                info!(epoch = epoch.0, "root now");
-                Event::Promoted { epoch }
-            }
+            Notification::Standby { epoch } => info!(epoch = epoch.0, "standby"),
+            Notification::Promoted { epoch } => info!(epoch = epoch.0, "root now"),
             Notification::SteppedDown { epoch } => {
                 info!(epoch = epoch.0, "another root has taken over");
-                Event::SteppedDown { epoch }
             }
             Notification::RootChanged { epoch, root } => {
                 info!(epoch = epoch.0, ?root, "the tree has another root");
-                Event::RootChanged { epoch, root }
             }
-            Notification::ChildConnected { node, .. } => {
-                debug!(child = ?node, "child connected");
-                Event::ChildConnected { node }
-            }
+            Notification::ChildConnected { node, .. } => debug!(child = ?node, "child connected"),
             Notification::ChildClosed { node, reason, .. } => {
                 debug!(child = ?node, %reason, "child gone");
-                Event::ChildClosed { node, reason }
             }
-            Notification::PathChanged { depth, epoch } => Event::PathChanged { depth, epoch },
-            Notification::SubtreeChanged(census) => Event::SubtreeChanged(census),
             Notification::JoinRejected { reason, retry_in } => {
                 info!(%reason, ?retry_in, "join rejected");
-                Event::JoinRejected { reason, retry_in }
             }
-            Notification::BootstrapReady => Event::BootstrapReady,
-            Notification::BootstrapLost { refusal, retry_in } => {
-                let cause = self.why_lost(refusal);
-                info!(%cause, ?retry_in, "no bootstrap server");
-                Event::BootstrapLost { cause, retry_in }
-            }
-            // The engine asks before it sends; a message that came too late has no one to tell.
-            Notification::Unsent { .. } | Notification::Writable(_) => return,
-            Notification::BroadcastsMissed(broadcasts) => {
-                info!(broadcasts, "missed");
-                Event::BroadcastsMissed(broadcasts)
-            }
-            Notification::Left => Event::Left,
-        };
-        self.app.send(event);
+            Notification::BroadcastsMissed(broadcasts) => info!(broadcasts, "missed"),
+            _ => {}
+        }
+        self.app.send(Event::Node(notification));
     }
 
     fn why_lost(&mut self, refusal: Option<overlay_core::wire::Refusal>) -> BootstrapLost {
@@ -407,7 +379,7 @@ impl Engine {
     fn status(&self) -> Status {
         Status {
             id: self.core.id(),
-            standing: self.core.role(),
+            role: self.core.role(),
             parent: self.core.parent().map(|parent| parent.node),
             children: self.core.children().map(|child| child.node).collect(),
             max_degree: usize::from(self.core.config().max_degree),

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::Stream;
-use overlay_core::wire::{Refusal, RejectReason};
-use overlay_core::{Census, CloseReason, Epoch, NodeId, Receipt, Scope};
+use overlay_core::wire::Refusal;
+use overlay_core::{NodeId, Notification, Receipt, Scope};
 
 use crate::bootstrap::BootstrapError;
 
@@ -18,102 +18,25 @@ use crate::bootstrap::BootstrapError;
 /// not listen must not fill its memory; messages are bounded by their senders' windows.
 const MAX_WAITING: usize = 1024;
 
-/// What a node tells its app.
+/// What a node tells its app. More may come.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The node has a parent: it is in the tree.
-    ParentConnected {
-        /// The parent.
-        node: NodeId,
-        /// How many links lie between the root and this node.
-        depth: usize,
-        /// Which attempt since the node last had a parent, from 1.
-        attempt: u32,
-    },
-    /// The parent is gone. The node keeps its children and looks for another one, unless it is leaving.
-    ParentClosed {
-        /// The parent.
-        node: NodeId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// A node that had lost its parent has one again. Comes after [`ParentConnected`](Self::ParentConnected).
-    Reattached {
-        /// How long it had none.
-        took: Duration,
-        /// The new parent.
-        new_parent: NodeId,
-    },
-    /// There is another root. This node joins its tree like anybody else, and is the next root if it is the first
-    /// in line when that one is gone.
-    Standby {
-        /// The other's epoch.
-        epoch: Epoch,
-    },
-    /// This node is the root now.
-    Promoted {
-        /// The epoch that begins.
-        epoch: Epoch,
-    },
-    /// This node is the root no more: while no server could reach it, another one has taken over. It joins that
-    /// one's tree, with all that stands below it.
-    SteppedDown {
-        /// The other's epoch.
-        epoch: Epoch,
-    },
-    /// The tree that the node is in has another root than before.
-    RootChanged {
-        /// The new root's epoch.
-        epoch: Epoch,
-        /// The new root.
-        root: NodeId,
-    },
-    /// The node has another child.
-    ChildConnected {
-        /// The child.
-        node: NodeId,
-    },
-    /// A child is gone.
-    ChildClosed {
-        /// The child.
-        node: NodeId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// Something above has moved: the node stands elsewhere now, with the same parent.
-    PathChanged {
-        /// How many links lie between the root and this node.
-        depth: usize,
-        /// The root's epoch.
-        epoch: Epoch,
-    },
-    /// The nodes below this one have changed. Comes a few times a second at the most.
-    SubtreeChanged(Census),
+    /// News of the tree and of the node's part in it.
+    ///
+    /// All that the core tells but three: [`BootstrapLost`](Notification::BootstrapLost), which comes as
+    /// [`Event::BootstrapLost`]; [`Unsent`](Notification::Unsent) and [`Writable`](Notification::Writable), because
+    /// [`Node::send`](crate::Node::send) waits and tells.
+    Node(Notification),
     /// An app message.
     Message(Message),
-    /// An attempt to join has failed.
-    JoinRejected {
-        /// Why.
-        reason: RejectReason,
-        /// When the node tries again.
-        retry_in: Duration,
-    },
-    /// A bootstrap server has this node registered, as a joiner, a standby or the root;
-    /// [`Promoted`](Self::Promoted) tells if it is the root.
-    BootstrapReady,
     /// There is no connection to a bootstrap server, though there should be one.
     BootstrapLost {
         /// Why.
         cause: BootstrapLost,
-        /// When the node tries again; `None` if another attempt can't succeed.
+        /// The time until the node tries again; `None` if another attempt can't succeed.
         retry_in: Option<Duration>,
     },
-    /// So many broadcasts of the root have passed while this node, or one above it, was not in the tree. They will
-    /// not come any more.
-    BroadcastsMissed(u64),
-    /// The node has left the tree. It may join again.
-    Left,
     /// The app did not listen, and this many events that were not messages are lost.
     EventsMissed(usize),
 }
@@ -192,7 +115,7 @@ impl Stream for Events {
 }
 
 impl Drop for Events {
-    /// What nobody will take any more counts as taken.
+    /// A message that the app will not take any more counts as taken.
     fn drop(&mut self) {
         self.queue.close();
         while let Ok(Queued { receipt, .. }) = self.queue.try_recv() {
@@ -242,7 +165,7 @@ impl EventSender {
         self.queue(event, None);
     }
 
-    /// Queues a message. Returns its receipt if nobody will ever take it.
+    /// Queues a message. Returns its receipt if the app will never take it.
     pub(crate) fn deliver(&mut self, message: Message, receipt: Receipt) -> Option<Receipt> {
         self.queue(Event::Message(message), Some(receipt))
     }
@@ -267,18 +190,21 @@ mod tests {
         let (receipts, _taken) = async_channel::unbounded();
         let (mut sender, mut events) = channel(receipts);
         for _ in 0..MAX_WAITING + 5 {
-            sender.send(Event::BootstrapReady);
+            sender.send(Event::Node(Notification::BootstrapReady));
         }
         let first = futures_util::FutureExt::now_or_never(events.next());
-        assert!(matches!(first, Some(Some(Event::BootstrapReady))));
-        sender.send(Event::Left);
+        assert!(matches!(
+            first,
+            Some(Some(Event::Node(Notification::BootstrapReady)))
+        ));
+        sender.send(Event::Node(Notification::Left));
         let rest: Vec<Event> =
             std::iter::from_fn(|| futures_util::FutureExt::now_or_never(events.next()).flatten())
                 .collect();
         assert_eq!(rest.len(), MAX_WAITING + 1);
         assert!(matches!(
             rest[MAX_WAITING - 1..],
-            [Event::EventsMissed(5), Event::Left]
+            [Event::EventsMissed(5), Event::Node(Notification::Left)]
         ));
     }
 }

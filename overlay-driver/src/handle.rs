@@ -6,7 +6,7 @@ use async_channel::Sender;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use overlay_core::wire::{MAX_PAYLOAD, Token};
-use overlay_core::{Census, Epoch, NodeId, Role, Stats};
+use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
 
 /// A running node. Clones are handles to the same node; when the last one is dropped, the node leaves
 /// the tree and ends.
@@ -18,7 +18,7 @@ pub struct Node {
     sends: Arc<async_lock::Semaphore>,
 }
 
-/// Most sends that wait for their neighbours at a time; further callers wait before they hand their
+/// The most sends that wait for their neighbours at a time; further callers wait before they hand their
 /// message over. 256 messages of 16 KiB are 4 MiB.
 const MAX_WAITING_SENDS: usize = 256;
 
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Status(oneshot::Sender<Status>),
 }
 
-/// Whom a message is for.
+/// The receivers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recipient {
     Neighbour(NodeId),
@@ -48,15 +48,15 @@ pub(crate) enum Recipient {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// Who it is.
+    /// Its id.
     pub id: NodeId,
-    /// Where it stands in relation to the tree.
-    pub standing: Role,
+    /// Where it is in relation to the tree.
+    pub role: Role,
     /// Its parent.
     pub parent: Option<NodeId>,
     /// Its children.
     pub children: Vec<NodeId>,
-    /// Most children it takes.
+    /// The most children that it takes.
     pub max_degree: usize,
     /// From the root to the node; empty while it has no parent and is not the root.
     pub path: Vec<NodeId>,
@@ -70,18 +70,13 @@ pub struct Status {
     pub stats: Stats,
 }
 
-/// A message was not sent.
+/// Why a message was not sent. More reasons may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
-    /// There is no such neighbour, or not any more.
-    #[error("there is no such neighbour")]
-    NotConnected,
-    /// Only the root may broadcast.
-    #[error("only the root may broadcast")]
-    NotRoot,
-    /// The message exceeds [`MAX_PAYLOAD`] bytes.
-    #[error("the message is longer than {MAX_PAYLOAD} bytes")]
-    TooLong,
+    /// The node did not take it.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
     /// The node is gone.
     #[error("the node is gone")]
     Gone,
@@ -96,7 +91,7 @@ impl Node {
         }
     }
 
-    /// Who the node is.
+    /// The node's id.
     #[must_use]
     pub const fn id(&self) -> NodeId {
         self.id
@@ -109,7 +104,7 @@ impl Node {
     }
 
     /// Becomes the root, whose right `token` proves to the bootstrap server. If there is another root, the node
-    /// joins its tree and stands by. [`Event`](crate::Event)s tell which.
+    /// joins its tree as a standby. [`Event`](crate::Event)s tell which.
     pub async fn become_root(&self, token: Token) {
         self.command(Command::BecomeRoot(Some(token))).await;
     }
@@ -119,7 +114,7 @@ impl Node {
         self.command(Command::BecomeRoot(None)).await;
     }
 
-    /// Leaves the tree, after what was sent before. [`Event::Left`](crate::Event::Left) tells when it is done.
+    /// Leaves the tree, after what was sent before. [`Notification::Left`](overlay_core::Notification::Left) tells when it is done.
     pub async fn leave(&self) {
         self.command(Command::Leave).await;
     }
@@ -156,7 +151,7 @@ impl Node {
 
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<(), SendError> {
         if payload.len() > MAX_PAYLOAD {
-            return Err(SendError::TooLong);
+            return Err(Unsent::TooLong.into());
         }
         let _permit = self.sends.acquire().await;
         let (done, result) = oneshot::channel();

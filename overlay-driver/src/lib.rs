@@ -25,12 +25,24 @@ mod server_url;
 mod tls;
 mod websocket;
 
-pub use bootstrap::BootstrapError;
-pub use builder::{BuildError, Builder, random_token};
-pub use event::{BootstrapLost, Event, Events, Message};
-pub use handle::{Node, SendError, Status};
+pub use app::*;
 pub use hub::{Hub, HubError};
 pub use runtime::{Accepted, ByteStream, Runtime};
-pub use server::{Server, ServerConfig, ServerError};
-pub use server_url::{ParseServerUrlError, ServerUrl};
-pub use tls::Tls;
+
+/// All that an app needs, whatever its runtime: a runtime's crate re-exports it.
+pub mod app {
+    pub use overlay_core as core;
+    pub use overlay_core::wire::{OverlayName, Token};
+    pub use overlay_core::{
+        Census, CloseReason, Config, NodeId, Notification, Policy, Role, Scope, Unsent,
+    };
+
+    pub use crate::bootstrap::BootstrapError;
+    pub use crate::builder::{BuildError, Builder, random_token};
+    pub use crate::event::{BootstrapLost, Event, Events, Message};
+    pub use crate::handle::{Node, SendError, Status};
+    pub use crate::link::{self, Dialer, IceServer, LinkConfig};
+    pub use crate::server::{Server, ServerConfig, ServerError};
+    pub use crate::server_url::{ParseServerUrlError, ServerUrl};
+    pub use crate::tls::Tls;
+}

@@ -3,14 +3,14 @@
 //! A [`Node`] joins a tree, or becomes its root, and says what happens as a stream of [`Event`]s:
 //!
 //! ```no_run
-//! use overlay_tokio::{Event, node};
+//! use overlay_tokio::{Event, Notification, node};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let (node, mut events) = node().server("ws://localhost:8080".parse()?).max_degree(5).spawn()?;
 //! node.join().await;
 //! while let Some(event) = events.next().await {
 //!     match event {
-//!         Event::ParentConnected { depth, .. } => println!("in the tree, at depth {depth}"),
+//!         Event::Node(Notification::ParentConnected { depth, .. }) => println!("in the tree, at depth {depth}"),
 //!         Event::Message(message) => println!("{} bytes from {}", message.payload.len(), message.from),
 //!         _ => {}
 //!     }
@@ -19,29 +19,21 @@
 //! # }
 //! ```
 //!
-//! A bootstrap server, which [`serve`] starts, introduces newcomers to the root.
+//! A bootstrap server, which [`serve`] starts, introduces joiners to the root.
 //!
 //! `overlay-smol` has the same for smol, and both meet in one tree. What is not tokio's own is in `overlay-driver`, and the
-//! protocol in `overlay-core`: its [`Notification`](overlay_core::Notification)s are the [`Event`]s here, with the same names.
+//! protocol in `overlay-core`.
 #![forbid(unsafe_code)]
 
 mod runtime;
 
-pub use overlay_core as core;
-pub use overlay_core::wire::{OverlayName, Token};
-pub use overlay_core::{Census, CloseReason, Config, NodeId, Policy, Role, Scope};
-pub use overlay_driver::link::{self, Dialer, IceServer, LinkConfig};
-pub use overlay_driver::{
-    BootstrapError, BootstrapLost, BuildError, Builder, Event, Events, Message, Node,
-    ParseServerUrlError, SendError, Server, ServerConfig, ServerError, ServerUrl, Status, Tls,
-    random_token,
-};
+pub use overlay_driver::app::*;
 pub use runtime::Tokio;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Puts a node together that runs on tokio.
+/// Begins a node that runs on tokio.
 #[must_use]
 pub fn node() -> Builder {
     Builder::new(Arc::new(Tokio))
@@ -52,7 +44,7 @@ pub fn dialer(config: LinkConfig) -> Result<Dialer, link::ConfigError> {
     Dialer::new(&Tokio, config)
 }
 
-/// Starts a bootstrap server, which introduces newcomers to the root. Call it within the runtime.
+/// Starts a bootstrap server, which introduces joiners to the root. Call it within the runtime.
 pub fn serve(address: SocketAddr, config: ServerConfig) -> Result<Server, ServerError> {
     Server::start(Arc::new(Tokio), address, config)
 }

@@ -1,7 +1,8 @@
 //! The node's line of ancestors, and the epoch of the root at its top.
 
-use crate::action::{Notification, Violation};
+use crate::close::Violation;
 use crate::id::{Epoch, LinkId, NodeId};
+use crate::notification::Notification;
 use crate::path::Path;
 
 use super::effects::Effects;

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::Node;
 use super::payload::{Arrived, Outgoing, unsent};
-use crate::action::{CloseReason, Unsent};
+use crate::close::CloseReason;
+use crate::notification::Unsent;
 use crate::wire::{self, LinkFrame, StreamPosition};
 
 impl Node {

@@ -5,8 +5,10 @@ use super::downstream::Freed;
 use super::link::{Link, State};
 use super::routing::{NextHop, Peer};
 use super::upstream::{Draining, Membership, failure};
-use crate::action::{Action, CloseReason, Notification};
+use crate::action::Action;
+use crate::close::CloseReason;
 use crate::id::LinkId;
+use crate::notification::Notification;
 use crate::path::Path;
 use crate::wire::{GoodbyeReason, LinkFrame};
 

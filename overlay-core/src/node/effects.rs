@@ -3,9 +3,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::action::{Action, Notification};
+use crate::action::Action;
 use crate::config::Config;
 use crate::id::NodeId;
+use crate::notification::Notification;
 use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;

@@ -3,7 +3,8 @@
 use super::Node;
 use super::routing::{Peer, Routed};
 use super::upstream::Membership;
-use crate::action::{Action, CloseReason};
+use crate::action::Action;
+use crate::close::CloseReason;
 use crate::id::BootstrapId;
 use crate::wire::{Invitation, JoinFrame, JoinKind, JoinRequest};
 

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use super::effects::Effects;
 use super::link::{Links, State};
-use crate::action::CloseReason;
+use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::LinkId;
 use crate::time::Instant;

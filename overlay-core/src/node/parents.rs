@@ -4,8 +4,9 @@ use super::Node;
 use super::ancestry::path_below;
 use super::link::{State, Welcome};
 use super::upstream::{Membership, Step};
-use crate::action::{CloseReason, Notification, Violation};
+use crate::close::{CloseReason, Violation};
 use crate::id::LinkId;
+use crate::notification::Notification;
 use crate::wire::GoodbyeReason;
 
 impl Node {

@@ -11,9 +11,11 @@ use slab::Slab;
 
 use super::effects::Effects;
 use super::link::Links;
-use crate::action::{Action, Delivery, Held, Notification, Receipt, Scope, Unsent, Violation};
+use crate::action::{Action, Delivery, Held, Receipt, Scope};
+use crate::close::Violation;
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
 use crate::id::{LinkId, NodeId};
+use crate::notification::{Notification, Unsent};
 use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
 
 use position::Position;

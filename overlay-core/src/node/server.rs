@@ -10,9 +10,10 @@ use session::Session;
 
 use super::effects::Effects;
 use super::routing::Peer;
-use crate::action::{Action, Notification};
+use crate::action::Action;
 use crate::backoff;
 use crate::id::{BootstrapId, Epoch};
+use crate::notification::Notification;
 use crate::time::Instant;
 use crate::wire::{
     self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, ResumeSecret, ServerFrame,

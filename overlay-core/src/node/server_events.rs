@@ -15,8 +15,9 @@ use super::Node;
 use super::routing::Peer;
 use super::server::{Goal, Heard, Lost};
 use super::upstream::{Joining, Membership};
-use crate::action::{CloseReason, Notification};
+use crate::close::CloseReason;
 use crate::id::Epoch;
+use crate::notification::Notification;
 use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
 
 impl Node {

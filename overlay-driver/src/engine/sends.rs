@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use overlay_core::{EventKind, LinkId, Role};
+use overlay_core::{EventKind, LinkId, Role, Unsent};
 
 use super::Engine;
 use crate::handle::{Recipient, SendError};
@@ -56,9 +56,9 @@ impl Engine {
     fn target(&self, to: Recipient) -> Result<Target, SendError> {
         match to {
             Recipient::Everyone if self.core.role() == Role::Root => Ok(Target::Everyone),
-            Recipient::Everyone => Err(SendError::NotRoot),
+            Recipient::Everyone => Err(Unsent::NotRoot.into()),
             Recipient::Neighbour(node) => {
-                let link = self.link_to(node).ok_or(SendError::NotConnected)?;
+                let link = self.link_to(node).ok_or(Unsent::NotConnected)?;
                 Ok(Target::Link(link))
             }
         }

@@ -63,9 +63,9 @@ impl Coverage {
                 self.closed(*reason);
             }
             Notification::Reattached { .. } => self.count("reattached"),
-            Notification::Standby { .. } => self.count("standing by"),
+            Notification::Standby { .. } => self.count("standby"),
             Notification::Promoted { .. } => self.count("promoted"),
-            Notification::SteppedDown { .. } => self.count("demoted"),
+            Notification::SteppedDown { .. } => self.count("stepped down"),
             Notification::RootChanged { .. } => self.count("root changed"),
             Notification::PathChanged { .. } => self.count("path changed"),
             Notification::SubtreeChanged(_) => self.count("subtree changed"),
@@ -79,10 +79,12 @@ impl Coverage {
                 Unsent::NotRoot => "unsent: not the root",
                 Unsent::TooLong => "unsent: too long",
                 Unsent::Backlog => "unsent: backlog",
+                _ => "unsent: other",
             }),
             Notification::BroadcastsMissed(_) => self.count("broadcasts missed"),
             Notification::Writable(_) => self.count("writable again"),
             Notification::Left => self.count("left"),
+            _ => self.count("other notification"),
         }
     }
 
@@ -102,6 +104,7 @@ impl Coverage {
             CloseReason::Replaced => "closed: replaced",
             CloseReason::Malformed(_) => "closed: garbage",
             CloseReason::Violation(_) => "closed: violation",
+            _ => "closed: other",
         });
     }
 
@@ -109,7 +112,7 @@ impl Coverage {
     pub(crate) fn stats(&mut self, stats: &Stats) {
         self.add("join accepted", stats.joins_accepted);
         self.add("join delegated", stats.joins_delegated);
-        self.add("join parked", stats.joins_queued);
+        self.add("join queued", stats.joins_queued);
         self.add("join rejected", stats.joins_rejected);
         self.add("lease over", stats.lease_over);
         self.add("candidate failed", stats.candidates_failed);
@@ -160,10 +163,10 @@ const fn refusal_name(refusal: Refusal) -> &'static str {
 /// version, a wrong token) is for the unit tests and the fuzzers.
 const STATES: &[&str] = &[
     "root lost",
-    "standing by",
+    "standby",
     "promoted",
     "standby promoted",
-    "demoted",
+    "stepped down",
     "root changed",
     "lease over",
     "registered",
@@ -171,7 +174,7 @@ const STATES: &[&str] = &[
     "refused: silent",
     "join accepted",
     "join delegated",
-    "join parked",
+    "join queued",
     "join rejected",
     "join frame dropped",
     "candidate failed",

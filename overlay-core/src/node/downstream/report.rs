@@ -4,9 +4,9 @@
 //! went wrong, or when nodes have connected that were only expected; at most one in a
 //! `status_interval`. It says how many requests it takes into account, because some may be under way.
 
-use crate::action::Notification;
 use crate::census::Census;
 use crate::node::effects::Effects;
+use crate::notification::Notification;
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use crate::action::CloseReason;
+use crate::close::CloseReason;
 use crate::time::Instant;
 use crate::wire::GoodbyeReason;
 

@@ -16,8 +16,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::dialing::Attempt;
-use crate::action::{CloseReason, Violation};
 use crate::census::Census;
+use crate::close::{CloseReason, Violation};
 use crate::flow::message_cost;
 use crate::id::{Epoch, NodeId};
 use crate::path::Path;

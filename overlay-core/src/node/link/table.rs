@@ -1,8 +1,9 @@
 //! The table of a node's links, and sending on them.
 
 use super::{Candidate, Child, Dialing, Handover, Link, State};
-use crate::action::{Action, CloseReason};
+use crate::action::Action;
 use crate::arena::Arena;
+use crate::close::CloseReason;
 use crate::config::MAX_FORMER_PARENTS;
 use crate::id::{LinkId, NodeId};
 use crate::node::effects::Effects;

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
-use crate::action::CloseReason;
 use crate::census::Census;
+use crate::close::CloseReason;
 use crate::id::{Epoch, JoinId};
 use crate::path::Path;
 use crate::wire::JoinKind;

@@ -4,10 +4,10 @@
 //! one, and tells the app how many it has missed where there is a gap. A parent that lies about numbers can
 //! make the nodes below it drop at most as many as an honest one can be behind.
 
-use crate::action::Notification;
 use crate::flow::message_cost;
 use crate::id::{Epoch, NodeId};
 use crate::node::effects::Effects;
+use crate::notification::Notification;
 use crate::path::MAX_DEPTH;
 use crate::wire::StreamPosition;
 

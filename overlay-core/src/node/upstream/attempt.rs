@@ -7,8 +7,9 @@
 use core::time::Duration;
 
 use super::{Membership, Upstream};
-use crate::action::{Action, CloseReason, Dial, Violation};
+use crate::action::{Action, Dial};
 use crate::census::Census;
+use crate::close::{CloseReason, Violation};
 use crate::id::{JoinId, LinkId};
 use crate::node::ancestry::{Ancestry, path_below};
 use crate::node::effects::Effects;

@@ -5,13 +5,14 @@
 //! them along.
 
 use super::{Membership, Upstream};
-use crate::action::{CloseReason, Notification};
 use crate::backoff;
+use crate::close::CloseReason;
 use crate::id::LinkId;
 use crate::node::ancestry::Ancestry;
 use crate::node::effects::Effects;
 use crate::node::link::{Stage, State};
 use crate::node::net::Net;
+use crate::notification::Notification;
 use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::{JoinKind, RejectReason, Rejection};

@@ -1,0 +1,76 @@
+//! Why links are closed.
+
+use crate::wire::{RejectReason, WireError};
+
+/// Why a link is closed. More reasons may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The connection failed, or was closed without a goodbye.
+    #[error("the connection was lost")]
+    Lost,
+    /// The neighbour said nothing for [`link_timeout`](crate::Config::link_timeout).
+    #[error("the neighbour fell silent")]
+    Silent,
+    /// The handshake took longer than [`request_timeout`](crate::Config::request_timeout).
+    #[error("the handshake took too long")]
+    Timeout,
+    /// The neighbour leaves the tree.
+    #[error("the neighbour left")]
+    PeerLeft,
+    /// The neighbour goes on without this link.
+    #[error("the neighbour closed the link")]
+    PeerClosed,
+    /// This node leaves the tree.
+    #[error("this node left")]
+    Left,
+    /// The child has another parent now.
+    #[error("the child moved to another parent")]
+    Moved,
+    /// The embedder closed it.
+    #[error("closed by this side")]
+    Closed,
+    /// The child has not taken what a former parent sent, and the new one sends more. Only then:
+    /// otherwise a slow child slows its parent.
+    #[error("the neighbour takes too little")]
+    Slow,
+    /// The join it was for was rejected.
+    #[error("the join was rejected")]
+    Rejected(RejectReason),
+    /// The join it was for was given up by the joiner.
+    #[error("the joiner gave up")]
+    Cancelled,
+    /// The same node has come back on another link.
+    #[error("the same node came back on another link")]
+    Replaced,
+    /// The neighbour sent bytes that are no frame.
+    #[error("the neighbour sent garbage: {0}")]
+    Malformed(WireError),
+    /// The neighbour broke the protocol.
+    #[error("the neighbour broke the protocol: {0}")]
+    Violation(Violation),
+}
+
+/// How a neighbour can break the protocol. More ways may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A frame that does not belong to the link's present state.
+    #[error("unexpected frame")]
+    UnexpectedFrame,
+    /// A greeting for another join than the one that the link was opened for.
+    #[error("greeting for another join")]
+    WrongJoin,
+    /// A path that does not end at the neighbour, leads through this node, or is too long.
+    #[error("impossible path")]
+    BadPath,
+    /// An epoch below the one that this node has seen.
+    #[error("stale epoch")]
+    StaleEpoch,
+    /// A window too small for the longest message.
+    #[error("window too small")]
+    SmallWindow,
+    /// More app messages than this node has granted.
+    #[error("sent more than it was granted")]
+    WindowExceeded,
+}

@@ -1,0 +1,145 @@
+//! What a node tells its app.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::census::Census;
+use crate::close::CloseReason;
+use crate::id::{Epoch, LinkId, NodeId};
+use crate::wire::{MAX_PAYLOAD, Refusal, RejectReason};
+
+/// News for the app. No answer is needed. More may come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notification {
+    /// The node has a parent: it is in the tree.
+    ParentConnected {
+        /// The link to it.
+        link: LinkId,
+        /// The parent.
+        node: NodeId,
+        /// The number of links between the root and this node.
+        depth: usize,
+        /// Which attempt since the node last had a parent, from 1.
+        attempt: u32,
+    },
+    /// The parent is gone. The node keeps its children and looks for another one, unless it is leaving.
+    ParentClosed {
+        /// The link to it.
+        link: LinkId,
+        /// The parent.
+        node: NodeId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A node that had lost its parent has one again. Comes after [`ParentConnected`](Self::ParentConnected).
+    Reattached {
+        /// The time without a parent.
+        took: Duration,
+        /// The new parent.
+        new_parent: NodeId,
+    },
+    /// The server knows another root. This node joins its tree like any other, and is the next root if it is the
+    /// first standby in line when that one is gone.
+    Standby {
+        /// The other root's epoch.
+        epoch: Epoch,
+    },
+    /// This node is the root now.
+    Promoted {
+        /// The epoch that begins.
+        epoch: Epoch,
+    },
+    /// This node is the root no more: while the server could not reach it, another one has taken over. It joins
+    /// that one's tree, with all that is below it.
+    SteppedDown {
+        /// The other root's epoch.
+        epoch: Epoch,
+    },
+    /// The tree that the node is in has another root than before.
+    RootChanged {
+        /// The new root's epoch.
+        epoch: Epoch,
+        /// The new root.
+        root: NodeId,
+    },
+    /// The node has another child.
+    ChildConnected {
+        /// The link to it.
+        link: LinkId,
+        /// The child.
+        node: NodeId,
+    },
+    /// A child is gone.
+    ChildClosed {
+        /// The link to it.
+        link: LinkId,
+        /// The child.
+        node: NodeId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The path has changed: a node above has moved, or another root has taken over. The parent is the same.
+    PathChanged {
+        /// The number of links between the root and this node.
+        depth: usize,
+        /// The root's epoch.
+        epoch: Epoch,
+    },
+    /// The nodes below this one have changed. Comes once in a
+    /// [`status_interval`](crate::Config::status_interval) at the most.
+    SubtreeChanged(Census),
+    /// An attempt to join has failed.
+    JoinRejected {
+        /// Why.
+        reason: RejectReason,
+        /// The time until the node tries again. It does so until it is told to leave, or the server refuses it: no
+        /// other node may send it away for good.
+        retry_in: Duration,
+    },
+    /// The server has this node registered, as a joiner, a standby or the root;
+    /// [`Promoted`](Self::Promoted) tells if it is the root.
+    BootstrapReady,
+    /// There is no connection to the server, though there should be one.
+    BootstrapLost {
+        /// The server's own word, if it gave one.
+        refusal: Option<Refusal>,
+        /// The time until the node tries again; `None` if another attempt can't succeed. Then a joiner leaves,
+        /// and a root goes on without a server.
+        retry_in: Option<Duration>,
+    },
+    /// An app message was not sent.
+    Unsent {
+        /// The message.
+        payload: Bytes,
+        /// Why.
+        reason: Unsent,
+    },
+    /// A gap in the root's broadcasts: this many have passed while this node, or one above it, was not in the tree. They
+    /// will not come any more. The app is told before the next broadcast.
+    BroadcastsMissed(u64),
+    /// A neighbour that a message was refused for ([`Unsent::Backlog`]) takes messages again.
+    Writable(LinkId),
+    /// The node has left: it has no link and wants none.
+    Left,
+}
+
+/// Why an app message was not sent. More reasons may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsent {
+    /// The link leads to no neighbour, or not any more.
+    #[error("there is no such neighbour")]
+    NotConnected,
+    /// Only the root may broadcast.
+    #[error("only the root may broadcast")]
+    NotRoot,
+    /// The payload exceeds [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD).
+    #[error("the message is longer than {} bytes", MAX_PAYLOAD)]
+    TooLong,
+    /// A neighbour takes no more now; [`Notification::Writable`] tells when it does, or its link is
+    /// closed and it never will.
+    #[error("a neighbour takes no more messages now")]
+    Backlog,
+}
