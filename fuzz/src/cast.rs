@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, StreamPosition, GoodbyeReason, Invitation, JoinFrame, JoinRequest, LinkFrame, MAX_FRAME, MAX_PAYLOAD,
-    ClientRole, Refusal, RejectReason, Rejection, ServerFrame, VERSION, JoinKind,
+    self, ClientRole, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame,
+    MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame, StreamPosition, VERSION,
 };
-use overlay_core::{IceCandidate, Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
 
 use crate::vocabulary::vocabulary;
 
@@ -142,7 +142,9 @@ impl JoinWord {
     #[must_use]
     pub fn frame(self) -> JoinFrame {
         match self {
-            Self::Request(who, attempt, subtree) => request(who, attempt, subtree, JoinKind::Introduced),
+            Self::Request(who, attempt, subtree) => {
+                request(who, attempt, subtree, JoinKind::Introduced)
+            }
             Self::Move(who, attempt, subtree, up, max_depth) => {
                 let (up, max_depth) = (levels(up), levels(max_depth));
                 request(who, attempt, subtree, JoinKind::Move { up, max_depth })

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Scope, Role, Unsent,
+    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope, Unsent,
 };
 
 use crate::cast::payload;

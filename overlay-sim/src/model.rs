@@ -254,7 +254,7 @@ mod tests {
         model.send(end, first);
         model.send(end, second);
         let breach = model.deliver(1, end, Scope::Direct, &late).unwrap_err();
-        assert_eq!(breach.claim, Claim::LinksAreFifo);
+        assert_eq!(breach.invariant, Claim::LinksAreFifo);
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         let (number, _) = model.compose(8);
         model.send(end, number);
         let breach = model.closed(1, end, true).unwrap_err();
-        assert_eq!(breach.claim, Claim::GoodbyesComeLast);
+        assert_eq!(breach.invariant, Claim::GoodbyesComeLast);
     }
 
     #[test]

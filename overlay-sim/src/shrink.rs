@@ -60,7 +60,7 @@ impl Search {
         let failure = trial::run(&candidate)
             .ok()
             .and_then(|verdict| verdict.failure);
-        let fails = failure.is_some_and(|failure| failure.breach.claim == self.claim);
+        let fails = failure.is_some_and(|failure| failure.breach.invariant == self.claim);
         if fails {
             self.best = candidate;
         }

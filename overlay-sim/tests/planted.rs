@@ -38,7 +38,7 @@ fn the_swarm_finds_every_planted_bug() {
             missed.push(bug);
             continue;
         };
-        let (before, claim) = (schedule.steps.len(), failure.breach.claim);
+        let (before, claim) = (schedule.steps.len(), failure.breach.invariant);
         let small = shrink(schedule, claim, RUNS);
         let steps = format!("{before} → {}", small.schedule.steps.len());
         println!(

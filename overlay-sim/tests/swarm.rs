@@ -44,7 +44,7 @@ fn a_failure_says_who_waits_for_whom() {
         .0
         .failure
         .unwrap();
-    assert_eq!(failure.breach.claim, Claim::EverybodyIsAttached);
+    assert_eq!(failure.breach.invariant, Claim::EverybodyIsAttached);
     let told = failure.to_string();
     assert!(told.contains("1 waits for its next attempt"), "{told}");
     assert!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, NotAccepted, Source};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, OverlayName, ClientRole, Refusal, Registration, ResumeSecret,
+    self, ClientFrame, ClientRole, JoinFrame, OverlayName, Refusal, Registration, ResumeSecret,
     ServerFrame, Token, VERSION,
 };
 use overlay_core::{ConnectionId, Epoch, Instant, Signal};
@@ -304,7 +304,9 @@ impl Server {
         match frame {
             JoinFrame::Signal { signal, .. } => {
                 assert_eq!(partner, Some(to), "a signal goes astray");
-                if let (Signal::IceCandidate(_), Some(count)) = (signal, client.joins.get_mut(&join)) {
+                if let (Signal::IceCandidate(_), Some(count)) =
+                    (signal, client.joins.get_mut(&join))
+                {
                     *count += 1;
                     assert!(*count <= MAX_ICE_CANDIDATES, "too many candidates");
                 }

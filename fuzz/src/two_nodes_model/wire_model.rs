@@ -101,17 +101,18 @@ impl Wires {
             }
             Action::SendBootstrap(_, bytes) => match wire::decode(&bytes) {
                 Ok(ClientFrame::Hello { registration, .. }) => {
-                    if let Registration::Root {
-                        leads: false, ..
-                    } = registration
-                    {
+                    if let Registration::Root { leads: false, .. } = registration {
                         self.epoch.0 += 1;
                     }
                     let reigns = matches!(registration, Registration::Root { .. });
                     let welcome = ServerFrame::Welcome {
                         version: VERSION,
                         keepalive_ms: 10_000,
-                        role: if reigns { ClientRole::Root } else { ClientRole::Joiner },
+                        role: if reigns {
+                            ClientRole::Root
+                        } else {
+                            ClientRole::Joiner
+                        },
                         epoch: self.epoch,
                         lease_ms: 8_000,
                     };

@@ -19,7 +19,7 @@ pub(crate) fn replay(replay: &Replay, as_json: bool) -> Result<Outcome> {
     }
     if as_json {
         let violated = verdict.failure.as_ref().map(|failure| {
-            let claim = failure.breach.claim.to_string();
+            let claim = failure.breach.invariant.to_string();
             json!({ "event": failure.event, "claim": claim, "detail": failure.breach.detail })
         });
         let hash = format!("{:016x}", verdict.trace_hash);

@@ -12,9 +12,9 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         bail!("every claim held: there is nothing to shrink");
     };
     let before = schedule.steps.len();
-    let small = overlay_sim::shrink(schedule, failure.breach.claim, shrink.runs);
+    let small = overlay_sim::shrink(schedule, failure.breach.invariant, shrink.runs);
     let after = small.schedule.steps.len();
-    let claim = failure.breach.claim;
+    let claim = failure.breach.invariant;
     let text = format!("{}", small.schedule);
     match &shrink.output {
         Some(path) => std::fs::write(path, &text)

@@ -22,7 +22,7 @@ pub(crate) fn swarm(swarm: &Swarm, as_json: bool) -> Result<Outcome> {
     let per_second = sweep.events as f64 / clock.elapsed().as_secs_f64();
     for (seed, failure) in sweep.failures.iter().take(TOLD) {
         if as_json {
-            let claim = failure.breach.claim.to_string();
+            let claim = failure.breach.invariant.to_string();
             println!(
                 "{}",
                 json!({ "seed": seed, "event": failure.event, "claim": claim })

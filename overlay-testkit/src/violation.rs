@@ -1,0 +1,191 @@
+//! The invariants of the overlay, and the report that one of them does not hold.
+
+use core::fmt;
+
+/// A property of every run.
+///
+/// Most hold after every event. The last group, and that the tree is complete, hold some time after the faults have
+/// stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invariant {
+    // ── One node, seen by an embedder who believes every word ──
+    /// A link is opened once.
+    #[error("a link id is never used twice")]
+    LinkIdsAreFresh,
+    /// Nothing is wanted of a link that is closed or was never opened.
+    #[error("no action concerns a dead link")]
+    NoActionForADeadLink,
+    /// Messages are transmitted on open channels only.
+    #[error("a node transmits on open channels only")]
+    TransmitsOnOpenChannels,
+    /// What a node sends is a frame of the protocol, within its length.
+    #[error("a node sends well-formed frames only")]
+    FramesAreWellFormed,
+    /// At most one connection to the server, with ids that count up.
+    #[error("a node has one server connection at most and uses only that")]
+    OneServerConnection,
+    /// Children and candidates never exceed `max_degree`.
+    #[error("children and candidates never exceed max_degree")]
+    MaxDegree,
+    /// An event causes a bounded number of actions.
+    #[error("the actions for one event are bounded")]
+    ActionsAreBounded,
+    /// After an event, `next_deadline` lies in the future.
+    #[error("after an event the next deadline lies in the future")]
+    DeadlinesLieAhead,
+    /// A node that waits for anything always has a deadline.
+    #[error("a node that waits has a timer running")]
+    WaitingHasADeadline,
+    /// The notifications tell the same parent and children as the queries.
+    #[error("the app is told of the same neighbours that the node has")]
+    AppKnowsTheNeighbours,
+    /// Deliveries come from neighbours.
+    #[error("app messages come from neighbours only")]
+    DeliveriesComeFromNeighbours,
+    /// A detached node has nothing open.
+    #[error("a detached node holds nothing")]
+    DetachedHoldsNothing,
+
+    /// Every table and queue is within its limit.
+    #[error("every table and queue is within its limit")]
+    QueuesAreBounded,
+    /// Only joiners, the root and standbys are connected to the server.
+    #[error("a member needs no server")]
+    MembersNeedNoServer,
+    /// No ancestor of a node is accepted below it, and no node is its own ancestor.
+    #[error("no node is accepted below itself")]
+    NoLoopIsAccepted,
+    /// A joiner's request does not go to the link that the joiner has lost.
+    #[error("no request is delegated to its own joiner")]
+    NoRequestReachesItsJoiner,
+    /// A child that is invited to move gets no requests and no second invitation until it says that it stays;
+    /// nor does a child that leaves.
+    #[error("a child that moves or leaves is sent no joiners")]
+    ClosedIntakesStayClosed,
+    /// A node that is invited up takes the free slot or stays where it is.
+    #[error("a node that moves up ends no deeper than its invitation allows")]
+    MovesRise,
+    /// No neighbour makes a node obey an epoch before the one that it has seen.
+    #[error("no neighbour takes a node back to an earlier epoch")]
+    EpochsRise,
+    /// A neighbour is given up as silent only if it was.
+    #[error("a neighbour that is given up as silent was silent while this node listened")]
+    SilenceIsReal,
+
+    /// Whatever they are told, the core's machines do not panic, nor does the simulator.
+    #[error("nothing panics")]
+    NothingPanics,
+
+    // ── The relay ──
+    /// The relay answers clients that are connected, with well-formed frames.
+    #[error("the relay sends well-formed frames to its clients only")]
+    RelayKnowsItsClients,
+
+    // ── The tree as a whole ──
+    /// Nobody descends from itself.
+    #[error("the graph of parents has no cycle")]
+    NoCycle,
+
+    /// No two nodes are ever the root of the same epoch.
+    #[error("an epoch has one root")]
+    OneRootPerEpoch,
+    /// Who was the root before takes nobody in once its lease is over.
+    #[error("two roots do not take joiners in at once for longer than a lease")]
+    OneRootTakesJoiners,
+
+    /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
+    /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
+    #[error("every join has an answer")]
+    EveryJoinIsAnswered,
+    /// A joiner that gives up gives its place back.
+    #[error("no place is held for a joiner that has given up")]
+    NoPlaceIsHeldInVain,
+    /// An answer is applied to the offer that it answers.
+    #[error("an answer is applied to the offer that it answers")]
+    AnswersMatchOffers,
+    /// Where nobody ever leaves and nothing fails, the tree is the complete one.
+    #[error("without churn the tree is complete")]
+    TreeIsComplete,
+    /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
+    #[error("without churn nobody moves")]
+    NobodyMovesInVain,
+    /// Once everybody is attached, nodes move until the tree is the complete one again.
+    #[error("the tree becomes complete again")]
+    TreeIsBalanced,
+
+    // ── App messages ──
+    /// What arrives on a link is what was sent on it, in that order.
+    #[error("a link loses, doubles and reorders nothing before it closes")]
+    LinksAreFifo,
+    /// A link that is closed with a goodbye has delivered everything before.
+    #[error("a goodbye comes after everything else that was sent")]
+    GoodbyesComeLast,
+    /// A broadcast goes to exactly the children that a node had when it came.
+    #[error("a broadcast reaches those whom a naive tree says it must")]
+    BroadcastsFollowTheTree,
+
+    /// Nobody gets a broadcast twice, and who misses some is told how many, before the next. Claimed where nobody
+    /// has lied.
+    #[error("a broadcast comes once, or is said to be missed")]
+    BroadcastsAreCounted,
+    /// Who goes from one parent to another misses nothing, unless the old one takes too long. Claimed where no
+    /// fault has struck.
+    #[error("nobody misses a broadcast because it moves")]
+    MovesMissNothing,
+    /// Only who has lost its link comes back on another one in its place.
+    #[error("no link is replaced whose both sides have it")]
+    NoLivingLinkIsReplaced,
+
+    // ── When the faults have stopped ──
+    /// Everybody who lives and wants to is in the tree.
+    #[error("everybody who lives and wants to is in the tree")]
+    EverybodyIsAttached,
+    /// A root that another one has succeeded steps down.
+    #[error("in the end there is one root")]
+    OneRootRemains,
+    /// Parents and children know each other, and each path is the parent's and one more.
+    #[error("parents and children agree, on their link and on their path")]
+    NeighboursAgree,
+    /// The root has counted everybody.
+    #[error("the root's census counts everybody")]
+    CensusIsTrue,
+    /// Once everybody is attached, no link closes any more.
+    #[error("when all is calm no link closes")]
+    CalmIsCalm,
+    /// A broadcast reaches everybody, once.
+    #[error("a broadcast reaches everybody, once")]
+    BroadcastsReachEverybody,
+}
+
+/// An invariant that does not hold, and what was seen instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("violated: {invariant}\n  {detail}")]
+pub struct Violation {
+    /// The invariant that does not hold.
+    pub invariant: Invariant,
+    /// The observation that contradicts it.
+    pub detail: String,
+}
+
+impl Invariant {
+    /// `Ok` if the condition is true; `detail` says what is seen if it is not.
+    pub fn holds<D: fmt::Display>(
+        self,
+        condition: bool,
+        detail: impl FnOnce() -> D,
+    ) -> Result<(), Violation> {
+        if condition {
+            return Ok(());
+        }
+        Err(self.broken(detail()))
+    }
+
+    /// The report that the invariant does not hold.
+    pub fn broken(self, detail: impl fmt::Display) -> Violation {
+        Violation {
+            invariant: self,
+            detail: detail.to_string(),
+        }
+    }
+}
