@@ -1,7 +1,7 @@
 //! Any configuration.
 //!
 //! Claims: [`Node::new`] refuses exactly what [`Config::validate`] refuses, with the same error; with any other
-//! configuration, however extreme, a root and a member live through a short story, keep [`overlay_sim::NodeInvariants`], and
+//! configuration, however extreme, a root and a member live through a short story, keep [`overlay_testkit::Invariants`], and
 //! can leave.
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Bytes as they come from the wire, to nodes in every situation.
 //!
 //! Claims: what decodes is canonical, so it is encoded to the same bytes; and whatever a peer or the server sends, once
-//! and once more, the node keeps [`overlay_sim::NodeInvariants`], goes on, and can leave.
+//! and once more, the node keeps [`overlay_testkit::Invariants`], goes on, and can leave.
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME, ServerFrame, WireError};

@@ -1,6 +1,6 @@
 //! One node, and anything that may befall it: honest steps, late ones, forged ones, garbage, a clock that jumps.
 //!
-//! Claims: [`overlay_sim::NodeInvariants`] hold after every event; what the node holds stays within its limits; time that runs
+//! Claims: [`overlay_testkit::Invariants`] hold after every event; what the node holds stays within its limits; time that runs
 //! backwards changes nothing; a node that shall leave has left in the end, though nobody answers, and wants nothing
 //! any more.
 

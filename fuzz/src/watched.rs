@@ -1,4 +1,4 @@
-//! A node that is held to the rules after every event, and the others' next honest steps.
+//! A node that is checked for its invariants after every event, and the others' next honest steps.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
     LinkId, Node, Role, Signal,
 };
-use overlay_sim::NodeInvariants;
+use overlay_testkit::Invariants;
 
 use crate::cast::{JoinWord, SELF, candidate, hello, id, sdp, welcome};
 
@@ -20,7 +20,7 @@ pub struct Watched {
     now: Instant,
     /// The latest moment that the node has seen.
     seen: Instant,
-    rules: NodeInvariants,
+    invariants: Invariants,
     links: Vec<Link>,
     servers: Vec<BootstrapId>,
     /// How far the honest story of the latest connection to the server has gone.
@@ -55,7 +55,7 @@ impl Watched {
             node: Node::new(id(number), config, [number; 32])?,
             now: Instant::from_millis(1_000),
             seen: Instant::ZERO,
-            rules: NodeInvariants::default(),
+            invariants: Invariants::default(),
             links: Vec::new(),
             servers: Vec::new(),
             server_stage: 0,
@@ -115,16 +115,16 @@ impl Watched {
         self.now
     }
 
-    /// Hands the node an event, and holds what it answers to the rules.
+    /// Hands the node an event, and checks the invariants.
     pub fn event(&mut self, kind: EventKind) -> Vec<Action> {
-        self.rules.before(&kind);
+        self.invariants.before(&kind);
         if let EventKind::LinkClosed(link) = kind {
             self.closed(link);
         }
         self.seen = self.now;
         let actions = self.node.handle_input(Event::new(self.now, kind));
-        if let Err(breach) = self.rules.after(&self.node, self.now, &actions) {
-            panic!("{breach}");
+        if let Err(violation) = self.invariants.after(&self.node, self.now, &actions) {
+            panic!("{violation}");
         }
         for action in &actions {
             match action {

@@ -42,7 +42,7 @@
 //!
 //! # What is checked
 //!
-//! - After every event: the [`NodeInvariants`] of one node, which the core's tests and the fuzzers check, too; that
+//! - After every event: the [`Invariants`] of one node, which the core's tests and the fuzzers check, too; that
 //!   no node descends from itself; that app messages come out as a naive tree of queues says they must.
 //! - When the faults have stopped: that every node that lives and wants to is in the tree within a bounded
 //!   time, that neighbours agree, that no link closes any more, that the root's census is true, and that a
@@ -67,7 +67,7 @@ pub use experiments::{
     ChurnPlan, ChurnResult, Disaster, DisasterResult, Exit, Growing, Growth, GrowthError,
     GrowthResult, churn, survive,
 };
-pub use invariants::{Invariant, NodeInvariants, Scrutiny, Violation};
+pub use invariants::{Invariant, Invariants, Scrutiny, Violation};
 pub use record::Coverage;
 pub use rng::Rng;
 pub use schedule::{

@@ -1,6 +1,6 @@
 //! What the tests stand on: a small virtual world for stories about trees ([`World`]), one node
-//! driven by hand for stories about bad company ([`Solo`]), and the rules that every node keeps after
-//! every event, whatever the story ([`NodeInvariants`]).
+//! driven by hand for stories about bad company ([`Solo`]), and the invariants that every node keeps after
+//! every event, whatever the story ([`Invariants`]).
 
 mod server;
 mod solo;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use overlay_core::wire::{ClientFrame, JoinFrame, LinkFrame, RejectReason};
 use overlay_core::{Action, Config, JoinId, LinkId, NodeId, Notification, wire};
 
-pub(crate) use overlay_sim::NodeInvariants;
+pub(crate) use overlay_testkit::Invariants;
 pub(crate) use solo::{
     OWN_JOIN, Solo, below_root, candidate, hello, move_to, moving, position, request, sdp, status,
     welcome,

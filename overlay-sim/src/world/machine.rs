@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use overlay_core::{BootstrapId, Config, ConfigError, Instant, LinkId, Node, NodeId, Receipt};
 
-use crate::invariants::{NodeInvariants, Scrutiny};
+use crate::invariants::{Invariants, Scrutiny};
 use crate::rng::Rng;
 use crate::schedule::Profile;
 use crate::schedule::{Impairment, Number};
@@ -20,7 +20,7 @@ pub(crate) type Ix = usize;
 pub(crate) struct Machine {
     pub(crate) number: Number,
     pub(crate) node: Node,
-    pub(crate) rules: NodeInvariants,
+    pub(crate) rules: Invariants,
     pub(crate) rng: Rng,
     /// Microseconds to its provider.
     pub(crate) distance: u32,
@@ -97,7 +97,7 @@ impl Machine {
         Ok(Self {
             number,
             node: Node::new(id, config, rng.seed())?,
-            rules: NodeInvariants::new(scrutiny),
+            rules: Invariants::new(scrutiny),
             rng,
             distance,
             life: Life::Alive,

@@ -14,14 +14,14 @@ use overlay_core::{
 };
 
 use super::client_frames;
-use super::{NodeInvariants, id, join_of, opened, sent};
+use super::{Invariants, id, join_of, opened, sent};
 
 /// One node. Its own number is 1000; its parent, if it has one, is 1 and stands below the root 0.
 #[derive(Debug)]
 pub(crate) struct Solo {
     pub(crate) node: Node,
     pub(crate) now: Instant,
-    rules: NodeInvariants,
+    invariants: Invariants,
     server: Option<BootstrapId>,
     /// How many broadcasts have come to the node.
     broadcasts: u64,
@@ -41,7 +41,7 @@ impl Solo {
         Self {
             node: Node::new(id(SELF), config, [42; 32]).unwrap(),
             now: Instant::from_millis(1_000),
-            rules: NodeInvariants::default(),
+            invariants: Invariants::default(),
             server: None,
             broadcasts: 0,
             mute: false,
@@ -77,11 +77,13 @@ impl Solo {
         (solo, link)
     }
 
-    /// Gives the node an event and checks the rules.
+    /// Gives the node an event and checks the invariants.
     pub(crate) fn event(&mut self, kind: EventKind) -> Vec<Action> {
-        self.rules.before(&kind);
+        self.invariants.before(&kind);
         let actions = self.node.handle_input(Event::new(self.now, kind));
-        self.rules.after(&self.node, self.now, &actions).unwrap();
+        self.invariants
+            .after(&self.node, self.now, &actions)
+            .unwrap();
         for action in &actions {
             if let Action::ConnectBootstrap(id) = action {
                 self.server = Some(*id);

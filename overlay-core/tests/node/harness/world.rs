@@ -13,7 +13,7 @@ use overlay_core::{Config, EventKind, Instant, LinkId, Node, Notification, Recei
 
 use super::server::{Server, TOKEN};
 use super::webrtc::WebRtc;
-use super::{NodeInvariants, id, ms, secs};
+use super::{Invariants, id, ms, secs};
 
 use physics::Happening;
 
@@ -24,7 +24,7 @@ pub(crate) type Ix = usize;
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) node: Node,
-    rules: NodeInvariants,
+    invariants: Invariants,
     pub(crate) alive: bool,
     /// Its clock stands still until then.
     asleep_until: Instant,
@@ -128,7 +128,7 @@ impl World {
         let node = Node::new(id(number as u128 + 1), self.config.clone(), seed).unwrap();
         self.people.push(Person {
             node,
-            rules: NodeInvariants::default(),
+            invariants: Invariants::default(),
             alive: true,
             asleep_until: Instant::ZERO,
             handshakes: Handshakes::Complete,

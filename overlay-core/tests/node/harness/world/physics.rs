@@ -32,10 +32,10 @@ impl World {
         if !person.alive {
             return;
         }
-        person.rules.before(&kind);
+        person.invariants.before(&kind);
         let actions = person.node.handle_input(Event::new(self.now, kind));
         person
-            .rules
+            .invariants
             .after(&person.node, self.now, &actions)
             .unwrap();
         if let Some(journal) = &mut self.journal {

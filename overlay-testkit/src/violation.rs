@@ -1,9 +1,11 @@
-//! Claims about the overlay, and what is reported when one does not hold.
+//! The invariants of the overlay, and the report that one of them does not hold.
 
 use core::fmt;
 
-/// What must hold: of every event, or, the last group and that the tree is complete, some time after the faults
-/// have stopped.
+/// A property of every run.
+///
+/// Most hold after every event. The last group, and that the tree is complete, hold some time after the faults have
+/// stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invariant {
@@ -32,16 +34,16 @@ pub enum Invariant {
     /// After an event, `next_deadline` lies in the future.
     #[error("after an event the next deadline lies in the future")]
     DeadlinesLieAhead,
-    /// A node that is not alone for good always has a deadline.
+    /// A node that waits for anything always has a deadline.
     #[error("a node that waits has a timer running")]
-    WaitingNodesHaveTimers,
+    WaitingHasADeadline,
     /// The notifications tell the same parent and children as the queries.
     #[error("the app is told of the same neighbours that the node has")]
     AppKnowsTheNeighbours,
     /// Deliveries come from neighbours.
     #[error("app messages come from neighbours only")]
     DeliveriesComeFromNeighbours,
-    /// Who is detached has nothing open.
+    /// A detached node has nothing open.
     #[error("a detached node holds nothing")]
     DetachedHoldsNothing,
 
@@ -51,24 +53,24 @@ pub enum Invariant {
     /// Only joiners, the root and standbys are connected to the server.
     #[error("a member needs no server")]
     MembersNeedNoServer,
-    /// Who stands above a node is not accepted below it, and nobody stands above itself.
-    #[error("nobody is accepted below itself")]
+    /// No ancestor of a node is accepted below it, and no node is its own ancestor.
+    #[error("no node is accepted below itself")]
     NoLoopIsAccepted,
     /// A joiner's request does not go to the link that the joiner has lost.
-    #[error("nobody is sent to itself")]
-    NoRequestGoesToItsJoiner,
-    /// Until a child that was invited to go elsewhere says that it stays, it is neither sent joiners nor invited
-    /// again; nor is one that leaves.
-    #[error("nobody is sent through a shut door")]
-    ClosedIntakesGetNoJoins,
-    /// Who is invited up to a free place comes to stand there or stays where it is.
-    #[error("who moves up comes to stand no deeper than it may")]
+    #[error("no request is delegated to its own joiner")]
+    NoRequestReachesItsJoiner,
+    /// A child that is invited to move gets no requests and no second invitation until it says that it stays;
+    /// nor does a child that leaves.
+    #[error("a child that moves or leaves is sent no joiners")]
+    ClosedIntakesStayClosed,
+    /// A node that is invited up takes the free slot or stays where it is.
+    #[error("a node that moves up ends no deeper than its invitation allows")]
     MovesRise,
     /// No neighbour makes a node obey an epoch before the one that it has seen.
-    #[error("no neighbour's word takes a node back to an earlier epoch")]
+    #[error("no neighbour takes a node back to an earlier epoch")]
     EpochsRise,
     /// A neighbour is given up as silent only if it was.
-    #[error("who is given up as silent has been silent while this node listened")]
+    #[error("a neighbour that is given up as silent was silent while this node listened")]
     SilenceIsReal,
 
     /// Whatever they are told, the core's machines do not panic, nor does the simulator.
@@ -156,18 +158,18 @@ pub enum Invariant {
     BroadcastsReachAll,
 }
 
-/// A claim that does not hold, and what was seen instead.
+/// An invariant that does not hold, and what was seen instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("violated: {invariant}\n  {detail}")]
 pub struct Violation {
-    /// Which claim.
+    /// The invariant that does not hold.
     pub invariant: Invariant,
-    /// What was seen.
+    /// The observation that contradicts it.
     pub detail: String,
 }
 
 impl Invariant {
-    /// `Ok` if the claim holds; `detail` says what is seen if it doesn't.
+    /// `Ok` if the condition is true; `detail` says what is seen if it is not.
     pub fn holds<D: fmt::Display>(
         self,
         condition: bool,
@@ -179,7 +181,7 @@ impl Invariant {
         Err(self.broken(detail()))
     }
 
-    /// The report that the claim does not hold.
+    /// The report that the invariant does not hold.
     pub fn broken(self, detail: impl fmt::Display) -> Violation {
         Violation {
             invariant: self,
