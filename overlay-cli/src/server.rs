@@ -41,7 +41,7 @@ fn failure(error: ServerError) -> Failure {
 
     let kind = match &error {
         ServerError::Listen { cause, .. } => Some(cause.kind()),
-        ServerError::Hub(_) => None,
+        ServerError::Service(_) => None,
     };
     let failure = Failure::new(error);
     match kind {

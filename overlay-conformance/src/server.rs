@@ -68,7 +68,7 @@ pub(crate) async fn silent_sockets_are_closed_and_keep_nobody_out(driver: Driver
 
 pub(crate) async fn a_websocket_that_says_nothing_is_closed(driver: Driver) {
     let world = World::with(driver, |config| {
-        config.relay.hello_timeout = Duration::from_secs(1);
+        config.bootstrap.hello_timeout = Duration::from_secs(1);
     });
     let mut silent = Rogue::connect(&world).await;
     assert_eq!(silent.refusal().await, Some(Refusal::Silent));
@@ -253,7 +253,7 @@ pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver:
 pub(crate) async fn behind_a_proxy_clients_are_told_apart(driver: Driver) {
     let world = World::with(driver, |config| {
         config.behind_proxy = true;
-        config.relay.max_connections_per_source = 1;
+        config.bootstrap.max_connections_per_source = 1;
     });
     let mut clients = Vec::new();
     for (forwarded_for, welcome) in [

@@ -8,7 +8,7 @@
 //!   answers;
 //! - [`link`]: WebRTC connections;
 //! - the WebSocket connection to a bootstrap server;
-//! - [`Server`], the bootstrap server itself, and [`Hub`], its brain with connections.
+//! - [`Server`], the bootstrap server itself, and [`Service`], its brain with connections.
 #![forbid(unsafe_code)]
 
 mod bootstrap;
@@ -17,17 +17,17 @@ mod clock;
 mod engine;
 mod event;
 mod handle;
-mod hub;
 pub mod link;
 mod runtime;
 mod server;
 mod server_url;
+mod service;
 mod tls;
 mod websocket;
 
 pub use app::*;
-pub use hub::{Hub, HubError};
 pub use runtime::{Accepted, ByteStream, Runtime};
+pub use service::{Service, ServiceError};
 
 /// All that an app needs, whatever its runtime: a runtime's crate re-exports it.
 pub mod app {

@@ -17,7 +17,6 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::handshake::server::create_response;
-use async_tungstenite::tungstenite::http::{HeaderMap, Method, StatusCode};
 use async_tungstenite::tungstenite::protocol::Role;
 use async_tungstenite::tungstenite::{self, Message};
 use bytes::Bytes;
@@ -30,22 +29,23 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{debug, info, warn};
 use webrtc::runtime::timeout;
 
-use crate::hub::{Hub, HubError};
 use crate::runtime::{Accepted, ByteStream, Runtime};
+use crate::service::{Service, ServiceError};
 use crate::websocket;
+use ::http::{HeaderMap, Method, StatusCode};
 use http::{Request, Response};
 
 /// How the server behaves beyond what its [`bootstrap::Config`] says.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Overlays, tokens, and the limits on clients.
-    pub relay: bootstrap::Config,
+    pub bootstrap: bootstrap::Config,
 
     /// How long a client may take to send its request's head. Default 10 s; a socket that connects
     /// and says nothing is closed then.
     pub header_timeout: Duration,
 
-    /// Most open sockets, whatever they are up to. Default 11,000: the clients that the relay takes
+    /// The most open sockets, whatever they are for. Default 11,000: the clients that the server takes
     /// by default, and a thousand that have not said what they want.
     pub max_sockets: usize,
 
@@ -55,11 +55,11 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// The default limits for this relay.
+    /// The default limits for this configuration.
     #[must_use]
-    pub const fn new(relay: bootstrap::Config) -> Self {
+    pub const fn new(bootstrap: bootstrap::Config) -> Self {
         Self {
-            relay,
+            bootstrap,
             header_timeout: Duration::from_secs(10),
             max_sockets: 11_000,
             behind_proxy: false,
@@ -78,9 +78,9 @@ pub enum ServerError {
         /// What the system says.
         cause: io::Error,
     },
-    /// The relay can't be started.
+    /// The server's brain can't be started.
     #[error(transparent)]
-    Hub(#[from] HubError),
+    Service(#[from] ServiceError),
 }
 
 /// A running bootstrap server. When this is dropped, it accepts no more clients, and serves those who
@@ -89,7 +89,7 @@ pub enum ServerError {
 pub struct Server {
     address: SocketAddr,
     runtime: Arc<dyn Runtime>,
-    hub: Hub,
+    service: Service,
     /// Dropped: no more clients are accepted.
     open: Sender<Infallible>,
     /// Ends with the last socket.
@@ -103,7 +103,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that the system completes before they are accepted. Nodes may all come at once, and
-/// who finds no place here tries again only after a second.
+/// who finds no permit here tries again only after a second.
 const BACKLOG: i32 = 1024;
 
 impl Server {
@@ -117,26 +117,26 @@ impl Server {
         let socket = bind(address).map_err(listen)?;
         let address = socket.local_addr().map_err(listen)?;
         let clients = runtime.listen(socket).map_err(listen)?;
-        let hub = Hub::start(Arc::clone(&runtime), config.relay)?;
+        let service = Service::start(Arc::clone(&runtime), config.bootstrap)?;
         let (open, closing) = async_channel::bounded(1);
-        let (place, sockets) = async_channel::bounded(1);
-        let door = Door {
-            desk: Desk {
+        let (permit, sockets) = async_channel::bounded(1);
+        let listener = Listener {
+            http: Http {
                 runtime: Arc::clone(&runtime),
-                hub: hub.clone(),
+                service: service.clone(),
                 header_timeout: config.header_timeout,
                 behind_proxy: config.behind_proxy,
             },
-            place,
+            permit,
             max_sockets: config.max_sockets,
         };
-        let task = door.run(clients, closing);
+        let task = listener.run(clients, closing);
         runtime.webrtc().spawn(Box::pin(task)).detach();
         info!(%address, "bootstrap server listens");
         Ok(Self {
             address,
             runtime,
-            hub,
+            service,
             open,
             sockets,
         })
@@ -150,14 +150,14 @@ impl Server {
 
     /// What the server has done so far.
     pub async fn stats(&self) -> Option<bootstrap::Stats> {
-        self.hub.stats().await
+        self.service.stats().await
     }
 
     /// Accepts no more clients, tells those who are connected when to come back, and waits until they
     /// have heard it, for a few seconds at most.
     pub async fn shut_down(self) {
         drop(self.open);
-        self.hub.shut_down().await;
+        self.service.shut_down().await;
         let webrtc = self.runtime.webrtc();
         let all_closed = timeout(&*webrtc, SHUTDOWN_TIMEOUT, self.sockets.recv());
         if all_closed.await.is_err() {
@@ -182,14 +182,14 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// Accepts sockets.
-struct Door {
-    desk: Desk,
+struct Listener {
+    http: Http,
     /// Each open socket holds a clone.
-    place: Sender<Infallible>,
+    permit: Sender<Infallible>,
     max_sockets: usize,
 }
 
-impl Door {
+impl Listener {
     async fn run(
         self,
         mut clients: BoxStream<'static, io::Result<Accepted>>,
@@ -205,7 +205,7 @@ impl Door {
                 Some(Err(error)) => {
                     // Most often there are no file descriptors left: trying at once would only burn time.
                     warn!(%error, "cannot accept");
-                    self.desk.runtime.webrtc().sleep(ACCEPT_PAUSE).await;
+                    self.http.runtime.webrtc().sleep(ACCEPT_PAUSE).await;
                 }
                 None => return,
             }
@@ -213,50 +213,48 @@ impl Door {
     }
 
     fn admit(&self, stream: Box<dyn ByteStream>, peer: SocketAddr) {
-        // One of them is the door's own.
-        if self.place.sender_count() > self.max_sockets {
+        // One of them is the listener's own.
+        if self.permit.sender_count() > self.max_sockets {
             debug!(%peer, "too many sockets");
             return;
         }
-        let place = self.place.clone();
-        let desk = self.desk.clone();
+        let permit = self.permit.clone();
+        let http = self.http.clone();
         let serving = async move {
-            if let Err(error) = desk.receive(stream, peer).await {
+            if let Err(error) = http.receive(stream, peer).await {
                 debug!(%peer, %error, "request failed");
             }
-            drop(place);
+            drop(permit);
         };
-        let webrtc = self.desk.runtime.webrtc();
+        let webrtc = self.http.runtime.webrtc();
         webrtc.spawn(Box::pin(serving)).detach();
     }
 }
 
 /// What the sockets share.
 #[derive(Clone)]
-struct Desk {
+struct Http {
     runtime: Arc<dyn Runtime>,
-    hub: Hub,
+    service: Service,
     header_timeout: Duration,
     behind_proxy: bool,
 }
 
-impl Desk {
+impl Http {
     /// Serves a socket until its end.
     async fn receive(&self, mut stream: Box<dyn ByteStream>, peer: SocketAddr) -> io::Result<()> {
         let (request, rest) = match self.in_time(http::read(&mut stream)).await? {
             Ok(read) => read,
-            Err(status) => return self.respond(stream, &Response::empty(status)).await,
+            Err(status) => return self.respond(stream, &http::empty(status), false).await,
         };
         let accepted = match request.uri().path() {
             "/" => create_response(&request).ok(),
             _ => None,
         };
         let Some(accepted) = accepted else {
-            let mut response = self.answer(&request).await;
-            if request.method() == Method::HEAD {
-                response.leave_body_out();
-            }
-            return self.respond(stream, &response).await;
+            let head_only = request.method() == Method::HEAD;
+            let response = self.answer(&request).await;
+            return self.respond(stream, &response, head_only).await;
         };
         let head = http::upgrade(&accepted)?;
         self.in_time(stream.write_all(&head)).await?;
@@ -268,7 +266,7 @@ impl Desk {
         } else {
             peer.ip()
         };
-        self.hub
+        self.service
             .serve(Source::from(address), messages(websocket))
             .await;
         Ok(())
@@ -278,21 +276,21 @@ impl Desk {
     async fn answer(&self, request: &Request) -> Response {
         let path = request.uri().path();
         if !matches!(path, "/" | "/health") {
-            return Response::empty(StatusCode::NOT_FOUND);
+            return http::empty(StatusCode::NOT_FOUND);
         }
         if !matches!(request.method(), &Method::GET | &Method::HEAD) {
-            return Response::empty(StatusCode::METHOD_NOT_ALLOWED);
+            return http::empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         if path == "/" {
-            return Response::text(
+            return http::text(
                 "This is a bootstrap server of a WebRTC tree overlay. Join it with\n\
                  `overlay join --bootstrap ws://<this address>`.\n",
             );
         }
-        let Some(stats) = self.hub.stats().await else {
-            return Response::empty(StatusCode::SERVICE_UNAVAILABLE);
+        let Some(stats) = self.service.stats().await else {
+            return http::empty(StatusCode::SERVICE_UNAVAILABLE);
         };
-        Response::json(format!(
+        http::json(format!(
             r#"{{"status":"ok","connections":{},"overlays":{}}}"#,
             stats.connections, stats.overlays
         ))
@@ -302,9 +300,10 @@ impl Desk {
         &self,
         mut stream: Box<dyn ByteStream>,
         response: &Response,
+        head_only: bool,
     ) -> io::Result<()> {
         let writing = async {
-            stream.write_all(&response.encode()).await?;
+            stream.write_all(&http::encode(response, head_only)).await?;
             stream.close().await
         };
         self.in_time(writing).await
@@ -319,7 +318,7 @@ impl Desk {
     }
 }
 
-/// A WebSocket as the hub wants it: only messages with content, only bytes.
+/// A WebSocket as the service wants it: only messages with content, only bytes.
 fn messages(
     websocket: WebSocketStream<Box<dyn ByteStream>>,
 ) -> impl Stream<Item = Result<Bytes, tungstenite::Error>> + Sink<Bytes, Error = tungstenite::Error> + Send
@@ -329,7 +328,7 @@ fn messages(
         .filter_map(|message| {
             future::ready(match message {
                 Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
-                // No text is a frame of the protocol; the relay says so.
+                // No text is a frame of the protocol; the server says so.
                 Ok(Message::Text(text)) => Some(Ok(text.into())),
                 Ok(_) => None,
                 Err(error) => Some(Err(error)),
@@ -337,7 +336,7 @@ fn messages(
         })
 }
 
-/// The client that the nearest proxy saw. What stands before it in the list the client may have made up.
+/// The client that the nearest proxy saw. The client may have made up what comes before it in the list.
 fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
     let list = headers.get_all("x-forwarded-for").iter().next_back()?;
     list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()

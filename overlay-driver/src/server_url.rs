@@ -3,20 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use async_tungstenite::tungstenite::http::Uri;
+use url::{Host, Url};
 
-/// Where a bootstrap server listens: `ws://host:port/path`, or `wss://` with TLS. The port defaults to
+/// The address at which a bootstrap server listens: `ws://host:port/path`, or `wss://` with TLS. The port defaults to
 /// 80 or 443, the path to `/`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     secure: bool,
+    /// A name, or an address without brackets.
     host: String,
     port: u16,
+    /// With the query.
     path: String,
 }
 
 /// The text is no address of a bootstrap server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseServerUrlError {
     /// It does not start with `ws://` or `wss://`.
     #[error("a server address starts with ws:// or wss://, not `{0}`")]
@@ -59,31 +62,24 @@ impl FromStr for ServerUrl {
             "wss" => true,
             _ => return Err(ParseServerUrlError::Scheme(text.to_owned())),
         };
-        // A user or password in the address would end up in logs.
-        if rest
-            .split('/')
-            .next()
-            .is_some_and(|host| host.contains('@'))
-        {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let url = Url::parse(text).map_err(|_| malformed())?;
+        // A user or password in the address would end up in logs; a port that is left out behind its colon was
+        // forgotten, and is not the default one.
+        if authority.contains('@') || authority.ends_with(':') {
             return Err(malformed());
         }
-        let uri: Uri = text.parse().map_err(|_| malformed())?;
-        let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(malformed)?;
-        let after_host = uri
-            .authority()
-            .and_then(|authority| authority.as_str().strip_prefix(host));
-        let port = match after_host {
-            Some("") if secure => 443,
-            Some("") => 80,
-            _ => uri.port_u16().ok_or_else(malformed)?,
+        let host = match url.host().ok_or_else(malformed)? {
+            Host::Domain(name) => name.to_owned(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
         };
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let query = url.query().map(|query| format!("?{query}"));
         Ok(Self {
             secure,
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            path: path.to_owned(),
+            host,
+            port: url.port_or_known_default().ok_or_else(malformed)?,
+            path: format!("{}{}", url.path(), query.unwrap_or_default()),
         })
     }
 }
@@ -91,10 +87,13 @@ impl FromStr for ServerUrl {
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}{}", self.host, self.port, self.path)
+        let Self {
+            host, port, path, ..
+        } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}{path}")
         } else {
-            write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.path)
+            write!(f, "{scheme}://{host}:{port}{path}")
         }
     }
 }
@@ -110,15 +109,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_filled_in() {
+    fn a_port_or_path_that_is_left_out_is_filled_in() {
         let parsed = |text: &str| text.parse::<ServerUrl>().unwrap().to_string();
         assert_eq!(parsed("ws://localhost:8080"), "ws://localhost:8080/");
         assert_eq!(parsed("wss://example.org"), "wss://example.org:443/");
         assert_eq!(parsed("ws://[::1]:9/x"), "ws://[::1]:9/x");
+        assert_eq!(parsed("ws://10.0.0.1/x?y=1"), "ws://10.0.0.1:80/x?y=1");
     }
 
     #[test]
-    fn what_is_no_server_address_is_refused_with_a_reason() {
+    fn a_text_that_is_no_server_address_is_refused_with_a_reason() {
         for text in ["localhost:8080", "http://localhost", "ws:/x", ""] {
             let error = text.parse::<ServerUrl>().unwrap_err();
             assert!(matches!(error, ParseServerUrlError::Scheme(_)), "{text}");

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use async_lock::OnceCell;
+use futures_channel::oneshot;
 use futures_rustls::TlsConnector;
 use futures_rustls::pki_types::pem::PemObject;
 use futures_rustls::pki_types::{CertificateDer, ServerName};
@@ -11,7 +13,7 @@ use futures_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::runtime::ByteStream;
 
-/// Whom a client trusts when it connects to a `wss://` server.
+/// The certificates that a client trusts when it connects to a `wss://` server.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     roots: Roots,
@@ -59,7 +61,7 @@ impl Tls {
         stream: Box<dyn ByteStream>,
     ) -> io::Result<Box<dyn ByteStream>> {
         let roots = match &self.roots {
-            Roots::System => Arc::new(system_roots()?),
+            Roots::System => system_roots().await?,
             Roots::Given(roots) => Arc::clone(roots),
         };
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -73,7 +75,21 @@ impl Tls {
     }
 }
 
-fn system_roots() -> io::Result<RootCertStore> {
+/// The system's certificate authorities. Read once in the process's life, and on a thread of its own: hundreds of
+/// files would hold up all that the runtime's thread has to do.
+async fn system_roots() -> io::Result<Arc<RootCertStore>> {
+    static SYSTEM: OnceCell<Arc<RootCertStore>> = OnceCell::new();
+    let read = || async {
+        let (done, roots) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("tls-roots".to_owned())
+            .spawn(move || done.send(read_system_roots()))?;
+        roots.await.map_err(io::Error::other)?.map(Arc::new)
+    };
+    SYSTEM.get_or_try_init(read).await.cloned()
+}
+
+fn read_system_roots() -> io::Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);

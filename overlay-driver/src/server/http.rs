@@ -3,15 +3,18 @@
 use std::io;
 
 use async_tungstenite::tungstenite::handshake::server;
-use async_tungstenite::tungstenite::http::{self, StatusCode, Version};
 use futures_util::io::{AsyncRead, AsyncReadExt};
+use http::{HeaderValue, StatusCode, Version, header};
 
 pub(super) use async_tungstenite::tungstenite::handshake::server::Request;
+
+/// A response with a short text.
+pub(super) type Response = http::Response<String>;
 
 /// The longest head of a request. Browsers send less than 2 KiB; some proxies add as much.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Most header fields of a request. Browsers send about twenty.
+/// The most header fields of a request. Browsers send about twenty.
 const MAX_FIELDS: usize = 64;
 
 /// Reads a request's head. Returns it with what came behind it, or how to refuse it.
@@ -69,53 +72,46 @@ pub(super) fn upgrade(accepted: &server::Response) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// A response after which the connection is closed.
-#[derive(Debug)]
-pub(super) struct Response {
-    status: StatusCode,
-    kind: &'static str,
-    body: String,
-    /// The body is only described: what `HEAD` asks for.
-    head_only: bool,
+/// A response with this body, after which the connection is closed.
+pub(super) fn respond(status: StatusCode, kind: &'static str, body: String) -> Response {
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
-impl Response {
-    pub(super) fn text(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::OK, "text/plain; charset=utf-8", body.into())
-    }
+/// A text.
+pub(super) fn text(body: impl Into<String>) -> Response {
+    respond(StatusCode::OK, "text/plain; charset=utf-8", body.into())
+}
 
-    pub(super) fn json(body: String) -> Self {
-        Self::new(StatusCode::OK, "application/json", body)
-    }
+/// A JSON document.
+pub(super) fn json(body: String) -> Response {
+    respond(StatusCode::OK, "application/json", body)
+}
 
-    /// A response that says nothing beyond its status.
-    pub(super) fn empty(status: StatusCode) -> Self {
-        Self::new(status, "text/plain", String::new())
-    }
+/// A response that says nothing beyond its status.
+pub(super) fn empty(status: StatusCode) -> Response {
+    respond(status, "text/plain", String::new())
+}
 
-    fn new(status: StatusCode, kind: &'static str, body: String) -> Self {
-        Self {
-            status,
-            kind,
-            body,
-            head_only: false,
-        }
+/// The response as bytes. `head_only`: the body is only described, which is what `HEAD` asks for.
+pub(super) fn encode(response: &Response, head_only: bool) -> Vec<u8> {
+    let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
     }
-
-    pub(super) fn leave_body_out(&mut self) {
-        self.head_only = true;
+    let body = response.body();
+    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    if !head_only {
+        bytes.extend_from_slice(body.as_bytes());
     }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let Self { status, kind, .. } = self;
-        let length = self.body.len();
-        let body = if self.head_only { "" } else { &self.body };
-        format!(
-            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\
-             connection: close\r\n\r\n{body}"
-        )
-        .into_bytes()
-    }
+    bytes
 }
 
 #[cfg(test)]
@@ -129,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_behind_the_head_is_kept() {
+    fn bytes_behind_the_head_are_kept() {
         let (request, rest) = read_all(b"GET /x HTTP/1.1\r\nHost: y\r\n\r\nmore")
             .unwrap()
             .unwrap();
@@ -139,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn bytes_that_are_no_request_are_refused() {
         for bytes in [
             "\x16\x03\x01 a TLS greeting",
             "GET / HTTP/9\r\n\r\n",

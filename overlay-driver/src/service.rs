@@ -23,22 +23,22 @@ use crate::runtime::Runtime;
 /// Frames that wait for one client. A root that has 4096 waiting reads nothing any more.
 const CLIENT_QUEUE: usize = 4096;
 
-/// Inputs that wait for the relay; connections that bring more wait with reading.
+/// Inputs that wait for the brain; connections that bring more wait with reading.
 const INPUT_QUEUE: usize = 1024;
 
 /// How long one frame may take to be written. A client that reads nothing holds its task this long.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running relay. Clones are handles to the same one; it ends when the last is dropped.
+/// A running bootstrap server without a listener: it serves connections that it is given. Clones are handles to the same one; it ends when the last is dropped.
 #[derive(Clone, Debug)]
-pub struct Hub {
+pub struct Service {
     inputs: Sender<Input>,
     runtime: Arc<dyn Runtime>,
 }
 
-/// A relay can't be started.
+/// A server can't be started.
 #[derive(Debug, thiserror::Error)]
-pub enum HubError {
+pub enum ServiceError {
     /// Its configuration is impossible.
     #[error(transparent)]
     Config(#[from] bootstrap::ConfigError),
@@ -60,14 +60,17 @@ enum Input {
     Stats(oneshot::Sender<bootstrap::Stats>),
 }
 
-impl Hub {
-    /// Starts a relay. Call it within the runtime.
-    pub fn start(runtime: Arc<dyn Runtime>, config: bootstrap::Config) -> Result<Self, HubError> {
+impl Service {
+    /// Starts a server. Call it within the runtime.
+    pub fn start(
+        runtime: Arc<dyn Runtime>,
+        config: bootstrap::Config,
+    ) -> Result<Self, ServiceError> {
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(HubError::Randomness)?;
+        getrandom::fill(&mut seed).map_err(ServiceError::Randomness)?;
         let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
         let desk = Desk {
-            relay: bootstrap::Server::new(config, seed, since_1970())?,
+            brain: bootstrap::Server::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
             clients: BTreeMap::new(),
             actions: Vec::new(),
@@ -117,11 +120,11 @@ impl Hub {
     pub async fn shut_down(&self) {
         let (reply, done) = oneshot::channel();
         self.tell(Input::Shutdown(reply)).await;
-        // Done, or the relay is gone: either way it is down.
+        // Done, or the server is gone: either way it is down.
         let _ = done.await;
     }
 
-    /// What the relay has done so far; `None` if it is gone.
+    /// What the server has done so far; `None` if it is gone.
     pub async fn stats(&self) -> Option<bootstrap::Stats> {
         let (reply, stats) = oneshot::channel();
         self.tell(Input::Stats(reply)).await;
@@ -160,7 +163,7 @@ impl Hub {
     }
 
     async fn tell(&self, input: Input) {
-        // The relay ends after its last handle, unless the runtime is shut down.
+        // The server ends after its last handle, unless the runtime is shut down.
         let _ = self.inputs.send(input).await;
     }
 }
@@ -171,9 +174,9 @@ fn since_1970() -> Duration {
     now.unwrap_or_default()
 }
 
-/// The task that owns the relay.
+/// The task that owns the server's brain.
 struct Desk {
-    relay: bootstrap::Server,
+    brain: bootstrap::Server,
     clock: Clock,
     clients: BTreeMap<ConnectionId, Sender<Bytes>>,
     actions: Vec<bootstrap::Action>,
@@ -182,7 +185,7 @@ struct Desk {
 impl Desk {
     async fn run(mut self, inputs: Receiver<Input>) {
         loop {
-            let mut timer = self.clock.sleep_until(self.relay.next_deadline());
+            let mut timer = self.clock.sleep_until(self.brain.next_deadline());
             select_biased! {
                 input = inputs.recv().fuse() => match input {
                     Ok(input) => self.take(input),
@@ -200,7 +203,7 @@ impl Desk {
                 frames,
                 reply,
             } => {
-                let accepted = self.relay.accept(self.clock.now(), source);
+                let accepted = self.brain.accept(self.clock.now(), source);
                 match &accepted {
                     Ok(connection) => {
                         self.clients.insert(*connection, frames);
@@ -220,7 +223,7 @@ impl Desk {
                 let _ = done.send(());
             }
             Input::Stats(reply) => {
-                let _ = reply.send(self.relay.stats());
+                let _ = reply.send(self.brain.stats());
             }
         }
     }
@@ -233,7 +236,7 @@ impl Desk {
     fn handle(&mut self, kind: bootstrap::EventKind) {
         let mut actions = std::mem::take(&mut self.actions);
         let now = self.clock.now();
-        self.relay
+        self.brain
             .handle_input_into(bootstrap::Event { now, kind }, &mut actions);
         let mut gone = Vec::new();
         for action in actions.drain(..) {
