@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a server, a root and many nodes in this process, and show the tree they form
     Up(Up),
-    /// Run a bootstrap server, which introduces newcomers to the root
+    /// Run a bootstrap server, which introduces joiners to the root
     Server(Server),
     /// Be the root: send what comes on stdin to every node of the tree
     Root(Root),
@@ -43,7 +43,7 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) degree: u16,
 
-    /// Which child takes a newcomer that its parent has no place for: balanced, the one whose subtree has
+    /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
     /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
@@ -102,7 +102,7 @@ pub(crate) struct Server {
 #[derive(Debug, Args)]
 pub(crate) struct Root {
     #[command(flatten)]
-    pub(crate) seat: Seat,
+    pub(crate) session: Session,
 
     #[command(flatten)]
     pub(crate) token: TokenArg,
@@ -120,7 +120,7 @@ pub(crate) struct Root {
 #[derive(Debug, Args)]
 pub(crate) struct Join {
     #[command(flatten)]
-    pub(crate) seat: Seat,
+    pub(crate) session: Session,
 
     /// Print one line of JSON per fact, on stderr: stdout is for the data
     #[arg(long)]
@@ -129,7 +129,7 @@ pub(crate) struct Join {
 
 /// What every node is told.
 #[derive(Debug, Args)]
-pub(crate) struct Seat {
+pub(crate) struct Session {
     /// A bootstrap server, `ws://host:port` or `wss://host:port`; several are tried in turn
     #[arg(long, required = true, value_name = "URL")]
     pub(crate) bootstrap: Vec<ServerUrl>,
@@ -146,7 +146,7 @@ pub(crate) struct Seat {
     #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub(crate) degree: u16,
 
-    /// Which child takes a newcomer that its parent has no place for: balanced, the one whose subtree has
+    /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
     /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,

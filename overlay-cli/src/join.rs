@@ -10,24 +10,24 @@ use crate::failure::Failure;
 use crate::news::News;
 use crate::pipe::{self, Piece};
 use crate::report::Facts;
-use crate::seat::{Fact, Seat};
+use crate::session::{Fact, Session};
 use crate::stop;
 
 pub(crate) async fn run(args: args::Join) -> Result<ExitCode, Failure> {
     let facts = if args.json { Facts::Stderr } else { Facts::Off };
-    let mut seat = Seat::take(&args.seat, facts)?;
-    seat.node.join().await;
+    let mut session = Session::begin(&args.session, facts)?;
+    session.node.join().await;
     let mut printer = Printer {
         stdout: tokio::io::stdout(),
         bytes: 0,
     };
     let ended = tokio::select! {
-        ended = print_all(&mut seat, &mut printer) => Some(ended?),
+        ended = print_all(&mut session, &mut printer) => Some(ended?),
         () = stop::requested() => None,
     };
     // The node passes on what its children have not had yet, and says goodbye.
-    seat.node.leave().await;
-    while !matches!(seat.next().await?, Event::Node(Notification::Left)) {}
+    session.node.leave().await;
+    while !matches!(session.next().await?, Event::Node(Notification::Left)) {}
     match ended {
         Some(Ended::Whole) => {
             let bytes = printer.bytes;
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: args::Join) -> Result<ExitCode, Failure> {
 enum Ended {
     /// The stream is complete.
     Whole,
-    /// Whoever read from stdout has had enough, as in `overlay join … | head`.
+    /// The reader of stdout has had enough, as in `overlay join … | head`.
     NobodyReads,
 }
 
@@ -52,10 +52,10 @@ struct Printer {
     bytes: u64,
 }
 
-async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Failure> {
+async fn print_all(session: &mut Session, printer: &mut Printer) -> Result<Ended, Failure> {
     let mut news = News::default();
     loop {
-        match seat.next().await? {
+        match session.next().await? {
             Event::Message(message) if message.scope == Scope::Broadcast => {
                 let open = match pipe::parse(&message.payload) {
                     Some(Piece::Data(data)) => printer.print(data).await?,
@@ -67,13 +67,13 @@ async fn print_all(seat: &mut Seat, printer: &mut Printer) -> Result<Ended, Fail
                     return Ok(Ended::NobodyReads);
                 }
             }
-            event => news.tell(seat, &event),
+            event => news.tell(session, &event),
         }
     }
 }
 
 impl Printer {
-    /// Prints data; false if nobody reads it.
+    /// Prints data; false if stdout has no reader any more.
     async fn print(&mut self, data: &[u8]) -> Result<bool, Failure> {
         let printed = async {
             self.stdout.write_all(data).await?;

@@ -3,7 +3,7 @@
 use overlay_tokio::core::wire::RejectReason;
 use overlay_tokio::{CloseReason, Event, NodeId, Notification};
 
-use crate::seat::{Fact, Seat, millis};
+use crate::session::{Fact, Session, millis};
 
 /// What a person has been told of a node's place.
 #[derive(Debug, Default)]
@@ -18,8 +18,8 @@ pub(crate) struct News {
 
 impl News {
     /// Tells of an event, if it is one about the node's place.
-    pub(crate) fn tell(&mut self, seat: &Seat, event: &Event) {
-        let facts = seat.facts;
+    pub(crate) fn tell(&mut self, session: &Session, event: &Event) {
+        let facts = session.facts;
         match event {
             Event::Node(Notification::ParentConnected {
                 node: parent,
@@ -28,7 +28,7 @@ impl News {
                 ..
             }) => {
                 facts.tell(&Fact::Joined {
-                    node: seat.node.id().to_string(),
+                    node: session.node.id().to_string(),
                     parent: parent.to_string(),
                     depth: *depth,
                     attempt: *attempt,

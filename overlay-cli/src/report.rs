@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Where facts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Facts {
-    /// Nowhere: nobody asked for JSON.
+    /// Nowhere: JSON was not asked for.
     Off,
     /// To stdout.
     Stdout,
@@ -22,7 +22,7 @@ impl Facts {
             return;
         };
         line.push(b'\n');
-        // Who closed the other end does not want to know.
+        // The reader that closed the other end does not want to know.
         let _ = match self {
             Self::Off => Ok(()),
             Self::Stdout => std::io::stdout().write_all(&line),

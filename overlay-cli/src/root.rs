@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::news::News;
 use crate::pipe::{self, Chunks};
 use crate::report::Facts;
-use crate::seat::{Fact, Seat};
+use crate::session::{Fact, Session};
 use crate::{stop, token};
 
 /// Without `--wait-for`, the tree counts as ready when it has not grown for this long …
@@ -23,20 +23,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
-    let token = token::of_root(&args.token, &args.seat.overlay)?;
-    let mut seat = Seat::take(&args.seat, facts)?;
-    seat.node.become_root(token).await;
+    let token = token::of_root(&args.token, &args.session.overlay)?;
+    let mut session = Session::begin(&args.session, facts)?;
+    session.node.become_root(token).await;
     let stopped = stop::requested();
     tokio::pin!(stopped);
     let outcome = tokio::select! {
-        reigned = reign(&mut seat, args.wait_for.map(usize::from)) => Some(reigned),
+        sent = lead(&mut session, args.wait_for.map(usize::from)) => Some(sent),
         () = &mut stopped => None,
     };
-    seat.node.leave().await;
-    while !matches!(seat.next().await?, Event::Node(Notification::Left)) {}
+    session.node.leave().await;
+    while !matches!(session.next().await?, Event::Node(Notification::Left)) {}
     match outcome {
-        Some(reigned) => {
-            let bytes = reigned?;
+        Some(sent) => {
+            let bytes = sent?;
             facts.tell(&Fact::Ended { bytes });
             facts.say(&format!("Sent {bytes} bytes to the whole tree."));
             Ok(ExitCode::SUCCESS)
@@ -45,42 +45,43 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Waits for the crown, then for somebody to send to, and sends all of stdin. Returns how many bytes that were.
-async fn reign(seat: &mut Seat, wait_for: Option<usize>) -> Result<u64, Failure> {
-    let census = crowned(seat).await?;
-    seat.facts
+/// Waits until the node leads and there are nodes to send to, and sends all of stdin. Returns the number of bytes.
+async fn lead(session: &mut Session, wait_for: Option<usize>) -> Result<u64, Failure> {
+    let census = promoted(session).await?;
+    session
+        .facts
         .say("Registered as the root. Waiting for nodes …");
-    seat.without_server = "The tree goes on without the server, and newcomers wait.";
-    wait_for_nodes(seat, census, wait_for).await?;
-    seat.facts.say("Sending what comes on stdin.");
-    send_all(seat).await
+    session.without_server = "The tree goes on without the server, and joiners wait.";
+    wait_for_nodes(session, census, wait_for).await?;
+    session.facts.say("Sending what comes on stdin.");
+    send_all(session).await
 }
 
 /// Until the node is the root. A standby has nodes below it by then: returns what it knows of them.
-async fn crowned(seat: &mut Seat) -> Result<Option<Census>, Failure> {
+async fn promoted(session: &mut Session) -> Result<Option<Census>, Failure> {
     let mut news = News::default();
     let mut census = None;
     loop {
-        match seat.next().await? {
+        match session.next().await? {
             Event::Node(Notification::Promoted { epoch }) => {
-                seat.facts.tell(&Fact::Promoted { epoch: epoch.0 });
+                session.facts.tell(&Fact::Promoted { epoch: epoch.0 });
                 return Ok(census);
             }
             Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
             Event::Node(Notification::Standby { epoch }) => {
-                seat.facts.tell(&Fact::Standby { epoch: epoch.0 });
-                seat.facts.say(
+                session.facts.tell(&Fact::Standby { epoch: epoch.0 });
+                session.facts.say(
                     "There is a root already. Role by: this one takes over when that one is gone.",
                 );
             }
-            event => news.tell(seat, &event),
+            event => news.tell(session, &event),
         }
     }
 }
 
-/// Until there is somebody to send to.
+/// Waits until there are nodes to send to.
 async fn wait_for_nodes(
-    seat: &mut Seat,
+    session: &mut Session,
     mut census: Option<Census>,
     wanted: Option<usize>,
 ) -> Result<(), Failure> {
@@ -89,7 +90,7 @@ async fn wait_for_nodes(
     let mut ready_by = None;
     loop {
         if let Some(census) = census.take() {
-            show(seat, &census);
+            show(session, &census);
             let now = below(&census);
             if let Some(wanted) = wanted {
                 if now >= wanted {
@@ -110,20 +111,22 @@ async fn wait_for_nodes(
             }
         };
         let event = tokio::select! {
-            event = seat.next() => event?,
+            event = session.next() => event?,
             () = timer => return Ok(()),
         };
         match event {
             Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
-            Event::Node(Notification::SteppedDown { epoch }) => return Err(demoted(seat, epoch)),
+            Event::Node(Notification::SteppedDown { epoch }) => {
+                return Err(stepped_down(session, epoch));
+            }
             _ => {}
         }
     }
 }
 
 /// Sends stdin to its end. Returns how many bytes that were.
-async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
-    let node = seat.node.clone();
+async fn send_all(session: &mut Session) -> Result<u64, Failure> {
+    let node = session.node.clone();
     let sending = async {
         let mut chunks = Chunks::new(tokio::io::stdin());
         let mut bytes = 0;
@@ -143,9 +146,9 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
         tokio::select! {
             // The news first: a message that is refused because another root has taken over is no news.
             biased;
-            event = seat.next() => match event? {
-                Event::Node(Notification::SubtreeChanged(census)) => show(seat, &census),
-                Event::Node(Notification::SteppedDown { epoch }) => return Err(demoted(seat, epoch)),
+            event = session.next() => match event? {
+                Event::Node(Notification::SubtreeChanged(census)) => show(session, &census),
+                Event::Node(Notification::SteppedDown { epoch }) => return Err(stepped_down(session, epoch)),
                 _ => {}
             },
             outcome = &mut sending => return outcome,
@@ -153,23 +156,23 @@ async fn send_all(seat: &mut Seat) -> Result<u64, Failure> {
     }
 }
 
-/// Another root has taken over: nobody hears what this one would send.
-fn demoted(seat: &Seat, epoch: Epoch) -> Failure {
-    seat.facts.tell(&Fact::SteppedDown { epoch: epoch.0 });
+/// Another root has taken over: no node hears what this one would send.
+fn stepped_down(session: &Session, epoch: Epoch) -> Failure {
+    session.facts.tell(&Fact::SteppedDown { epoch: epoch.0 });
     Failure::new("another root has taken over this tree").hint(
         "this one could not reach the bootstrap server for too long; what it had not sent is lost",
     )
 }
 
-fn show(seat: &Seat, census: &Census) {
-    seat.facts.tell(&Fact::Tree {
+fn show(session: &Session, census: &Census) {
+    session.facts.tell(&Fact::Tree {
         depth: census.nodes().to_vec(),
     });
     let levels: Vec<String> = census.nodes().iter().map(u32::to_string).collect();
     let below = below(census);
     let nodes = if below == 1 { "node" } else { "nodes" };
     let levels = levels.join(" ");
-    seat.facts.say(&format!(
+    session.facts.say(&format!(
         "{below} {nodes} below this root; by depth: {levels}"
     ));
 }

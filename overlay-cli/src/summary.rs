@@ -81,7 +81,7 @@ impl Summary {
     }
 }
 
-/// How many nodes stand at each depth below `root`, by what each says its parent is. Nodes whose
+/// The number of nodes at each depth below `root`, by what each says its parent is. Nodes whose
 /// parents do not lead to the root are not counted.
 pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<usize> {
     let mut depths = vec![1];

@@ -27,7 +27,7 @@ pub(crate) fn of_root(args: &TokenArg, overlay: &OverlayName) -> Result<Token, F
         })
 }
 
-/// Who may be root on a server.
+/// The tokens with which a node may be the root on a server.
 pub(crate) fn of_server(args: &TokenArg) -> Result<Access, Failure> {
     let mut access = Access::default();
     for Entry { overlay, token } in entries(args)? {

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::args::Up;
 use crate::failure::Failure;
 use crate::report::Facts;
-use crate::seat::millis;
+use crate::session::millis;
 use crate::stop;
 use crate::summary::{Summary, depths};
 
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Up) -> Result<ExitCode, Failure> {
     if args.json {
         stage.facts.tell(&summary);
     } else {
-        // Who closed the other end does not want to know.
+        // The reader that closed the other end does not want to know.
         let _ = std::io::stdout().write_all(summary.picture().as_bytes());
     }
     if !args.exit_when_joined && summary.all_joined() {
@@ -232,12 +232,12 @@ impl Stage {
 }
 
 fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> Result<Server, Failure> {
-    let mut relay = bootstrap::Config::new(Access::default().any_overlay(token.clone()));
+    let mut limits = bootstrap::Config::new(Access::default().any_overlay(token.clone()));
     // All of them come from one address, and perhaps at once.
-    relay.max_connections = relay.max_connections.max(nodes);
-    relay.max_connections_per_source = relay.max_connections_per_source.max(nodes + 1);
-    relay.max_pending_joins = relay.max_pending_joins.max(nodes);
-    let mut config = ServerConfig::new(relay);
+    limits.max_connections = limits.max_connections.max(nodes);
+    limits.max_connections_per_source = limits.max_connections_per_source.max(nodes + 1);
+    limits.max_pending_joins = limits.max_pending_joins.max(nodes);
+    let mut config = ServerConfig::new(limits);
     config.max_sockets = config.max_sockets.max(nodes + 1);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Server::start(Arc::clone(runtime), address, config).map_err(Failure::new)

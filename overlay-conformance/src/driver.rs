@@ -43,7 +43,7 @@ impl Driver {
     ) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
         let task = async {
-            // Who does not care has dropped the receiver.
+            // A caller that does not care has dropped the receiver.
             let _ = sender.send(task.await);
         };
         self.runtime.webrtc().spawn(Box::pin(task)).detach();

@@ -22,7 +22,7 @@ pub(crate) async fn a_node_connects_to_the_root(driver: Driver) {
     );
 }
 
-pub(crate) async fn ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two(driver: Driver) {
+pub(crate) async fn ten_nodes_of_degree_two_all_join_and_none_exceeds_two(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(2).await;
     let members = world.members(10, 2).await;
@@ -58,7 +58,7 @@ pub(crate) async fn a_node_that_comes_before_the_root_joins_when_there_is_one(dr
     assert_eq!(early.joined().await.0, 1);
 }
 
-pub(crate) async fn a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_it(
+pub(crate) async fn a_candidate_that_never_completes_frees_its_slot_for_the_joiner_behind_it(
     driver: Driver,
 ) {
     let world = World::new(driver);

@@ -131,7 +131,7 @@ impl Member {
         Self { node, events }
     }
 
-    /// Who it is.
+    /// Its id.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.node.id()

@@ -1,4 +1,4 @@
-//! Nodes that misbehave on their links: theirs is closed, and everybody else goes on.
+//! Nodes that misbehave on their links: theirs is closed, and all other nodes go on.
 
 use overlay_core::wire::{LinkFrame, VERSION, WireError};
 use overlay_core::{CloseReason, JoinId, NodeId, Violation};
@@ -106,7 +106,7 @@ pub(crate) async fn garbage_instead_of_a_greeting_is_turned_away(driver: Driver)
     scene.others_go_on().await;
 }
 
-pub(crate) async fn nobody_takes_the_place_of_a_child_by_naming_it(driver: Driver) {
+pub(crate) async fn a_peer_that_names_a_child_does_not_replace_it(driver: Driver) {
     let scene = Scene::open(driver).await;
     scene.link.hello(JoinId {
         origin: scene.honest.id(),
@@ -138,7 +138,7 @@ pub(crate) async fn a_child_that_sends_more_than_it_was_granted_is_cut_off(drive
         .await;
 }
 
-pub(crate) async fn a_forged_answer_from_a_child_harms_nobody(driver: Driver) {
+pub(crate) async fn a_forged_answer_from_a_child_harms_no_joiner(driver: Driver) {
     let scene = Scene::welcomed(driver).await;
     let join = JoinId {
         origin: NodeId::from_u128(7),

@@ -67,7 +67,7 @@ pub(crate) async fn what_was_sent_before_leaving_arrives(driver: Driver) {
     ));
 }
 
-pub(crate) async fn leaving_right_after_joining_harms_nobody(driver: Driver) {
+pub(crate) async fn leaving_right_after_joining_harms_no_node(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(2).await;
     for _ in 0..10 {
@@ -98,7 +98,7 @@ pub(crate) async fn an_orphan_joins_again_with_its_subtree(driver: Driver) {
         moved,
         Event::Node(Notification::PathChanged { depth: 2, .. })
     ));
-    // Who leaves gives its place back before it is gone.
+    // A node that leaves gives its slot back before it is gone.
     root.until(|event| matches!(event, Event::Node(Notification::ChildClosed { node, .. }) if *node == gone))
         .await;
     assert_eq!(root.status().await.children, [orphan.id()]);

@@ -1,6 +1,6 @@
 //! What every driver must do: trees of real WebRTC links over loopback, with a real server.
 //!
-//! For whoever brings the overlay to another runtime. The suite is written once; a driver's crate runs it as a test
+//! For those that bring the overlay to another runtime. The suite is written once; a driver's crate runs it as a test
 //! without the standard harness:
 //!
 //! ```no_run
@@ -33,9 +33,9 @@ mod driver;
 mod growing;
 mod harness;
 mod hostile_nodes;
+mod leadership;
 mod leaving;
 mod messages;
-mod reigning;
 mod rogue;
 mod server;
 mod tls;
@@ -64,21 +64,21 @@ fn claims(driver: &Driver) -> Vec<Trial> {
     claims![driver,
         growing {
             a_node_connects_to_the_root,
-            ten_nodes_of_degree_two_all_join_and_nobody_exceeds_two,
+            ten_nodes_of_degree_two_all_join_and_none_exceeds_two,
             fifty_nodes_of_degree_five_make_the_complete_tree_at_the_first_attempt,
             a_node_that_comes_before_the_root_joins_when_there_is_one,
-            a_candidate_that_never_completes_frees_its_place_for_who_waits_behind_it,
+            a_candidate_that_never_completes_frees_its_slot_for_the_joiner_behind_it,
             the_root_sees_its_whole_tree,
         }
         leaving {
             a_node_that_leaves_is_noticed_at_once_and_with_the_reason,
             a_node_that_is_dropped_leaves,
             what_was_sent_before_leaving_arrives,
-            leaving_right_after_joining_harms_nobody,
+            leaving_right_after_joining_harms_no_node,
             an_orphan_joins_again_with_its_subtree,
             a_node_may_close_a_link_and_the_child_comes_back_by_itself,
         }
-        reigning {
+        leadership {
             a_standby_is_in_the_tree_and_takes_over_when_the_root_is_gone,
         }
         messages {
@@ -93,24 +93,24 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             a_truncated_frame_closes_the_link,
             an_unknown_version_is_turned_away,
             garbage_instead_of_a_greeting_is_turned_away,
-            nobody_takes_the_place_of_a_child_by_naming_it,
+            a_peer_that_names_a_child_does_not_replace_it,
             a_child_that_speaks_for_the_root_is_cut_off,
             a_child_that_sends_more_than_it_was_granted_is_cut_off,
-            a_forged_answer_from_a_child_harms_nobody,
+            a_forged_answer_from_a_child_harms_no_joiner,
         }
         server {
-            health_tells_whoever_watches,
+            health_is_told_to_monitoring,
             a_browser_that_comes_by_is_told_what_this_is,
-            what_is_not_there_is_not_found_and_nothing_can_be_changed,
+            a_path_that_is_not_there_is_not_found_and_nothing_can_be_changed,
             a_full_server_turns_sockets_away_until_one_is_closed,
             behind_a_proxy_clients_are_told_apart,
-            silent_sockets_are_closed_and_keep_nobody_out,
+            silent_sockets_are_closed_and_keep_no_client_out,
             a_websocket_that_says_nothing_is_closed,
             garbage_is_refused_with_a_reason,
             a_truncated_greeting_is_refused_with_a_reason,
             an_oversized_message_ends_the_connection_and_nothing_else,
             an_unknown_version_is_told_so,
-            a_forged_answer_reaches_nobody,
+            a_forged_answer_reaches_no_joiner,
             a_request_in_somebody_elses_name_is_refused,
             a_wrong_token_is_refused_and_the_node_gives_up,
             a_root_outlives_the_servers_that_introduce_to_it,
@@ -118,7 +118,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         }
         tls {
             a_node_joins_through_an_encrypted_connection_to_a_server_it_trusts,
-            a_server_that_nobody_vouches_for_is_not_trusted,
+            a_server_without_a_trusted_certificate_is_refused,
         }
     ]
 }
@@ -135,7 +135,7 @@ fn claim<T: Future<Output = ()>>(
     })
 }
 
-/// The page for those who write a driver; its code is a test.
+/// The page for authors of drivers; its code is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/write-your-own-driver.md")]
 struct WriteYourOwnDriver;

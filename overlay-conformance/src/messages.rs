@@ -69,9 +69,9 @@ pub(crate) async fn what_cannot_be_sent_says_why(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(2).await;
     let member = world.member(2).await;
-    let nobody = "00000000000000000000000000000001".parse().unwrap();
+    let stranger = "00000000000000000000000000000001".parse().unwrap();
     assert_eq!(
-        root.node.send(nobody, "x").await,
+        root.node.send(stranger, "x").await,
         Err(SendError::Unsent(Unsent::NotConnected))
     );
     assert_eq!(
@@ -89,9 +89,9 @@ pub(crate) async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_
 ) {
     let world = World::new(driver);
     let root = world.root(1).await;
-    let relay = world.member(1).await;
+    let inner = world.member(1).await;
     let mut leaf = world.member(1).await;
-    drop(relay.events);
+    drop(inner.events);
     let sender = root.node.clone();
     let _sending = world.driver.spawn(async move {
         for number in 0..100_u8 {
@@ -106,5 +106,5 @@ pub(crate) async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_
         let received = (message.scope, message.payload[0]);
         assert_eq!(received, (Scope::Broadcast, number));
     }
-    drop(relay.node);
+    drop(inner.node);
 }

@@ -1,4 +1,4 @@
-//! Somebody who speaks the protocol by hand, to misuse it.
+//! A client that speaks the protocol by hand, to misuse it.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -27,12 +27,12 @@ pub(crate) struct Rogue {
 }
 
 impl Rogue {
-    /// Somebody with a WebSocket, who has said nothing yet.
+    /// A client with a WebSocket that has said nothing yet.
     pub(crate) async fn connect(world: &World) -> Self {
         Self::forwarded_for(world, "unknown").await
     }
 
-    /// The same, through a proxy that says who it is.
+    /// The same, through a proxy that tells its address.
     pub(crate) async fn forwarded_for(world: &World, client: &str) -> Self {
         let stream = world.driver.connect(world.address()).await;
         let mut request = format!("ws://{}", world.address())
@@ -49,7 +49,7 @@ impl Rogue {
         }
     }
 
-    /// Somebody who is registered as a joiner.
+    /// A client that is registered as a joiner.
     pub(crate) async fn greet(world: &World) -> Self {
         let mut rogue = Self::connect(world).await;
         rogue.say(&rogue.hello(Registration::Joiner)).await;

@@ -1,4 +1,4 @@
-//! The bootstrap server, and those who attack it.
+//! The bootstrap server, and clients that attack it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn http(world: &World, request: &str) -> String {
     response
 }
 
-pub(crate) async fn health_tells_whoever_watches(driver: Driver) {
+pub(crate) async fn health_is_told_to_monitoring(driver: Driver) {
     let world = World::new(driver);
     let _root = world.root(2).await;
     let response = http(
@@ -49,7 +49,7 @@ pub(crate) async fn a_browser_that_comes_by_is_told_what_this_is(driver: Driver)
     assert!(response.contains("bootstrap server"), "{response}");
 }
 
-pub(crate) async fn silent_sockets_are_closed_and_keep_nobody_out(driver: Driver) {
+pub(crate) async fn silent_sockets_are_closed_and_keep_no_client_out(driver: Driver) {
     let world = World::with(driver, |config: &mut ServerConfig| {
         config.header_timeout = Duration::from_secs(1);
     });
@@ -133,7 +133,7 @@ pub(crate) async fn an_unknown_version_is_told_so(driver: Driver) {
     assert_eq!(rogue.refusal().await, Some(Refusal::Version));
 }
 
-pub(crate) async fn a_forged_answer_reaches_nobody(driver: Driver) {
+pub(crate) async fn a_forged_answer_reaches_no_joiner(driver: Driver) {
     let world = World::new(driver);
     let mut victim = world.joiner(2).await;
     victim
@@ -219,7 +219,9 @@ pub(crate) async fn a_server_that_is_not_there_is_named(driver: Driver) {
     assert!(retry_in.is_some());
 }
 
-pub(crate) async fn what_is_not_there_is_not_found_and_nothing_can_be_changed(driver: Driver) {
+pub(crate) async fn a_path_that_is_not_there_is_not_found_and_nothing_can_be_changed(
+    driver: Driver,
+) {
     let world = World::new(driver);
     for (request, status) in [
         ("GET /else HTTP/1.1\r\n\r\n", "404"),

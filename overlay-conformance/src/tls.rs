@@ -74,7 +74,7 @@ pub(crate) async fn a_node_joins_through_an_encrypted_connection_to_a_server_it_
     assert_eq!(member.joined().await.0, 1);
 }
 
-pub(crate) async fn a_server_that_nobody_vouches_for_is_not_trusted(driver: Driver) {
+pub(crate) async fn a_server_without_a_trusted_certificate_is_refused(driver: Driver) {
     let world = World::new(driver);
     let (url, _) = proxy(&world.driver, world.address());
     let (_, another) = proxy(&world.driver, world.address());

@@ -136,7 +136,7 @@ async fn run(
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        // Nobody listens any more when the node is gone, and then nobody needs to know.
+        // When the node is gone there is no listener any more, and none is needed.
         let _ = events.send((id, BootstrapEvent::Closed(error))).await;
     }
 }

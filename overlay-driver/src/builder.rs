@@ -63,7 +63,7 @@ impl Builder {
         }
     }
 
-    /// Who the node is. Default: drawn at random.
+    /// The node's id. Default: drawn at random.
     #[must_use]
     pub const fn id(mut self, id: NodeId) -> Self {
         self.id = Some(id);
@@ -77,7 +77,7 @@ impl Builder {
         self
     }
 
-    /// Whom to trust at a `wss://` server. Default: whom the system trusts.
+    /// The certificates to trust at a `wss://` server. Default: those that the system trusts.
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
@@ -98,7 +98,7 @@ impl Builder {
         self
     }
 
-    /// Which child takes a newcomer that this node has no place for.
+    /// The policy that chooses a child for a joiner for which this node has no slot.
     #[must_use]
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.config.policy = policy;
@@ -167,7 +167,7 @@ fn random_id() -> Result<NodeId, BuildError> {
     Ok(NodeId::from_bytes(bytes))
 }
 
-/// A token that nobody guesses: 128 random bits in hexadecimal.
+/// A token that can't be guessed: 128 random bits in hexadecimal.
 pub fn random_token() -> Result<Token, BuildError> {
     let text = random_id()?.to_string();
     // 32 digits are within any token's limit.

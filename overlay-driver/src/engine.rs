@@ -142,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// Handles an input; true if nobody has a handle to the node any more.
+    /// Handles an input; true if there is no handle to the node any more.
     fn take(&mut self, input: Option<Input>) -> bool {
         match input {
             Some(Input::Link(link, event)) => self.link_event(link, event),
@@ -151,7 +151,8 @@ impl Engine {
             Some(Input::Receipt(receipt)) => self.handle(EventKind::Consumed(receipt)),
             // The engine holds a sender of every other queue, so this one is the last to end.
             Some(Input::Abandoned) | None => {
-                // Who leaves already is not to be hurried: its children look for other parents.
+                // A node that is leaving is not told twice: its children look for other parents, and a second time cuts that
+                // short.
                 if self.core.role() != Role::Leaving {
                     self.handle(EventKind::Leave);
                 }
@@ -213,7 +214,7 @@ impl Engine {
                 self.sends.push_back(PendingSend { to, payload, done });
             }
             Command::Status(reply) => {
-                // Whoever asked may have gone away in the meantime.
+                // The caller may be gone by now.
                 let _ = reply.send(self.status());
             }
         }

@@ -1,7 +1,7 @@
-//! The bootstrap server: introduces newcomers to the root of their overlay over WebSockets.
+//! The bootstrap server: introduces joiners to the root of their overlay over WebSockets.
 //!
 //! - `GET /` with an upgrade: the protocol. Without one: a line that says what this is.
-//! - `GET /health`: 200 and what the server has done, as JSON, for whoever watches over it.
+//! - `GET /health`: 200 and what the server has done, as JSON, for monitoring.
 //!
 //! A socket carries one request. TLS is the business of a proxy in front; see
 //! [`ServerConfig::behind_proxy`].
@@ -49,8 +49,8 @@ pub struct ServerConfig {
     /// by default, and a thousand that have not said what they want.
     pub max_sockets: usize,
 
-    /// Whether a proxy stands in front and says in `X-Forwarded-For` who the client is. Default: no;
-    /// without a proxy anybody could write there what they like.
+    /// Whether a proxy is in front and tells the client's address in `X-Forwarded-For`. Default: no;
+    /// without a proxy a client could write there what it likes.
     pub behind_proxy: bool,
 }
 
@@ -83,7 +83,7 @@ pub enum ServerError {
     Service(#[from] ServiceError),
 }
 
-/// A running bootstrap server. When this is dropped, it accepts no more clients, and serves those who
+/// A running bootstrap server. When this is dropped, it accepts no more clients, and serves those that
 /// are connected until they go; [`shut_down`](Self::shut_down) sends them away.
 #[derive(Debug)]
 pub struct Server {
@@ -103,7 +103,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that the system completes before they are accepted. Nodes may all come at once, and
-/// who finds no permit here tries again only after a second.
+/// a client that finds no permit here tries again only after a second.
 const BACKLOG: i32 = 1024;
 
 impl Server {
@@ -153,7 +153,7 @@ impl Server {
         self.service.stats().await
     }
 
-    /// Accepts no more clients, tells those who are connected when to come back, and waits until they
+    /// Accepts no more clients, tells those that are connected when to come back, and waits until they
     /// have heard it, for a few seconds at most.
     pub async fn shut_down(self) {
         drop(self.open);

@@ -69,13 +69,13 @@ impl Service {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ServiceError::Randomness)?;
         let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
-        let desk = Desk {
+        let worker = Worker {
             brain: bootstrap::Server::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
             clients: BTreeMap::new(),
             actions: Vec::new(),
         };
-        runtime.webrtc().spawn(Box::pin(desk.run(queue))).detach();
+        runtime.webrtc().spawn(Box::pin(worker.run(queue))).detach();
         Ok(Self { inputs, runtime })
     }
 
@@ -168,21 +168,21 @@ impl Service {
     }
 }
 
-/// A clock that stands before 1970 has not been set: epochs then rise from 0.
+/// A clock that tells a time before 1970 has not been set: epochs then rise from 0.
 fn since_1970() -> Duration {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.unwrap_or_default()
 }
 
 /// The task that owns the server's brain.
-struct Desk {
+struct Worker {
     brain: bootstrap::Server,
     clock: Clock,
     clients: BTreeMap<ConnectionId, Sender<Bytes>>,
     actions: Vec<bootstrap::Action>,
 }
 
-impl Desk {
+impl Worker {
     async fn run(mut self, inputs: Receiver<Input>) {
         loop {
             let mut timer = self.clock.sleep_until(self.brain.next_deadline());

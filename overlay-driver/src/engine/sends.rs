@@ -8,7 +8,7 @@ use overlay_core::{EventKind, LinkId, Role, Unsent};
 use super::Engine;
 use crate::handle::{Recipient, SendError};
 
-/// A message that waits for its recipient, and the caller who waits for that.
+/// A message that waits for its recipient, and the caller that waits with it.
 pub(super) struct PendingSend {
     pub(super) to: Recipient,
     pub(super) payload: Bytes,

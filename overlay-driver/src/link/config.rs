@@ -38,7 +38,7 @@ pub struct LinkConfig {
     /// below this: a peer with so much in its queue takes nothing at all.
     pub max_backlog: usize,
     /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye
-    /// needs one round trip, and nobody should wait long for a peer that may be dead.
+    /// needs one round trip, and a node should not wait long for a peer that may be dead.
     pub flush_timeout: Duration,
     /// The size that is asked for the receive buffer of each UDP socket, in bytes; the system may
     /// grant less. Default: 1 MiB. The usual 208 KiB overflow in a burst of full frames, and what

@@ -1,6 +1,6 @@
 //! The runtime as one peer connection sees it.
 //!
-//! `webrtc` leaves its driver task running when a connection is dropped, and tells nobody when that
+//! `webrtc` leaves its driver task running when a connection is dropped, and does not tell when that
 //! task panics. Here the task ends with the connection's [`Leash`], and a panic becomes an error of
 //! the link.
 

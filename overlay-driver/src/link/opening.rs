@@ -43,7 +43,7 @@ impl Opening {
         self.over.load(Ordering::Acquire)
     }
 
-    /// A sleep that a nudge ends. While a connection opens, nobody but its driver sleeps on its
+    /// A sleep that a nudge ends. While a connection opens, its driver alone sleeps on its
     /// runtime.
     pub(super) fn light(
         self: &Arc<Self>,

@@ -280,7 +280,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, _: Arc<dyn DataChannel>) {
-        // Nobody reads it, and what the peer sends on it would pile up.
+        // It has no reader, and what the peer sends on it would pile up.
         self.fail(LinkError::Misbehaved("it opened a second channel"));
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use overlay_core::{IceCandidate, MAX_SDP};
 
-/// Most candidates that a peer may name. Each is probed 60 times from every local address, whoever
+/// The most ICE candidates that a peer may name. Each is probed 60 times from every local address, whoever
 /// is there; a browser with two networks and a TURN server has about ten.
 pub(super) const MAX_CANDIDATES: usize = 16;
 

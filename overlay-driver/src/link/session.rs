@@ -90,7 +90,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         debug!(%end, "link closed");
         self.signals.close();
         self.frames.close();
-        // An error means that nobody listens any more.
+        // An error means that there is no listener any more.
         let _ = self.emit(LinkEvent::Closed(end)).await;
     }
 

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::report::Facts;
 
 /// A node of this process, and its place on the command line.
-pub(crate) struct Seat {
+pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) events: Events,
     pub(crate) facts: Facts,
@@ -47,7 +47,7 @@ pub(crate) enum Fact {
     ParentClosed { parent: String, reason: String },
     /// A node that had lost its parent has one again.
     Reattached { parent: String, ms: u64 },
-    /// So many messages passed while it had none.
+    /// This many messages passed while it had none.
     Missed { broadcasts: u64 },
     /// The tree has another root.
     RootChanged { epoch: u64, root: String },
@@ -61,12 +61,12 @@ pub(crate) enum Fact {
     SteppedDown { epoch: u64 },
     /// The nodes of the tree, as the root knows them: how many at each depth.
     Tree { depth: Vec<u32> },
-    /// The stream has ended, and everybody has been told.
+    /// The stream has ended, and every node has been told.
     Ended { bytes: u64 },
 }
 
-impl Seat {
-    pub(crate) fn take(args: &args::Seat, facts: Facts) -> Result<Self, Failure> {
+impl Session {
+    pub(crate) fn begin(args: &args::Session, facts: Facts) -> Result<Self, Failure> {
         let mut builder = node()
             .overlay(args.overlay.clone())
             .max_degree(args.degree)
@@ -109,7 +109,7 @@ impl Seat {
                 }
                 Event::BootstrapLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
                 event => {
-                    // Whoever has a parent does not care.
+                    // A node that has a parent does not care.
                     self.server_lost &=
                         !matches!(event, Event::Node(Notification::ParentConnected { .. }));
                     return Ok(event);

@@ -1,4 +1,4 @@
-//! Roots, and those who stand by.
+//! Roots and standbys.
 
 use overlay_driver::{Event, Notification};
 
