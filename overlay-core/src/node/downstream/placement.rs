@@ -38,14 +38,18 @@ use crate::policy::{self, Policy, Subtree};
 use crate::wire::{ANY_DEPTH, JoinRequest, RejectReason};
 
 /// A child that has been silent for this many halves of a `heartbeat_interval` is taken for the lost parent of the
-/// orphan that asks for its slot. Three: two heartbeats are due, and a sibling has not heard them either.
+/// orphan that asks for its slot. Three: two heartbeats are due, and a sibling has not heard them either. With five, the
+/// smallest share of 1,000 nodes at their depth under churn falls from 0.985 to 0.945; two change nothing.
 const SILENT_HALF_HEARTBEATS: u32 = 3;
 
 /// A joiner's subtree is too small for a slot here below two thirds of the children's average: it was below a node in
-/// such a slot. Of two children of a binary tree's node, each has half.
+/// such a slot. Of two children of a binary tree's node, each has half. Half or all of the average do as well, to
+/// 0.003 of the share.
 const SMALL_SHARE: (u64, u64) = (2, 3);
 
 /// A child makes room for a joiner of more than this many times its size: what the joiner gains is then worth a move.
+/// Under churn the smallest share of 10,000 nodes at their depth is 0.984; with 1 it is 0.981. With 4, that of 1,000
+/// nodes falls from 0.985 to 0.974.
 const SMALL_BESIDE: u32 = 2;
 
 /// What becomes of a request.
