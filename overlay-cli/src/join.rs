@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use overlay_tokio::{Event, Notification, Scope};
 use tokio::io::{AsyncWriteExt, Stdout};
 
 use crate::args;
-use crate::failure::Failure;
 use crate::news::News;
 use crate::pipe::{self, Piece};
 use crate::report::Facts;
 use crate::session::{Fact, Session};
 use crate::stop;
 
-pub(crate) async fn run(args: args::Join) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stderr } else { Facts::Off };
     let mut session = Session::begin(&args.session, facts)?;
     session.node.join().await;
@@ -52,7 +52,7 @@ struct Printer {
     bytes: u64,
 }
 
-async fn print_all(session: &mut Session, printer: &mut Printer) -> Result<Ended, Failure> {
+async fn print_all(session: &mut Session, printer: &mut Printer) -> anyhow::Result<Ended> {
     let mut news = News::default();
     loop {
         match session.next().await? {
@@ -74,7 +74,7 @@ async fn print_all(session: &mut Session, printer: &mut Printer) -> Result<Ended
 
 impl Printer {
     /// Prints data; false if stdout has no reader any more.
-    async fn print(&mut self, data: &[u8]) -> Result<bool, Failure> {
+    async fn print(&mut self, data: &[u8]) -> anyhow::Result<bool> {
         let printed = async {
             self.stdout.write_all(data).await?;
             self.stdout.flush().await
@@ -85,7 +85,7 @@ impl Printer {
                 Ok(true)
             }
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"))),
+            Err(error) => Err(error).context("cannot write to stdout"),
         }
     }
 }

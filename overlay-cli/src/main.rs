@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod failure;
+mod hint;
 mod join;
 mod news;
 mod pipe;
@@ -50,7 +50,7 @@ async fn run(command: Command) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            report::say(&failure.to_string());
+            report::say(&hint::describe(&failure));
             ExitCode::FAILURE
         }
     }

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{Context, anyhow};
 use overlay_tokio::core::Epoch;
 use overlay_tokio::{Census, Event, Notification};
 use tokio::time::Instant;
 
 use crate::args;
-use crate::failure::Failure;
+use crate::hint::WithHint;
 use crate::news::News;
 use crate::pipe::{self, Chunks};
 use crate::report::Facts;
@@ -21,7 +22,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// … or this long after the first node, however many more are on their way.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
     let token = token::of_root(&args.token, &args.session.overlay)?;
     let mut session = Session::begin(&args.session, facts)?;
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: args::Root) -> Result<ExitCode, Failure> {
 }
 
 /// Waits until the node leads and there are nodes to send to, and sends all of stdin. Returns the number of bytes.
-async fn lead(session: &mut Session, wait_for: Option<usize>) -> Result<u64, Failure> {
+async fn lead(session: &mut Session, wait_for: Option<usize>) -> anyhow::Result<u64> {
     let census = promoted(session).await?;
     session
         .facts
@@ -58,7 +59,7 @@ async fn lead(session: &mut Session, wait_for: Option<usize>) -> Result<u64, Fai
 }
 
 /// Until the node is the root. A standby has nodes below it by then: returns what it knows of them.
-async fn promoted(session: &mut Session) -> Result<Option<Census>, Failure> {
+async fn promoted(session: &mut Session) -> anyhow::Result<Option<Census>> {
     let mut news = News::default();
     let mut census = None;
     loop {
@@ -84,7 +85,7 @@ async fn wait_for_nodes(
     session: &mut Session,
     mut census: Option<Census>,
     wanted: Option<usize>,
-) -> Result<(), Failure> {
+) -> anyhow::Result<()> {
     let mut nodes = 0;
     let mut quiet_until = None;
     let mut ready_by = None;
@@ -125,20 +126,16 @@ async fn wait_for_nodes(
 }
 
 /// Sends stdin to its end. Returns how many bytes that were.
-async fn send_all(session: &mut Session) -> Result<u64, Failure> {
+async fn send_all(session: &mut Session) -> anyhow::Result<u64> {
     let node = session.node.clone();
     let sending = async {
         let mut chunks = Chunks::new(tokio::io::stdin());
         let mut bytes = 0;
-        while let Some(message) = chunks
-            .next()
-            .await
-            .map_err(|error| Failure::new(format!("cannot read stdin: {error}")))?
-        {
+        while let Some(message) = chunks.next().await.context("cannot read stdin")? {
             bytes += message.len() as u64 - 1;
-            node.broadcast(message).await.map_err(Failure::new)?;
+            node.broadcast(message).await?;
         }
-        node.broadcast(pipe::end()).await.map_err(Failure::new)?;
+        node.broadcast(pipe::end()).await?;
         Ok(bytes)
     };
     tokio::pin!(sending);
@@ -157,9 +154,9 @@ async fn send_all(session: &mut Session) -> Result<u64, Failure> {
 }
 
 /// Another root has taken over: no node hears what this one would send.
-fn stepped_down(session: &Session, epoch: Epoch) -> Failure {
+fn stepped_down(session: &Session, epoch: Epoch) -> anyhow::Error {
     session.facts.tell(&Fact::SteppedDown { epoch: epoch.0 });
-    Failure::new("another root has taken over this tree").hint(
+    anyhow!("another root has taken over this tree").hint(
         "this one could not reach the bootstrap server for too long; what it had not sent is lost",
     )
 }

@@ -7,7 +7,7 @@ use overlay_tokio::core::bootstrap;
 use overlay_tokio::{ServerConfig, ServerError, serve};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::hint::WithHint;
 use crate::report::Facts;
 use crate::{args, stop, token};
 
@@ -18,7 +18,7 @@ enum Fact {
     Stopped,
 }
 
-pub(crate) async fn run(args: args::Server) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: args::Server) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
     let access = token::of_server(&args.token)?;
     let mut config = ServerConfig::new(bootstrap::Config::new(access));
@@ -36,14 +36,14 @@ pub(crate) async fn run(args: args::Server) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failure(error: ServerError) -> Failure {
+fn failure(error: ServerError) -> anyhow::Error {
     use std::io::ErrorKind;
 
     let kind = match &error {
         ServerError::Listen { cause, .. } => Some(cause.kind()),
         ServerError::Service(_) => None,
     };
-    let failure = Failure::new(error);
+    let failure = anyhow::Error::from(error);
     match kind {
         Some(ErrorKind::AddrInUse) => {
             failure.hint("something listens there already: choose another port with --listen")

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, anyhow};
 use overlay_tokio::core::wire::Refusal;
 use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::args;
-use crate::failure::Failure;
+use crate::hint::WithHint;
 use crate::report::Facts;
 
 /// A node of this process, and its place on the command line.
@@ -66,7 +67,7 @@ pub(crate) enum Fact {
 }
 
 impl Session {
-    pub(crate) fn begin(args: &args::Session, facts: Facts) -> Result<Self, Failure> {
+    pub(crate) fn begin(args: &args::Session, facts: Facts) -> anyhow::Result<Self> {
         let mut builder = node()
             .overlay(args.overlay.clone())
             .max_degree(args.degree)
@@ -77,10 +78,10 @@ impl Session {
         }
         if let Some(file) = &args.ca_file {
             let read = std::fs::read(file).and_then(|pem| Tls::from_pem(&pem));
-            let tls = read.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+            let tls = read.with_context(|| file.display().to_string())?;
             builder = builder.tls(tls);
         }
-        let (node, events) = builder.spawn().map_err(Failure::new)?;
+        let (node, events) = builder.spawn()?;
         let hurry = !args.connect_timeout.is_zero();
         Ok(Self {
             node,
@@ -94,10 +95,10 @@ impl Session {
 
     /// The next event that is not about the way to the server; that is dealt with here. Fails when
     /// there is no way to go on.
-    pub(crate) async fn next(&mut self) -> Result<Event, Failure> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Event> {
         loop {
             let event = self.events.next().await;
-            match event.ok_or_else(|| Failure::new("the node has ended"))? {
+            match event.context("the node has ended")? {
                 Event::Node(Notification::BootstrapReady) => {
                     self.contact_by = None;
                     if std::mem::take(&mut self.server_lost) {
@@ -122,7 +123,7 @@ impl Session {
         &mut self,
         cause: &BootstrapLost,
         retry_in: Option<Duration>,
-    ) -> Result<(), Failure> {
+    ) -> anyhow::Result<()> {
         self.facts.tell(&Fact::ServerLost {
             cause: cause.to_string(),
             retry_ms: retry_in.map(millis),
@@ -137,8 +138,8 @@ impl Session {
                 Ok(())
             }
             _ => Err(match hint(cause) {
-                Some(hint) => Failure::new(cause).hint(hint),
-                None => Failure::new(cause),
+                Some(hint) => anyhow!("{cause}").hint(hint),
+                None => anyhow!("{cause}"),
             }),
         }
     }

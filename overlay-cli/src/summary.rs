@@ -5,20 +5,21 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use overlay_tokio::NodeId;
+use overlay_tokio::core::shape;
 use serde::Serialize;
 
 /// The last fact of `overlay up`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     event: &'static str,
-    /// How many nodes there are, besides the root.
+    /// The number of nodes besides the root.
     nodes: usize,
     joined: usize,
     failed: usize,
-    /// How many nodes stand at each depth; the root is at depth 0.
-    pub(crate) depth: Vec<usize>,
+    /// The number of nodes at each depth; the root is at depth 0.
+    pub(crate) depth: Vec<u64>,
     /// The same for the complete tree.
-    pub(crate) ideal_depth: Vec<usize>,
+    pub(crate) ideal_depth: Vec<u64>,
     elapsed_ms: u64,
     join_ms: Percentiles,
 }
@@ -33,18 +34,19 @@ impl Summary {
     pub(crate) fn new(
         nodes: usize,
         degree: u16,
-        depth: Vec<usize>,
+        depth: Vec<u64>,
         elapsed: Duration,
         joins: &[Duration],
     ) -> Self {
-        let joined = depth.iter().sum::<usize>().saturating_sub(1);
+        let joined = depth.iter().sum::<u64>().saturating_sub(1);
+        let joined = usize::try_from(joined).unwrap_or(usize::MAX);
         Self {
             event: "summary",
             nodes,
             joined,
             failed: nodes - joined.min(nodes),
             depth,
-            ideal_depth: complete_tree(nodes, usize::from(degree)),
+            ideal_depth: shape::complete(nodes as u64 + 1, u64::from(degree)),
             elapsed_ms: millis(elapsed),
             join_ms: Percentiles {
                 p50: millis(percentile(joins, 50)),
@@ -69,7 +71,9 @@ impl Summary {
         );
         let widest = self.depth.iter().copied().max().unwrap_or(1).max(1);
         for (depth, &count) in self.depth.iter().enumerate() {
-            let bar = "█".repeat((count * 50).div_ceil(widest));
+            // At most 50, whatever the numbers.
+            let width = usize::try_from((count * 50).div_ceil(widest)).unwrap_or(50);
+            let bar = "█".repeat(width);
             let of = self.ideal_depth.get(depth).copied().unwrap_or(0);
             // Writing to a string can't fail.
             let _ = writeln!(picture, "  depth {depth}  {count:>6} of {of:<6} {bar}");
@@ -83,7 +87,7 @@ impl Summary {
 
 /// The number of nodes at each depth below `root`, by what each says its parent is. Nodes whose
 /// parents do not lead to the root are not counted.
-pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<usize> {
+pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<u64> {
     let mut depths = vec![1];
     for &node in parents.keys() {
         let path = std::iter::successors(Some(node), |node| parents.get(node).copied());
@@ -97,18 +101,6 @@ pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<usi
         }
     }
     depths
-}
-
-/// The levels of the complete tree of `nodes` nodes below a root.
-fn complete_tree(nodes: usize, degree: usize) -> Vec<usize> {
-    let mut levels = vec![1];
-    let (mut left, mut width) = (nodes, 1_usize);
-    while left > 0 {
-        width = width.saturating_mul(degree.max(1));
-        levels.push(width.min(left));
-        left -= width.min(left);
-    }
-    levels
 }
 
 /// The smallest of `values` that `percent` of them don't exceed (nearest rank).
@@ -129,14 +121,6 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_complete_tree_is_full_but_for_its_last_level() {
-        assert_eq!(complete_tree(50, 5), [1, 5, 25, 20]);
-        assert_eq!(complete_tree(200, 10), [1, 10, 100, 90]);
-        assert_eq!(complete_tree(3, 1), [1, 1, 1, 1]);
-        assert_eq!(complete_tree(0, 5), [1]);
-    }
 
     #[test]
     fn depths_follow_the_links_and_leave_out_what_hangs_on_nothing() {

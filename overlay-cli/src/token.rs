@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use anyhow::{Context, anyhow, bail};
 use overlay_tokio::core::bootstrap::Access;
 use overlay_tokio::{OverlayName, Token};
 
 use crate::args::TokenArg;
-use crate::failure::Failure;
+use crate::hint::WithHint;
 
 const HOW: &str =
     "give --token-file FILE, or set OVERLAY_TOKEN; `openssl rand -hex 16` makes a good token";
 
 /// The token of a root.
-pub(crate) fn of_root(args: &TokenArg, overlay: &OverlayName) -> Result<Token, Failure> {
+pub(crate) fn of_root(args: &TokenArg, overlay: &OverlayName) -> anyhow::Result<Token> {
     let entries = entries(args)?;
     // A file that the server uses as well may hold the tokens of several overlays.
     let named = entries
@@ -22,13 +23,11 @@ pub(crate) fn of_root(args: &TokenArg, overlay: &OverlayName) -> Result<Token, F
     named
         .or(any)
         .map(|entry| entry.token.clone())
-        .ok_or_else(|| {
-            Failure::new(format!("there is no token for the overlay `{overlay}`")).hint(HOW)
-        })
+        .ok_or_else(|| anyhow!("there is no token for the overlay `{overlay}`").hint(HOW))
 }
 
 /// The tokens with which a node may be the root on a server.
-pub(crate) fn of_server(args: &TokenArg) -> Result<Access, Failure> {
+pub(crate) fn of_server(args: &TokenArg) -> anyhow::Result<Access> {
     let mut access = Access::default();
     for Entry { overlay, token } in entries(args)? {
         access = match overlay {
@@ -46,31 +45,26 @@ struct Entry {
     token: Token,
 }
 
-fn entries(args: &TokenArg) -> Result<Vec<Entry>, Failure> {
+fn entries(args: &TokenArg) -> anyhow::Result<Vec<Entry>> {
     let entries = match (&args.token_file, &args.token) {
-        (Some(file), _) => parse(&read(file)?)
-            .map_err(|what| Failure::new(format!("{}: {what}", file.display())))?,
-        (None, Some(token)) => vec![entry(token.trim()).map_err(Failure::new)?],
-        (None, None) => return Err(Failure::new("a root needs a token").hint(HOW)),
+        (Some(file), _) => parse(&read(file)?).with_context(|| file.display().to_string())?,
+        (None, Some(token)) => vec![entry(token.trim())?],
+        (None, None) => return Err(anyhow!("a root needs a token").hint(HOW)),
     };
     if entries.is_empty() {
-        return Err(Failure::new("the token file holds no token").hint(HOW));
+        return Err(anyhow!("the token file holds no token").hint(HOW));
     }
     Ok(entries)
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file).map_err(|error| {
-        Failure::new(format!(
-            "cannot read the token file {}: {error}",
-            file.display()
-        ))
-        .hint(HOW)
-    })
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the token file {}", file.display()))
+        .map_err(|error| error.hint(HOW))
 }
 
 /// One entry a line; empty lines and lines that start with `#` are skipped.
-fn parse(text: &str) -> Result<Vec<Entry>, String> {
+fn parse(text: &str) -> anyhow::Result<Vec<Entry>> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -79,18 +73,18 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 }
 
 /// `TOKEN`, or `NAME TOKEN`.
-fn entry(line: &str) -> Result<Entry, String> {
+fn entry(line: &str) -> anyhow::Result<Entry> {
     let (overlay, token) = match line.split_once(char::is_whitespace) {
         Some((name, token)) => {
-            let name = OverlayName::new(name).map_err(|error| format!("overlay name: {error}"))?;
+            let name = OverlayName::new(name).context("overlay name")?;
             (Some(name), token.trim())
         }
         None => (None, line),
     };
     if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err("a line holds `TOKEN` or `NAME TOKEN`".to_owned());
+        bail!("a line holds `TOKEN` or `NAME TOKEN`");
     }
-    let token = Token::new(token).map_err(|error| format!("token: {error}"))?;
+    let token = Token::new(token).context("token")?;
     Ok(Entry { overlay, token })
 }
 

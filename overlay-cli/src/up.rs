@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{anyhow, bail};
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
 use overlay_driver::Runtime;
@@ -20,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::args::Up;
-use crate::failure::Failure;
+use crate::hint::WithHint;
 use crate::report::Facts;
 use crate::session::millis;
 use crate::stop;
@@ -46,7 +47,7 @@ enum Fact {
     Rejected { node: String, reason: String },
 }
 
-pub(crate) async fn run(args: Up) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
     let mut stage = Stage::set(&args).await?;
     let progress = progress(&args);
     let outcome = tokio::select! {
@@ -75,7 +76,7 @@ pub(crate) async fn run(args: Up) -> Result<ExitCode, Failure> {
     if summary.all_joined() {
         Ok(ExitCode::SUCCESS)
     } else {
-        Err(Failure::new("not every node has joined")
+        Err(anyhow!("not every node has joined")
             .hint("`-v` tells why on stderr; --timeout gives them more time"))
     }
 }
@@ -94,29 +95,27 @@ struct Stage {
 
 impl Stage {
     /// Starts the server and the root.
-    async fn set(args: &Up) -> Result<Self, Failure> {
+    async fn set(args: &Up) -> anyhow::Result<Self> {
         let facts = if args.json { Facts::Stdout } else { Facts::Off };
-        let token = random_token().map_err(Failure::new)?;
+        let token = random_token()?;
         let runtime = args.runtime.handle();
         let server = serve(&runtime, &token, args.nodes)?;
         let address = server.local_addr();
-        let url: ServerUrl = format!("ws://{address}").parse().map_err(Failure::new)?;
-        let dialer = Dialer::new(&*runtime, LinkConfig::loopback()).map_err(Failure::new)?;
+        let url: ServerUrl = format!("ws://{address}").parse()?;
+        let dialer = Dialer::new(&*runtime, LinkConfig::loopback())?;
         let builder = Builder::new(runtime)
             .server(url)
             .dialer(dialer)
             .max_degree(args.degree)
             .policy(args.policy);
-        let (root, mut root_events) = builder.clone().spawn().map_err(Failure::new)?;
+        let (root, mut root_events) = builder.clone().spawn()?;
         root.become_root(token).await;
         loop {
             match root_events.next().await {
                 Some(Event::Node(Notification::BootstrapReady)) => {}
                 Some(Event::Node(Notification::Promoted { .. })) => break,
                 event => {
-                    return Err(Failure::new(format!(
-                        "the root did not register: {event:?}"
-                    )));
+                    bail!("the root did not register: {event:?}");
                 }
             }
         }
@@ -138,10 +137,10 @@ impl Stage {
     }
 
     /// Lets all nodes join at once, and waits until they have, or the time is over.
-    async fn grow(&mut self, args: &Up, progress: &ProgressBar) -> Result<Summary, Failure> {
+    async fn grow(&mut self, args: &Up, progress: &ProgressBar) -> anyhow::Result<Summary> {
         let start = Instant::now();
         for _ in 0..args.nodes {
-            let (node, events) = self.builder.clone().spawn().map_err(Failure::new)?;
+            let (node, events) = self.builder.clone().spawn()?;
             forward(node.id(), events, self.sender.clone());
             node.join().await;
             self.nodes.push(node);
@@ -189,7 +188,7 @@ impl Stage {
     }
 
     /// How many nodes stand at each depth, by the links that they have.
-    async fn depths(&self) -> Vec<usize> {
+    async fn depths(&self) -> Vec<u64> {
         let statuses = join_all(self.nodes.iter().map(Node::status)).await;
         let parents = statuses
             .into_iter()
@@ -231,7 +230,7 @@ impl Stage {
     }
 }
 
-fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> Result<Server, Failure> {
+fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> anyhow::Result<Server> {
     let mut limits = bootstrap::Config::new(Access::default().any_overlay(token.clone()));
     // All of them come from one address, and perhaps at once.
     limits.max_connections = limits.max_connections.max(nodes);
@@ -240,7 +239,7 @@ fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> Result<Serv
     let mut config = ServerConfig::new(limits);
     config.max_sockets = config.max_sockets.max(nodes + 1);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(Arc::clone(runtime), address, config).map_err(Failure::new)
+    Ok(Server::start(Arc::clone(runtime), address, config)?)
 }
 
 fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event)>) {

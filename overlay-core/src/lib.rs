@@ -64,6 +64,7 @@ mod notification;
 mod path;
 mod policy;
 mod random;
+pub mod shape;
 mod signal;
 mod stats;
 mod time;

@@ -3,7 +3,6 @@
 mod churn;
 mod disaster;
 mod growth;
-pub mod shape;
 
 pub use churn::{ChurnPlan, ChurnResult, Exit, churn};
 pub use disaster::{Disaster, DisasterResult, survive};

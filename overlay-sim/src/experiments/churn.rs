@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use crate::experiments::growth::{Growing, Growth, GrowthError};
-use crate::experiments::shape;
 use crate::rng::Rng;
 use crate::schedule::names::names;
 use crate::schedule::{Fault, Number, Step, Wish};
+use overlay_core::shape;
 
 /// How nodes come and go.
 #[derive(Clone, Copy, Debug)]

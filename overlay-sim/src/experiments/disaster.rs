@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use crate::experiments::churn::{Exit, percentile};
 use crate::experiments::growth::{Growing, Growth, GrowthError};
-use crate::experiments::shape;
 use crate::rng::Rng;
 use crate::schedule::Number;
+use overlay_core::shape;
 
 /// What is lost.
 #[derive(Clone, Copy, Debug)]

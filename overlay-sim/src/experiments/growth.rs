@@ -5,13 +5,13 @@ use std::time::Instant as Clock;
 
 use overlay_core::{Config, Instant, Policy};
 
-use crate::experiments::shape;
 use crate::invariants::Scrutiny;
 use crate::schedule::Profile;
 use crate::schedule::Setup;
 use crate::schedule::{Number, Step, Wish};
 use crate::world::server::Limits;
 use crate::world::{Failure, SetupError, World};
+use overlay_core::shape;
 
 /// What is to grow.
 #[derive(Clone, Copy, Debug)]

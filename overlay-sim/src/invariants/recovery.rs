@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use overlay_core::{EventKind, Node, NodeId, Role};
 
-use crate::experiments::shape;
 use crate::invariants::{Invariant, Violation};
 use crate::world::machine::Ix;
 use crate::world::{Failure, World};
+use overlay_core::shape;
 
 /// How often the world is looked at while it recovers.
 const GLANCE: Duration = Duration::from_secs(1);

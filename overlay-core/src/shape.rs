@@ -1,6 +1,9 @@
-//! How close a tree comes to the complete one.
+//! The shape of a tree, compared with the complete one: no tree of the same degree is shallower.
 
-/// How many nodes stand at each depth of the complete tree: every level full but the last.
+use alloc::vec::Vec;
+
+/// The number of nodes at each depth of the complete tree of `nodes` nodes, the root included: every level is full but
+/// the last.
 #[must_use]
 pub fn complete(nodes: u64, degree: u64) -> Vec<u64> {
     let mut levels = Vec::new();
@@ -14,8 +17,8 @@ pub fn complete(nodes: u64, degree: u64) -> Vec<u64> {
     levels
 }
 
-/// The share of nodes that stand at a depth at which the complete tree has one for them, from 0 to 1: the
-/// overlap of the two histograms.
+/// The share of nodes at a depth at which the complete tree has one for them, from 0 to 1: the
+/// overlap of the two histograms. `depths`: the number of nodes at each depth.
 #[must_use]
 #[allow(
     clippy::cast_precision_loss,
@@ -43,6 +46,7 @@ mod tests {
         assert_eq!(complete(12, 2), [1, 2, 4, 5]);
         assert_eq!(complete(3, 1), [1, 1, 1]);
         assert_eq!(complete(5, 0), [1]);
+        assert_eq!(complete(51, 5), [1, 5, 25, 20]);
         assert!(complete(0, 3).is_empty());
     }
 
