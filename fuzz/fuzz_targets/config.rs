@@ -1,4 +1,4 @@
-//! See `overlay_fuzz::config`.
+//! See `overlay_testkit::fuzz::config`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| overlay_fuzz::config::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| overlay_testkit::fuzz::config::run(bytes));

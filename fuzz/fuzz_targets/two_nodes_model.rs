@@ -1,4 +1,4 @@
-//! See `overlay_fuzz::two_nodes_model`.
+//! See `overlay_testkit::fuzz::two_nodes_model`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| overlay_fuzz::two_nodes_model::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| overlay_testkit::fuzz::two_nodes_model::run(bytes));

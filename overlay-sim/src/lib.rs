@@ -58,7 +58,6 @@
 pub mod experiments;
 mod invariants;
 mod record;
-mod rng;
 pub mod schedule;
 mod search;
 mod world;
@@ -68,8 +67,8 @@ pub use experiments::{
     GrowthResult, churn, survive,
 };
 pub use invariants::{Invariant, Invariants, Scrutiny, Violation};
+pub use overlay_testkit::Rng;
 pub use record::Coverage;
-pub use rng::Rng;
 pub use schedule::{
     Fault, Impairment, Message, Number, Outage, ParseScheduleError, Partition, Profile, Schedule,
     Setup, Step, TimedStep, UnknownName, Wish, schedule,

@@ -1,8 +1,8 @@
 //! The life of one node.
 
-use overlay_fuzz::cast::{JoinWord, LinkWord, ServerWord};
-use overlay_fuzz::node_events::{LinkEvent, Opening, Role, Step, Wish};
-use overlay_fuzz::vocabulary::write;
+use overlay_testkit::fuzz::node_events::{LinkEvent, Opening, Role, Step, Wish};
+use overlay_testkit::fuzz::vocabulary::write;
+use overlay_testkit::fuzz::words::{JoinWord, LinkWord, ServerWord};
 
 use crate::Seed;
 

@@ -6,7 +6,7 @@ use overlay_core::wire::{
     Token, VERSION,
 };
 use overlay_core::{Epoch, MAX_DEPTH, Path};
-use overlay_fuzz::cast::{JoinWord, LinkWord, SELF, ServerWord, id};
+use overlay_testkit::fuzz::words::{JoinWord, LinkWord, SELF, ServerWord, id};
 
 use crate::Seed;
 

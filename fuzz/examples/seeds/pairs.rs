@@ -1,7 +1,7 @@
 //! Two nodes and their wire.
 
-use overlay_fuzz::two_nodes_model::{Opening, Step};
-use overlay_fuzz::vocabulary::write;
+use overlay_testkit::fuzz::two_nodes_model::{Opening, Step};
+use overlay_testkit::fuzz::vocabulary::write;
 
 use crate::Seed;
 

@@ -1,32 +1,29 @@
 //! Clients of one bootstrap server.
 
-use overlay_fuzz::cast::JoinWord;
-use overlay_fuzz::server_frames::{Greeting, Opening, Place, Step};
-use overlay_fuzz::vocabulary::write;
+use overlay_testkit::fuzz::server_frames::{Greeting, Opening, Place, Step};
+use overlay_testkit::fuzz::vocabulary::write;
+use overlay_testkit::fuzz::words::JoinWord;
 
 use crate::Seed;
 
-const fn arrives(who: u8, root: bool, place: Place) -> Step {
-    let greeting = Greeting {
+/// What a client says of itself that knows its secret.
+const fn greeting(who: u8, root: bool, seen: u8, place: Place) -> Greeting {
+    Greeting {
         who,
         impostor: false,
         root,
-        seen: 0,
+        seen,
         place,
-    };
-    Step::Arrive(who, greeting)
+    }
+}
+
+const fn arrives(who: u8, root: bool, place: Place) -> Step {
+    Step::Arrive(who, greeting(who, root, 0, place))
 }
 
 /// A root of this epoch comes back.
 const fn returns(who: u8, seen: u8) -> Step {
-    let greeting = Greeting {
-        who,
-        impostor: false,
-        root: true,
-        seen,
-        place: Place::Named,
-    };
-    Step::Arrive(who, greeting)
+    Step::Arrive(who, greeting(who, true, seen, Place::Named))
 }
 
 /// What a joiner says: a request, a candidate, that it gives up.
@@ -154,6 +151,40 @@ pub(crate) fn seeds() -> Vec<Seed> {
                 Step::ClockBack(1_000_000),
                 Step::Jump(u64::MAX),
                 Step::Shutdown,
+            ]),
+        ),
+        // Two that random stories have found, as far as these words can tell them.
+        (
+            "mute-clients-time-out-beside-a-root-and-a-joiner",
+            story(
+                &[
+                    &[Step::ArriveMute(0); 4][..],
+                    &[
+                        Step::Greet(0, greeting(0, false, 0, Place::Named)),
+                        Step::Arrive(1, greeting(1, true, 0, Place::Other)),
+                        Step::Greet(1, greeting(2, true, 0, Place::Other)),
+                        Step::ArriveMute(1),
+                        Step::ArriveMute(1),
+                        Step::Ping(0),
+                        Step::Pass(10_000, true),
+                        says(1, ASK),
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a-joiner-hangs-up-while-roots-of-three-overlays-come-back",
+            story(&[
+                joiner(0),
+                Step::Arrive(0, greeting(1, true, 4, Place::Other)),
+                Step::Arrive(0, greeting(2, true, 3, Place::Named)),
+                Step::Arrive(0, greeting(3, true, 0, Place::Named)),
+                Step::HangUp(0),
+                Step::ArriveMute(0),
+                Step::Arrive(0, greeting(4, true, 2, Place::OneTooMany)),
+                Step::ArriveMute(0),
+                Step::Pass(8_000, true),
             ]),
         ),
     ]

@@ -1,7 +1,7 @@
 //! Configurations.
 
-use overlay_fuzz::config::{Count, Time, Wild};
-use overlay_fuzz::vocabulary::write;
+use overlay_testkit::fuzz::config::{Count, Time, Wild};
+use overlay_testkit::fuzz::vocabulary::write;
 
 use crate::Seed;
 

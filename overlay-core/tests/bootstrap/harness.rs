@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, Access, NotAccepted, Notice, Source};
 use overlay_core::wire::{
-    self, ClientFrame, ClientRole, JoinFrame, JoinRequest, OverlayName, Refusal, Registration,
-    RejectReason, Rejection, ResumeSecret, ServerFrame, Token,
+    self, ClientFrame, ClientRole, JoinFrame, JoinRequest, Refusal, Registration, RejectReason,
+    ServerFrame,
 };
-use overlay_core::{
-    Census, ConnectionId, Epoch, IceCandidate, Instant, JoinId, NodeId, Sdp, Signal,
-};
+use overlay_core::{ConnectionId, Epoch, Instant, JoinId};
+use overlay_testkit::frames::{self, id as node};
+
+pub(crate) use overlay_testkit::frames::{join, overlay, token};
 
 /// The overlay that every test server carries, and its root's token.
 pub(crate) const CONCERT: &str = "concert";
@@ -208,14 +209,6 @@ pub(crate) fn config() -> bootstrap::Config {
     bootstrap::Config::new(Access::default().overlay(overlay(CONCERT), token(TOKEN)))
 }
 
-pub(crate) fn overlay(name: &str) -> OverlayName {
-    OverlayName::new(name).unwrap()
-}
-
-pub(crate) fn token(token: &str) -> Token {
-    Token::new(token).unwrap()
-}
-
 pub(crate) fn as_root(with_token: &str) -> Registration {
     Registration::Root {
         token: token(with_token),
@@ -262,20 +255,7 @@ pub(crate) fn impostor(
     secret: u8,
     registration: Registration,
 ) -> ClientFrame {
-    ClientFrame::Hello {
-        version: wire::VERSION,
-        overlay: overlay(name),
-        id: NodeId::from_u128(id),
-        secret: ResumeSecret::from_bytes([secret; 16]),
-        registration,
-    }
-}
-
-pub(crate) fn join(id: u128, attempt: u32) -> JoinId {
-    JoinId {
-        origin: NodeId::from_u128(id),
-        attempt,
-    }
+    frames::register(overlay(name), node(id), secret, registration)
 }
 
 pub(crate) fn request(id: u128, attempt: u32) -> JoinFrame {
@@ -284,32 +264,21 @@ pub(crate) fn request(id: u128, attempt: u32) -> JoinFrame {
 
 pub(crate) fn hopped_request(id: u128, attempt: u32, hops: u8) -> JoinFrame {
     JoinFrame::Request(JoinRequest {
-        join: join(id, attempt),
-        offer: Sdp::new("offer").unwrap(),
-        census: Census::of_node(10),
         hops,
-        waited_ms: 0,
-        kind: overlay_core::wire::JoinKind::Introduced,
-        lost: overlay_core::Path::default(),
+        ..frames::request(join(id, attempt), 10)
     })
 }
 
 pub(crate) fn answer(join: JoinId) -> JoinFrame {
-    let signal = Signal::Answer(Sdp::new("answer").unwrap());
-    JoinFrame::Signal { join, signal }
+    frames::signal(join, frames::answer())
 }
 
 pub(crate) fn candidate(join: JoinId) -> JoinFrame {
-    let signal = Signal::IceCandidate(IceCandidate::new("candidate").unwrap());
-    JoinFrame::Signal { join, signal }
+    frames::signal(join, frames::candidate("candidate"))
 }
 
 pub(crate) fn reject(join: JoinId) -> JoinFrame {
-    let rejection = Rejection {
-        reason: RejectReason::Full,
-        retry_after_ms: 5,
-    };
-    JoinFrame::Reject { join, rejection }
+    frames::reject(join, RejectReason::Full, 5)
 }
 
 pub(crate) fn cancel(join: JoinId) -> JoinFrame {

@@ -1,8 +1,9 @@
 //! The right to be the root.
 
+use overlay_core::Epoch;
 use overlay_core::bootstrap::{Access, Notice};
 use overlay_core::wire::{Refusal, Registration};
-use overlay_core::{Epoch, NodeId};
+use overlay_testkit::frames;
 
 use crate::harness::*;
 
@@ -11,7 +12,7 @@ fn the_operator_hears_of_roots_that_come_and_go() {
     let mut server = Server::new();
     let root = server.root(ROOT);
     server.hang_up(root);
-    let (overlay, id) = (overlay(CONCERT), NodeId::from_u128(ROOT));
+    let (overlay, id) = (overlay(CONCERT), frames::id(ROOT));
     let registered = Notice::RootRegistered {
         overlay: overlay.clone(),
         id,

@@ -3,12 +3,12 @@
 use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
     Action, Census, CloseReason, Config, Dial, Epoch, EventKind, JoinId, LinkId, MAX_DEPTH,
-    Notification, Path, Policy, Role, Signal, Violation,
+    Notification, Path, Policy, Role, Violation,
 };
 
 use crate::harness::{
-    Solo, World, config, delegated, hello, id, join_of, ms, opened, rejections, request, sdp, secs,
-    sent, sent_up, status, told,
+    Solo, World, answer, config, delegated, hello, id, join_of, ms, opened, rejections, request,
+    sdp, secs, sent, sent_up, status, told,
 };
 
 #[test]
@@ -20,7 +20,7 @@ fn a_node_with_a_free_place_answers_itself() {
         actions,
         [Action::OpenLink(link, Dial::Answer(sdp("offer")))]
     );
-    let signal = Signal::Answer(sdp("answer"));
+    let signal = answer();
     let actions = solo.event(EventKind::LinkSignal(link, signal.clone()));
     let join = join_of(1);
     assert_eq!(sent_up(&actions), [JoinFrame::Signal { join, signal }]);
@@ -120,7 +120,7 @@ fn the_original_rule_makes_a_tree_too() {
 #[test]
 fn a_tree_without_a_place_says_that_it_is_full() {
     let mut solo = Solo::root(config(1));
-    solo.child_with_places(1, 0);
+    solo.child_with_slots(1, 0);
     let full = [(join_of(2), RejectReason::Full)];
     assert_eq!(rejections(&solo.request(2)), full);
     let mut leaf = Solo::root(config(0));
@@ -189,8 +189,8 @@ fn the_deepest_node_takes_nobody_in() {
 #[test]
 fn a_report_that_has_crossed_a_request_does_not_undo_it() {
     let mut solo = Solo::root(config(1));
-    let child = solo.child_with_places(1, 1);
-    solo.request_with_places(2, 0);
+    let child = solo.child_with_slots(1, 1);
+    solo.request_with_slots(2, 0);
     solo.says(child, &status(0, Census::of_node(1)));
     let full = [(join_of(3), RejectReason::Full)];
     assert_eq!(rejections(&solo.request(3)), full);
@@ -254,8 +254,8 @@ fn a_candidate_that_comes_back_replaces_its_old_link() {
 #[test]
 fn a_child_that_comes_back_is_not_sent_to_itself() {
     let mut solo = Solo::root(config(2));
-    let lost = solo.child_with_places(1, 2);
-    let other = solo.child_with_places(2, 1);
+    let lost = solo.child_with_slots(1, 2);
+    let other = solo.child_with_slots(2, 1);
     let join = JoinId {
         attempt: 2,
         ..join_of(1)
@@ -269,7 +269,7 @@ fn a_child_that_comes_back_is_not_sent_to_itself() {
 fn a_new_attempt_does_not_wait_for_the_last_one() {
     let mut solo = Solo::root(config(2));
     solo.request(1);
-    let other = solo.child_with_places(2, 1);
+    let other = solo.child_with_slots(2, 1);
     let join = JoinId {
         attempt: 2,
         ..join_of(1)

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, RejectReason, Rejection,
-    ServerFrame, Token, VERSION,
+    self, ClientFrame, ClientRole, Refusal, Registration, RejectReason, ServerFrame, VERSION,
 };
-use overlay_core::{Action, BootstrapId, Config, Epoch, EventKind, Notification, Role, Signal};
+use overlay_core::{Action, BootstrapId, Config, Epoch, EventKind, Notification, Role};
 
 use crate::harness::{
-    Ix, OWN_JOIN, Solo, World, candidate, client_frames, config, id, ms, opened, sdp, secs, told,
+    Ix, OWN_JOIN, Solo, World, answer, candidate, client_frames, config, id, ms, opened, refused,
+    reject, sdp, secs, token, told,
 };
 
 /// What the app is told of a lost server.
@@ -29,14 +29,6 @@ fn connects(actions: &[Action]) -> Vec<u32> {
     actions.iter().filter_map(number).collect()
 }
 
-fn refused(refusal: Refusal, retry_after_ms: u32) -> ServerFrame {
-    ServerFrame::Refused {
-        version: VERSION,
-        refusal,
-        retry_after_ms,
-    }
-}
-
 fn starting() -> Solo {
     let mut solo = Solo::new(Config::default());
     solo.event(EventKind::Join);
@@ -46,7 +38,7 @@ fn starting() -> Solo {
 #[test]
 fn a_node_says_who_it_is_and_what_it_wants() {
     let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
+    let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token.clone())));
     let actions = solo.event(EventKind::BootstrapOpened(solo.server()));
     let [
@@ -265,7 +257,7 @@ fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
     solo.request(2);
     let actions = solo.event(EventKind::LinkClosed(link));
     let link = opened(&actions)[0];
-    let answer = EventKind::LinkSignal(link, Signal::Answer(sdp("answer")));
+    let answer = EventKind::LinkSignal(link, answer());
     assert_eq!(client_frames(&solo.event(answer)).len(), 1);
 }
 
@@ -303,12 +295,8 @@ fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
     let mut solo = starting();
     let link = opened(&solo.registered())[0];
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
-    let rejection = Rejection {
-        reason: RejectReason::NoRoot,
-        retry_after_ms: 20_000,
-    };
     let join = OWN_JOIN;
-    solo.server_passes(JoinFrame::Reject { join, rejection });
+    solo.server_passes(reject(join, RejectReason::NoRoot, 20_000));
     solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) });
     let wait = solo.node.config().retry_min;
     assert_eq!(opened(&solo.wait(wait)).len(), 1);

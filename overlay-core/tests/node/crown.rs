@@ -1,19 +1,19 @@
 //! Being the root, and standing by for it.
 
 use overlay_core::wire::{
-    ClientFrame, ClientRole, GoodbyeReason, JoinFrame, LinkFrame, Registration, RejectReason,
-    Rejection, ServerFrame, Token,
+    ClientFrame, ClientRole, GoodbyeReason, LinkFrame, Registration, RejectReason, ServerFrame,
 };
 use overlay_core::{Action, Config, Epoch, EventKind, LinkId, Notification, Role};
 
 use crate::harness::{
-    Solo, World, below_root, client_frames, id, join_of, ms, opened, rejections, secs, sent, told,
+    Solo, World, below_root, client_frames, id, join_of, ms, opened, reject, rejections, secs,
+    sent, token, told,
 };
 
 /// A node that wants the crown, and has told the server.
 fn claimant() -> Solo {
     let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
+    let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token)));
     solo.event(EventKind::BootstrapOpened(solo.server()));
     solo
@@ -53,7 +53,7 @@ fn returns(solo: &mut Solo) -> Registration {
 
 fn claims(epoch: u64, leads: bool) -> Registration {
     Registration::Root {
-        token: Token::new("token").unwrap(),
+        token: token("token"),
         epoch: Epoch(epoch),
         leads,
     }
@@ -62,7 +62,7 @@ fn claims(epoch: u64, leads: bool) -> Registration {
 #[test]
 fn who_wants_the_crown_is_the_root_when_the_server_says_so() {
     let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
+    let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token)));
     assert_eq!(solo.node.role(), Role::Joining);
     solo.event(EventKind::BootstrapOpened(solo.server()));
@@ -86,11 +86,7 @@ fn who_wants_the_crown_where_standbys_are_enough_asks_again_when_there_is_no_roo
     let (mut solo, link) = one_too_many();
     let join = solo.dial(link);
     let first = solo.server();
-    let rejection = Rejection {
-        reason: RejectReason::NoRoot,
-        retry_after_ms: 1_000,
-    };
-    let actions = solo.server_passes(JoinFrame::Reject { join, rejection });
+    let actions = solo.server_passes(reject(join, RejectReason::NoRoot, 1_000));
     assert!(actions.contains(&Action::CloseBootstrap(first)));
     assert!(actions.contains(&Action::ConnectBootstrap(solo.server())));
 }
@@ -128,7 +124,7 @@ fn a_promoted_standby_leaves_its_parent_and_keeps_its_children() {
 #[test]
 fn a_standby_on_its_way_drops_its_attempt_when_it_is_promoted() {
     let mut solo = Solo::new(Config::default());
-    let token = Token::new("token").unwrap();
+    let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token)));
     solo.event(EventKind::BootstrapOpened(solo.server()));
     solo.registered_as(ClientRole::Standby, 0);

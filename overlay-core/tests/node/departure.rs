@@ -4,11 +4,12 @@ use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
     ANY_DEPTH, GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason,
-    ServerFrame, VERSION,
 };
 use overlay_core::{Action, Census, CloseReason, Config, EventKind, Notification, Role};
 
-use crate::harness::{Solo, World, config, move_to, moving, opened, secs, sent, sent_up, told};
+use crate::harness::{
+    Solo, World, config, move_to, moving, opened, refused, secs, sent, sent_up, told,
+};
 
 fn goodbye() -> LinkFrame<'static> {
     LinkFrame::Goodbye(GoodbyeReason::Leaving)
@@ -145,11 +146,7 @@ fn an_orphan_that_gives_up_lets_its_children_go() {
     solo.event(EventKind::LinkClosed(parent));
     solo.wait(secs(1));
     solo.event(EventKind::BootstrapOpened(solo.server()));
-    let refused = solo.server_says(&ServerFrame::Refused {
-        version: VERSION,
-        refusal: Refusal::UnknownOverlay,
-        retry_after_ms: 0,
-    });
+    let refused = solo.server_says(&refused(Refusal::UnknownOverlay, 0));
     assert_eq!(sent(&refused, child), [goodbye()]);
     let actions = solo.event(EventKind::LinkClosed(child));
     assert_eq!(told(&actions), [&Notification::Left]);

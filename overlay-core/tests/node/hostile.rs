@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ANY_DEPTH, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason,
-    Rejection, ServerFrame, VERSION, WireError,
+    self, ANY_DEPTH, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, VERSION,
+    WireError,
 };
 use overlay_core::{
-    Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Signal, Violation,
+    Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Violation,
 };
 
 use crate::harness::{
-    Solo, below_root, config, hello, id, join_of, move_to, moving, opened, request, sdp, sent,
-    sent_up, welcome,
+    Solo, answer, below_root, config, hello, id, join_of, move_to, moving, opened, refused, reject,
+    request, sent, sent_up, welcome,
 };
 
 fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
@@ -145,18 +145,10 @@ fn nobody_is_sent_away_for_longer_than_the_longest_wait() {
     solo.event(EventKind::Join);
     let link = opened(&solo.registered())[0];
     let join = solo.dial(link);
-    let rejection = Rejection {
-        reason: RejectReason::Busy,
-        retry_after_ms: u32::MAX,
-    };
-    solo.server_passes(JoinFrame::Reject { join, rejection });
+    solo.server_passes(reject(join, RejectReason::Busy, u32::MAX));
     assert_eq!(opened(&solo.wait(config.retry_max)).len(), 1);
     let first = solo.server();
-    solo.server_says(&ServerFrame::Refused {
-        version: VERSION,
-        refusal: Refusal::RateLimited,
-        retry_after_ms: u32::MAX,
-    });
+    solo.server_says(&refused(Refusal::RateLimited, u32::MAX));
     solo.wait(config.retry_max);
     assert_ne!(solo.server(), first);
 }
@@ -181,7 +173,7 @@ fn a_request_from_below_can_not_end_the_join_that_it_names() {
     let link = opened(&solo.request(2))[0];
     let frame = LinkFrame::Join(JoinFrame::Request(request(join_of(2), 1)));
     solo.says(child, &frame);
-    let signal = Signal::Answer(sdp("answer"));
+    let signal = answer();
     let actions = solo.event(EventKind::LinkSignal(link, signal.clone()));
     let join = join_of(2);
     assert_eq!(sent_up(&actions), [JoinFrame::Signal { join, signal }]);

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{JoinFrame, LinkFrame, MAX_PAYLOAD};
-use overlay_core::{Action, Config, EventKind, LinkId, Load, Progress, Receipt, Signal};
+use overlay_core::{Action, Config, EventKind, LinkId, Load, Progress, Receipt};
 
-use crate::harness::{OWN_JOIN, Solo, candidate, config, join_of, opened, sdp};
+use crate::harness::{OWN_JOIN, Solo, answer, candidate, config, join_of, opened, sdp, signal};
 
 /// Half of the smallest window.
 fn big() -> Bytes {
@@ -44,8 +44,7 @@ fn a_joiner_tells_each_step_of_its_way() {
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
     let told = solo.node.progress();
     assert_eq!(told, Some(Progress::Requested { link, join }));
-    let signal = Signal::Answer(sdp("answer"));
-    solo.server_passes(JoinFrame::Signal { join, signal });
+    solo.server_passes(signal(join, answer()));
     let told = solo.node.progress();
     assert_eq!(told, Some(Progress::Answered { link, join }));
     solo.event(EventKind::LinkOpened(link));

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection, ServerFrame};
+use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Role, Signal,
     Violation,
 };
 
 use crate::harness::{
-    Ix, OWN_JOIN, Solo, World, below_root, candidate, id, ms, opened, sdp, secs, sent, sent_up,
-    told, welcome,
+    Ix, OWN_JOIN, Solo, World, answer, below_root, candidate, id, ms, opened, reject, sdp, secs,
+    sent, sent_up, signal, told, welcome,
 };
 
 fn attempts(world: &World, ix: Ix) -> Vec<u32> {
@@ -35,14 +35,6 @@ fn rejected(actions: &[Action]) -> Option<(RejectReason, Duration)> {
         Notification::JoinRejected { reason, retry_in } => Some((*reason, *retry_in)),
         _ => None,
     })
-}
-
-fn reject(join: JoinId, reason: RejectReason, retry_after_ms: u32) -> JoinFrame {
-    let rejection = Rejection {
-        reason,
-        retry_after_ms,
-    };
-    JoinFrame::Reject { join, rejection }
 }
 
 #[test]
@@ -199,8 +191,7 @@ fn every_stage_of_an_attempt_has_an_end() {
         }
         if stage >= 2 {
             let join = OWN_JOIN;
-            let signal = Signal::Answer(sdp("answer"));
-            solo.server_passes(JoinFrame::Signal { join, signal });
+            solo.server_passes(signal(join, answer()));
         }
         if stage >= 3 {
             solo.event(EventKind::LinkOpened(link));
@@ -225,8 +216,7 @@ fn a_node_can_leave_at_each_stage_of_an_attempt() {
             }
             if stage >= 3 {
                 let join = OWN_JOIN;
-                let signal = Signal::Answer(sdp("answer"));
-                solo.server_passes(JoinFrame::Signal { join, signal });
+                solo.server_passes(signal(join, answer()));
             }
             if stage >= 4 {
                 solo.event(EventKind::LinkOpened(link));
@@ -258,7 +248,7 @@ fn signals_are_applied_in_their_order_and_the_answer_once() {
     let (mut solo, link) = joiner();
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
     let join = OWN_JOIN;
-    let answer = Signal::Answer(sdp("answer"));
+    let answer = answer();
     let mut say = |signal: Signal| solo.server_passes(JoinFrame::Signal { join, signal });
     assert_eq!(say(candidate("too early")), []);
     let applied = Action::ApplySignal(link, answer.clone());
@@ -277,7 +267,7 @@ fn frames_of_another_attempt_change_nothing() {
         attempt: 7,
         ..OWN_JOIN
     };
-    let signal = Signal::Answer(sdp("answer"));
+    let signal = answer();
     let answer = JoinFrame::Signal {
         join: other,
         signal,
@@ -372,8 +362,7 @@ fn a_lost_server_starts_an_attempt_anew_unless_it_is_answered() {
     let link = opened(&solo.registered())[0];
     let offer = solo.event(EventKind::LinkOffer(link, sdp("offer")));
     let join = sent_up(&offer)[0].join();
-    let signal = Signal::Answer(sdp("answer"));
-    solo.server_passes(JoinFrame::Signal { join, signal });
+    solo.server_passes(signal(join, answer()));
     solo.event(EventKind::BootstrapClosed(solo.server()));
     solo.event(EventKind::LinkOpened(link));
     solo.welcome(link);
@@ -432,8 +421,7 @@ fn the_greeting_names_the_join_and_the_window() {
     let (mut solo, link) = joiner();
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
     let join = OWN_JOIN;
-    let signal = Signal::Answer(sdp("answer"));
-    solo.server_passes(JoinFrame::Signal { join, signal });
+    solo.server_passes(signal(join, answer()));
     let actions = solo.event(EventKind::LinkOpened(link));
     let window = solo.node.config().window;
     assert_eq!(sent(&actions, link), [crate::harness::hello(join, window)]);

@@ -2,15 +2,14 @@
 
 use overlay_core::wire::{
     ANY_DEPTH, GoodbyeReason, Invitation, JoinFrame, JoinRequest, LinkFrame, RejectReason,
-    Rejection,
 };
 use overlay_core::{
-    Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Role, Signal,
+    Action, Census, CloseReason, Epoch, EventKind, JoinId, LinkId, Notification, Path, Role,
 };
 
 use crate::harness::{
-    OWN_JOIN, Solo, below_root, config, delegated, id, join_of, move_to, moving, opened, request,
-    sdp, secs, sent, sent_up, told, welcome,
+    OWN_JOIN, Solo, answer, below_root, config, delegated, id, join_of, move_to, moving, opened,
+    reject, request, sdp, secs, sent, sent_up, signal, told, welcome,
 };
 
 /// The second attempt of the node under test: its first made it a member.
@@ -39,11 +38,7 @@ fn requests(actions: &[Action], link: LinkId) -> Vec<JoinRequest> {
 }
 
 fn busy(join: JoinId) -> LinkFrame<'static> {
-    let rejection = Rejection {
-        reason: RejectReason::Busy,
-        retry_after_ms: 1_000,
-    };
-    LinkFrame::Join(JoinFrame::Reject { join, rejection })
+    LinkFrame::Join(reject(join, RejectReason::Busy, 1_000))
 }
 
 /// A member below node 1 that is invited and has sent its request: the link to the parent, and the new one.
@@ -58,14 +53,13 @@ fn invited(max_degree: u16) -> (Solo, LinkId, LinkId) {
 /// The same, with the new channel open and the greeting sent.
 fn greeted(max_degree: u16) -> (Solo, LinkId, LinkId) {
     let (mut solo, parent, dial) = invited(max_degree);
-    solo.says(parent, &answer(MOVE));
+    solo.says(parent, &answered(MOVE));
     solo.event(EventKind::LinkOpened(dial));
     (solo, parent, dial)
 }
 
-fn answer(join: JoinId) -> LinkFrame<'static> {
-    let signal = Signal::Answer(sdp("answer"));
-    LinkFrame::Join(JoinFrame::Signal { join, signal })
+fn answered(join: JoinId) -> LinkFrame<'static> {
+    LinkFrame::Join(signal(join, answer()))
 }
 
 #[test]
@@ -93,7 +87,7 @@ fn the_children_of_a_node_that_has_moved_are_told_where_they_stand() {
     let dial = opened(&solo.says(parent, &invite()))[0];
     let actions = solo.event(EventKind::LinkOffer(dial, sdp("offer")));
     assert_eq!(requests(&actions, parent)[0].census.size(), 2);
-    solo.says(parent, &answer(MOVE));
+    solo.says(parent, &answered(MOVE));
     solo.event(EventKind::LinkOpened(dial));
     let actions = solo.says(dial, &welcome(Epoch(1), below_root(2)));
     let path = below_root(2).child(solo.node.id()).unwrap();

@@ -5,7 +5,7 @@ use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD};
 use overlay_core::{Config, EventKind, JoinId, Planted};
 
-use crate::harness::{Solo, candidate, config, join_of, opened, request};
+use crate::harness::{Solo, candidate, join_of, opened, request, signal};
 
 /// A node of one place with this bug.
 fn with(bug: Planted) -> Config {

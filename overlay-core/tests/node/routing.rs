@@ -1,10 +1,11 @@
 //! Passing a join's signals between joiner and acceptor.
 
-use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, Rejection};
-use overlay_core::{Action, Config, EventKind, JoinId, LinkId, Signal};
+use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason};
+use overlay_core::{Action, Config, EventKind, JoinId, LinkId};
 
 use crate::harness::{
-    self, Solo, World, candidate, config, join_of, opened, rejections, sdp, secs, sent, sent_up,
+    self, Solo, World, answer, candidate, config, join_of, opened, reject, rejections, secs, sent,
+    sent_up, signal,
 };
 
 /// A root with one place, a child in it, and a join that went to that child.
@@ -16,20 +17,8 @@ fn delegated() -> (Solo, LinkId, JoinId) {
     (solo, child, join)
 }
 
-fn signal(join: JoinId, signal: Signal) -> JoinFrame {
-    JoinFrame::Signal { join, signal }
-}
-
-fn answer(join: JoinId) -> JoinFrame {
-    signal(join, Signal::Answer(sdp("answer")))
-}
-
-fn reject(join: JoinId, reason: RejectReason) -> JoinFrame {
-    let rejection = Rejection {
-        reason,
-        retry_after_ms: 3,
-    };
-    JoinFrame::Reject { join, rejection }
+fn answer_to(join: JoinId) -> JoinFrame {
+    signal(join, answer())
 }
 
 fn from(child: LinkId, solo: &mut Solo, frame: JoinFrame) -> Vec<JoinFrame> {
@@ -39,7 +28,7 @@ fn from(child: LinkId, solo: &mut Solo, frame: JoinFrame) -> Vec<JoinFrame> {
 #[test]
 fn an_answer_goes_up_and_candidates_go_both_ways() {
     let (mut solo, child, join) = delegated();
-    assert_eq!(from(child, &mut solo, answer(join)), [answer(join)]);
+    assert_eq!(from(child, &mut solo, answer_to(join)), [answer_to(join)]);
     let theirs = signal(join, candidate("acceptor"));
     assert_eq!(from(child, &mut solo, theirs.clone()), [theirs]);
     let ours = signal(join, candidate("joiner"));
@@ -59,19 +48,19 @@ fn candidates_of_both_sides_cross_a_deep_tree() {
 #[test]
 fn a_rejection_goes_up_as_it_is_and_ends_the_join() {
     let (mut solo, child, join) = delegated();
-    let no = reject(join, RejectReason::Loop);
+    let no = reject(join, RejectReason::Loop, 3);
     assert_eq!(
         from(child, &mut solo, no.clone()),
         std::slice::from_ref(&no)
     );
     assert_eq!(from(child, &mut solo, no), []);
-    assert_eq!(from(child, &mut solo, answer(join)), []);
+    assert_eq!(from(child, &mut solo, answer_to(join)), []);
 }
 
 #[test]
 fn an_answer_from_the_joiners_side_is_dropped() {
     let (mut solo, child, join) = delegated();
-    let actions = solo.server_passes(answer(join));
+    let actions = solo.server_passes(answer_to(join));
     assert_eq!(sent(&actions, child), []);
     assert_eq!(solo.node.stats().join_frames_dropped, 1);
 }
@@ -85,23 +74,23 @@ fn who_has_no_part_in_a_join_can_not_speak_in_it() {
     let other = children[1 - acceptor];
     let join = join_of(3);
     for forged in [
-        answer(join),
+        answer_to(join),
         signal(join, candidate("forged")),
-        reject(join, RejectReason::Full),
+        reject(join, RejectReason::Full, 3),
         JoinFrame::Cancel { join },
     ] {
         let actions = solo.says(other, &LinkFrame::Join(forged));
         assert_eq!(actions, [], "a word of a stranger");
     }
-    let real = from(children[acceptor], &mut solo, answer(join));
-    assert_eq!(real, [answer(join)]);
+    let real = from(children[acceptor], &mut solo, answer_to(join));
+    assert_eq!(real, [answer_to(join)]);
 }
 
 #[test]
 fn the_acceptors_side_can_not_cancel() {
     let (mut solo, child, join) = delegated();
     assert_eq!(from(child, &mut solo, JoinFrame::Cancel { join }), []);
-    assert_eq!(from(child, &mut solo, answer(join)), [answer(join)]);
+    assert_eq!(from(child, &mut solo, answer_to(join)), [answer_to(join)]);
 }
 
 #[test]
@@ -109,9 +98,9 @@ fn frames_of_an_unknown_join_are_dropped() {
     let (mut solo, child, _) = delegated();
     let join = join_of(77);
     for frame in [
-        answer(join),
+        answer_to(join),
         signal(join, candidate("x")),
-        reject(join, RejectReason::Full),
+        reject(join, RejectReason::Full, 3),
         JoinFrame::Cancel { join },
     ] {
         assert_eq!(solo.server_passes(frame.clone()), []);
@@ -125,8 +114,11 @@ fn a_forged_answer_to_a_candidate_of_this_node_is_dropped() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     let link = opened(&solo.request(2))[0];
-    assert_eq!(solo.says(child, &LinkFrame::Join(answer(join_of(2)))), []);
-    assert_eq!(solo.server_passes(answer(join_of(2))), []);
+    assert_eq!(
+        solo.says(child, &LinkFrame::Join(answer_to(join_of(2)))),
+        []
+    );
+    assert_eq!(solo.server_passes(answer_to(join_of(2))), []);
     let ours = candidate("joiner");
     let applied = Action::ApplySignal(link, ours.clone());
     let actions = solo.server_passes(signal(join_of(2), ours));
@@ -141,7 +133,7 @@ fn a_route_is_forgotten_when_its_join_can_not_go_on() {
         solo.wait(secs(4));
         solo.says(child, &LinkFrame::Heartbeat);
     }
-    assert_eq!(from(child, &mut solo, answer(join)), []);
+    assert_eq!(from(child, &mut solo, answer_to(join)), []);
 }
 
 /// A root with one child and room for two routes, both taken by joins that went there.
@@ -167,20 +159,20 @@ fn where_every_route_is_needed_a_newcomer_is_told_that_all_are_busy() {
     let (mut solo, child) = crowded();
     let actions = solo.request(4);
     assert_eq!(rejections(&actions), [(join_of(4), RejectReason::Busy)]);
-    let mut answered = |joiner| from(child, &mut solo, answer(join_of(joiner))).len();
+    let mut answered = |joiner| from(child, &mut solo, answer_to(join_of(joiner))).len();
     assert_eq!([answered(2), answered(3)], [1, 1]);
 }
 
 #[test]
 fn a_route_makes_room_when_its_handshake_has_had_time() {
     let (mut solo, child) = crowded();
-    from(child, &mut solo, answer(join_of(3)));
+    from(child, &mut solo, answer_to(join_of(3)));
     assert_eq!(delegated_by(&mut solo, 4, child), []);
     solo.wait(solo.node.config().patience);
     assert_eq!(delegated_by(&mut solo, 5, child), [join_of(5)]);
     let late = signal(join_of(3), candidate("late"));
     assert_eq!(from(child, &mut solo, late), []);
-    assert_eq!(from(child, &mut solo, answer(join_of(2))).len(), 1);
+    assert_eq!(from(child, &mut solo, answer_to(join_of(2))).len(), 1);
 }
 
 #[test]
@@ -225,7 +217,7 @@ fn a_member_routes_between_its_parent_and_its_child() {
     let (mut solo, parent) = Solo::member(config(1));
     let child = solo.child_from(parent, 5);
     solo.request_from(parent, 6);
-    let actions = solo.says(child, &LinkFrame::Join(answer(join_of(6))));
-    let up = LinkFrame::Join(answer(join_of(6)));
+    let actions = solo.says(child, &LinkFrame::Join(answer_to(join_of(6))));
+    let up = LinkFrame::Join(answer_to(join_of(6)));
     assert_eq!(sent(&actions, parent), [up]);
 }

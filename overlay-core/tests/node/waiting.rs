@@ -51,8 +51,8 @@ fn a_crowd_behind_a_hanging_candidate_gets_in() {
 #[test]
 fn who_loses_patience_settles_for_a_connected_child() {
     let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 1);
-    opened(&solo.request_with_places(2, 5));
+    let child = solo.child_with_slots(1, 1);
+    solo.request_with_slots(2, 5);
     // The candidate's subtree has the shallower place; the child has one only further down.
     solo.says(child, &status(0, deep_place()));
     assert_eq!(solo.request(3), []);
@@ -74,7 +74,7 @@ fn who_has_lost_patience_takes_the_first_child_that_connects() {
 #[test]
 fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
     let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 0);
+    let child = solo.child_with_slots(1, 0);
     solo.request(2);
     solo.request(3);
     solo.wait(secs(3));
@@ -85,35 +85,35 @@ fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
 #[test]
 fn a_place_promised_to_who_gave_up_is_a_place_again() {
     let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request_with_places(1, 1))[0];
-    solo.request_with_places(2, 0);
+    let link = opened(&solo.request_with_slots(1, 1))[0];
+    solo.request_with_slots(2, 0);
     solo.server_passes(JoinFrame::Cancel { join: join_of(2) });
     solo.greet(link, join_of(1));
-    let actions = solo.request_with_places(3, 0);
+    let actions = solo.request_with_slots(3, 0);
     assert_eq!(delegated(&actions, link), [join_of(3)]);
 }
 
 #[test]
 fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
     let mut solo = Solo::root(config(1));
-    let link = opened(&solo.request_with_places(1, 1))[0];
-    solo.request_with_places(2, 0);
+    let link = opened(&solo.request_with_slots(1, 1))[0];
+    solo.request_with_slots(2, 0);
     solo.wait(solo.node.config().wait_timeout);
     solo.greet(link, join_of(1));
-    let actions = solo.request_with_places(3, 0);
+    let actions = solo.request_with_slots(3, 0);
     assert_eq!(delegated(&actions, link), [join_of(3)]);
 }
 
 #[test]
 fn a_place_promised_to_who_settled_for_another_is_a_place_again() {
     let mut solo = Solo::root(config(2));
-    let child = solo.child_with_places(1, 1);
+    let child = solo.child_with_slots(1, 1);
     solo.says(child, &status(0, deep_place()));
-    let link = opened(&solo.request_with_places(2, 1))[0];
-    solo.request_with_places(3, 0);
+    let link = opened(&solo.request_with_slots(2, 1))[0];
+    solo.request_with_slots(3, 0);
     assert_eq!(delegated(&solo.wait(secs(2)), child), [join_of(3)]);
     solo.greet(link, join_of(2));
-    let actions = solo.request_with_places(4, 0);
+    let actions = solo.request_with_slots(4, 0);
     assert_eq!(delegated(&actions, link), [join_of(4)]);
 }
 
@@ -182,7 +182,7 @@ fn no_more_than_max_parked_wait() {
 #[test]
 fn a_place_that_becomes_free_goes_to_the_one_who_waits_longest() {
     let mut solo = Solo::root(config(2));
-    let leaf = solo.child_with_places(1, 0);
+    let leaf = solo.child_with_slots(1, 0);
     solo.request(2);
     solo.request(3);
     solo.request(4);

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use crate::experiments::growth::{Growing, Growth, GrowthError};
-use crate::rng::Rng;
 use crate::schedule::names::names;
 use crate::schedule::{Fault, Number, Step, Wish};
 use overlay_core::shape;
+use overlay_testkit::Rng;
 
 /// How nodes come and go.
 #[derive(Clone, Copy, Debug)]

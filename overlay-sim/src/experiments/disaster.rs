@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use crate::experiments::churn::{Exit, percentile};
 use crate::experiments::growth::{Growing, Growth, GrowthError};
-use crate::rng::Rng;
 use crate::schedule::Number;
 use overlay_core::shape;
+use overlay_testkit::Rng;
 
 /// What is lost.
 #[derive(Clone, Copy, Debug)]

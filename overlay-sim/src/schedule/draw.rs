@@ -7,10 +7,10 @@ use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{Config, Instant, Policy};
 
-use crate::rng::Rng;
 use crate::schedule::Profile;
 use crate::schedule::{Fault, Impairment, Message, Number, Outage, Partition, Step, Wish};
 use crate::schedule::{Schedule, Setup, TimedStep};
+use overlay_testkit::Rng;
 
 /// The schedule of a seed.
 #[must_use]

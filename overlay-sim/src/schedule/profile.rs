@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use crate::rng::Rng;
 use crate::schedule::names::names;
+use overlay_testkit::Rng;
 
 names! {
     /// Where the machines of a simulation stand.

@@ -80,7 +80,7 @@ const fn box_of(at: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
+    use overlay_testkit::Rng;
 
     #[test]
     fn what_is_due_at_the_same_time_keeps_its_order() {

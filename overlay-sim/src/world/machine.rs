@@ -7,11 +7,11 @@ use std::sync::Arc;
 use overlay_core::{BootstrapId, Config, ConfigError, Instant, LinkId, Node, NodeId, Receipt};
 
 use crate::invariants::{Invariants, Scrutiny};
-use crate::rng::Rng;
 use crate::schedule::Profile;
 use crate::schedule::{Impairment, Number};
 use crate::world::What;
 use crate::world::webrtc::EndId;
+use overlay_testkit::Rng;
 
 /// The place of a machine in its world.
 pub(crate) type Ix = usize;

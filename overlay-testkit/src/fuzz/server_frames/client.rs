@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use overlay_core::wire::{JoinFrame, Refusal};
 use overlay_core::{ConnectionId, JoinId, NodeId};
 
-use crate::cast::JoinWord;
-use crate::vocabulary::pick;
+use crate::fuzz::vocabulary::pick;
+use crate::fuzz::words::JoinWord;
 
 /// The overlay, the id and the role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

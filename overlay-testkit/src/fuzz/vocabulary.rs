@@ -80,7 +80,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl $crate::vocabulary::Spell for $name {
+        impl $crate::fuzz::vocabulary::Spell for $name {
             fn spell(&self, bytes: &mut Vec<u8>) {
                 $(self.$part.spell(bytes);)*
             }
@@ -116,7 +116,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl $crate::vocabulary::Spell for $name {
+        impl $crate::fuzz::vocabulary::Spell for $name {
             fn spell(&self, bytes: &mut Vec<u8>) {
                 let mut draw = 0_u16;
                 $(

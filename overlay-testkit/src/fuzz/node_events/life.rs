@@ -7,9 +7,10 @@ use overlay_core::wire::MAX_FRAME;
 use overlay_core::{Action, BootstrapId, Config, EventKind, LinkId, Receipt, Signal};
 
 use super::{LinkEvent, Role, Step, Wish};
-use crate::cast::{JoinWord, LinkWord, candidate, payload, sdp};
-use crate::vocabulary::pick;
-use crate::watched::{Watched, become_root};
+use crate::fuzz::vocabulary::pick;
+use crate::fuzz::watched::Watched;
+use crate::fuzz::words::{JoinWord, LinkWord, candidate, payload, sdp};
+use crate::solo::become_root;
 
 /// A node, and the receipts of what it has delivered.
 pub(super) struct Life {

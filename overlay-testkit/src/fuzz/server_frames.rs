@@ -8,6 +8,7 @@
 //! - a join's frames reach its joiner and its root only, the ICE candidates within their limit;
 //! - an overlay has one root;
 //! - connections and joins are within their limits, and an event makes a bounded number of actions;
+//! - two servers with the same seed and events do the same;
 //! - after a timeout the next deadline lies in the future.
 
 mod client;
@@ -16,10 +17,10 @@ mod server;
 use std::time::Duration;
 
 use overlay_core::bootstrap::{self, Access, Rate};
-use overlay_core::wire::{OverlayName, Token};
 
-use crate::cast::JoinWord;
-use crate::vocabulary::{read, vocabulary};
+use crate::frames::{overlay, token};
+use crate::fuzz::vocabulary::{read, vocabulary};
+use crate::fuzz::words::JoinWord;
 use server::Server;
 
 const MAX_CONNECTIONS: usize = 6;
@@ -99,10 +100,9 @@ pub fn run(bytes: &[u8]) {
     server.shuts_down();
 }
 
-fn config(opening: Opening) -> Option<bootstrap::Config> {
-    let named = OverlayName::new("named").ok()?;
-    let access = Access::default().overlay(named, Token::new("own").ok()?);
-    let mut config = bootstrap::Config::new(access.any_overlay(Token::new("any").ok()?));
+fn config(opening: Opening) -> bootstrap::Config {
+    let access = Access::default().overlay(overlay("named"), token("own"));
+    let mut config = bootstrap::Config::new(access.any_overlay(token("any")));
     config.max_connections = MAX_CONNECTIONS;
     config.reserved_for_roots = RESERVED_FOR_ROOTS;
     config.max_connections_per_source = 4;
@@ -117,5 +117,5 @@ fn config(opening: Opening) -> Option<bootstrap::Config> {
         per_second: 10,
         burst: u32::from(opening.burst) + 1,
     };
-    Some(config)
+    config
 }

@@ -1,52 +1,25 @@
-//! The bodies of the fuzz targets on stable: over the committed corpus, which is what fuzzing has found worth keeping,
-//! and over pseudo-random bytes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that meets the unexpected has failed"
-)]
+//! A fuzz target as a test on stable.
+//!
+//! Its inputs are the committed corpus, which is what fuzzing has found worth keeping, and pseudo-random bytes.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, thread};
 
-use overlay_fuzz::TARGETS;
-use overlay_sim::Rng;
+use crate::rng::Rng;
 
-/// How many pseudo-random inputs each target gets; half of them are much like one of the corpus.
+/// How many pseudo-random inputs a target gets; half of them are much like one of the corpus.
 const INPUTS: u32 = 4_000;
 
-#[test]
-fn no_bytes_from_the_wire_upset_a_node_in_any_situation() {
-    holds("join_request");
-}
-
-#[test]
-fn whatever_befalls_a_node_it_keeps_the_rules_and_can_leave() {
-    holds("node_events");
-}
-
-#[test]
-fn whatever_clients_say_a_relay_tells_nobody_what_is_not_for_them() {
-    holds("server_frames");
-}
-
-#[test]
-fn two_nodes_lose_double_and_reorder_nothing_and_agree_in_the_end() {
-    holds("two_nodes_model");
-}
-
-#[test]
-fn a_node_lives_with_every_configuration_that_is_not_refused() {
-    holds("config");
-}
-
-fn holds(target: &str) {
-    let (_, body) = TARGETS
-        .into_iter()
-        .find(|(name, _)| *name == target)
-        .unwrap();
+/// Calls the body of the target of this name with each input.
+///
+/// An input that makes the body panic is printed in hexadecimal.
+pub fn check(target: &str, body: fn(&[u8])) {
     let corpus = corpus(target);
     assert!(!corpus.is_empty(), "{target} has no corpus");
+    let body = |input: &[u8]| {
+        let _reported = Reported(input);
+        body(input);
+    };
     for input in &corpus {
         body(input);
     }
@@ -85,4 +58,18 @@ fn bytes_like(like: &[u8], rng: &mut Rng) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// An input that is printed if the body panics.
+struct Reported<'a>(&'a [u8]);
+
+impl Drop for Reported<'_> {
+    #[allow(clippy::print_stderr, reason = "how to see the failure again")]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let hex = |byte: &u8| format!("{byte:02x}");
+            let input: String = self.0.iter().map(hex).collect();
+            eprintln!("the input, for `xxd -r -p` into a file of the corpus: {input}");
+        }
+    }
 }

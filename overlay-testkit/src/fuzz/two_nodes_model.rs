@@ -17,9 +17,10 @@ use overlay_core::{
     Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope, Unsent,
 };
 
-use crate::cast::payload;
-use crate::vocabulary::{read, vocabulary};
-use crate::watched::{Watched, become_root};
+use crate::fuzz::vocabulary::{read, vocabulary};
+use crate::fuzz::watched::Watched;
+use crate::fuzz::words::payload;
+use crate::solo::become_root;
 use wire_model::{Message, Wires};
 
 /// The node that wants to be the root, by its place here.

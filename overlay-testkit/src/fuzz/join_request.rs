@@ -1,14 +1,14 @@
 //! Bytes as they come from the wire, to nodes in every situation.
 //!
 //! Claims: what decodes is canonical, so it is encoded to the same bytes; and whatever a peer or the server sends, once
-//! and once more, the node keeps [`overlay_testkit::Invariants`], goes on, and can leave.
+//! and once more, the node keeps [`crate::Invariants`], goes on, and can leave.
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME, ServerFrame, WireError};
 use overlay_core::{Config, EventKind, LinkId};
 
-use crate::cast::{JoinWord, payload};
-use crate::watched::Watched;
+use crate::fuzz::watched::Watched;
+use crate::fuzz::words::{JoinWord, payload};
 
 /// Hands the bytes to everybody who may get them.
 pub fn run(bytes: &[u8]) {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::bootstrap::{self, NotAccepted, Source};
 use overlay_core::wire::{
-    self, ClientFrame, ClientRole, JoinFrame, OverlayName, Refusal, Registration, ResumeSecret,
-    ServerFrame, Token, VERSION,
+    self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, ServerFrame,
 };
 use overlay_core::{ConnectionId, Epoch, Instant, Signal};
 
@@ -16,22 +15,25 @@ use super::{
     Greeting, MAX_CONNECTIONS, MAX_ICE_CANDIDATES, MAX_PENDING_JOINS, Opening, Place,
     RESERVED_FOR_ROOTS, Step, config,
 };
-use crate::cast::id;
-use crate::vocabulary::pick;
+use crate::frames;
+use crate::fuzz::vocabulary::pick;
+use crate::fuzz::words::id;
 
 /// A server, and what the outside knows of its clients.
 pub(super) struct Server {
     inner: bootstrap::Server,
+    /// Another server with the same seed and events: it must do the same.
+    twin: bootstrap::Server,
     now: Instant,
     clients: BTreeMap<ConnectionId, Client>,
 }
 
 impl Server {
     pub(super) fn new(opening: Opening) -> Self {
-        let inner = config(opening)
-            .and_then(|config| bootstrap::Server::new(config, [5; 32], Duration::ZERO).ok());
+        let server = || bootstrap::Server::new(config(opening), [5; 32], Duration::ZERO).unwrap();
         Self {
-            inner: inner.unwrap_or_else(|| unreachable!("the configuration is valid")),
+            inner: server(),
+            twin: server(),
             now: Instant::ZERO,
             clients: BTreeMap::new(),
         }
@@ -106,7 +108,10 @@ impl Server {
     }
 
     fn arrive(&mut self, source: u8) -> Option<ConnectionId> {
-        match self.inner.accept(self.now, Source(u128::from(source % 3))) {
+        let source = Source(u128::from(source % 3));
+        let accepted = self.inner.accept(self.now, source);
+        assert_eq!(accepted, self.twin.accept(self.now, source));
+        match accepted {
             Ok(connection) => {
                 let former = self.clients.insert(connection, Client::default());
                 assert!(former.is_none(), "a handle is used twice");
@@ -129,9 +134,6 @@ impl Server {
             Place::OneTooMany => ("one too many", "any"),
             Place::WrongToken => ("named", "any"),
         };
-        let (Ok(name), Ok(token)) = (OverlayName::new(overlay), Token::new(token)) else {
-            return;
-        };
         let identity = Identity {
             overlay,
             id: id(greeting.who % 5),
@@ -143,20 +145,15 @@ impl Server {
         let registration = if greeting.root {
             let seen = greeting.seen % 5;
             Registration::Root {
-                token,
+                token: frames::token(token),
                 epoch: Epoch(u64::from(seen)),
                 leads: seen.is_multiple_of(2),
             }
         } else {
             Registration::Joiner
         };
-        let hello = ClientFrame::Hello {
-            version: VERSION,
-            overlay: name,
-            id: identity.id,
-            secret: ResumeSecret::from_bytes([u8::from(greeting.impostor); 16]),
-            registration,
-        };
+        let (name, secret) = (frames::overlay(overlay), u8::from(greeting.impostor));
+        let hello = frames::register(name, identity.id, secret, registration);
         self.say(connection, &hello);
     }
 
@@ -195,7 +192,10 @@ impl Server {
             bootstrap::EventKind::Message { connection, .. } => Some(*connection),
             _ => None,
         };
-        let actions = self.inner.handle_input(bootstrap::Event { now, kind });
+        let event = bootstrap::Event { now, kind };
+        let actions = self.inner.handle_input(event.clone());
+        assert_eq!(actions, self.twin.handle_input(event));
+        assert_eq!(self.inner.next_deadline(), self.twin.next_deadline());
         // A farewell and a close for each connection, a notice and a reject or cancel besides.
         let most = 4 * (MAX_CONNECTIONS + RESERVED_FOR_ROOTS) + 4;
         assert!(actions.len() <= most, "{} actions", actions.len());

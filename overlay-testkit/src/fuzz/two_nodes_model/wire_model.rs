@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientFrame, ClientRole, Registration, ServerFrame, VERSION};
+use overlay_core::wire::{self, ClientFrame, ClientRole, Registration, ServerFrame};
 use overlay_core::{Action, BootstrapId, Dial, Epoch, EventKind, LinkId, Scope, Sdp, Signal};
 
-use crate::vocabulary::pick;
+use crate::frames::{self, registered};
+use crate::fuzz::vocabulary::pick;
 
 /// An app message, as it is sent and as it must arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,18 +105,13 @@ impl Wires {
                     if let Registration::Root { leads: false, .. } = registration {
                         self.epoch.0 += 1;
                     }
-                    let reigns = matches!(registration, Registration::Root { .. });
-                    let welcome = ServerFrame::Welcome {
-                        version: VERSION,
-                        keepalive_ms: 10_000,
-                        role: if reigns {
-                            ClientRole::Root
-                        } else {
-                            ClientRole::Joiner
-                        },
-                        epoch: self.epoch,
-                        lease_ms: 8_000,
+                    let is_root = matches!(registration, Registration::Root { .. });
+                    let role = if is_root {
+                        ClientRole::Root
+                    } else {
+                        ClientRole::Joiner
                     };
+                    let welcome = registered(role, self.epoch.0);
                     self.server_says(node, &welcome);
                 }
                 Ok(ClientFrame::Ping) => self.server_says(node, &ServerFrame::Pong),
@@ -256,7 +252,7 @@ impl Wires {
 }
 
 fn sdp(at: usize) -> Sdp {
-    Sdp::new(at.to_string()).unwrap_or_else(|_| unreachable!("short"))
+    frames::sdp(&at.to_string())
 }
 
 fn place(sdp: &Sdp) -> usize {

@@ -1,6 +1,6 @@
 //! One node, and anything that may befall it: honest steps, late ones, forged ones, garbage, a clock that jumps.
 //!
-//! Claims: [`overlay_testkit::Invariants`] hold after every event; what the node holds stays within its limits; time that runs
+//! Claims: [`crate::Invariants`] hold after every event; what the node holds stays within its limits; time that runs
 //! backwards changes nothing; a node that shall leave has left in the end, though nobody answers, and wants nothing
 //! any more.
 
@@ -11,8 +11,8 @@ use std::time::Duration;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::{Config, Policy};
 
-use crate::cast::{JoinWord, LinkWord, ServerWord};
-use crate::vocabulary::{read, vocabulary};
+use crate::fuzz::vocabulary::{read, vocabulary};
+use crate::fuzz::words::{JoinWord, LinkWord, ServerWord};
 use life::Life;
 
 vocabulary! {

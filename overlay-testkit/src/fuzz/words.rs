@@ -1,17 +1,19 @@
-//! Who is who in the stories, and what they say.
+//! The nodes of the stories, and the words that they say.
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
     self, ClientRole, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame,
-    MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, Rejection, ServerFrame, StreamPosition, VERSION,
+    MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame, StreamPosition, VERSION,
 };
-use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
 
-use crate::vocabulary::vocabulary;
+use crate::frames;
+use crate::fuzz::vocabulary::vocabulary;
 
-/// The number of the node that a story is about. Number 1 is its parent, if it has one, and stands below the
-/// root, which is number 100; the others are joiners and children.
+/// The number of the node that a story is about.
+///
+/// Number 1 is its parent, if it has one, a child of the root, which is number 100; the others are joiners and children.
 pub const SELF: u8 = 7;
 
 vocabulary! {
@@ -84,16 +86,13 @@ vocabulary! {
 /// The id of the node with this number.
 #[must_use]
 pub const fn id(number: u8) -> NodeId {
-    NodeId::from_u128((number as u128) << 96 | number as u128)
+    frames::id(number as u128)
 }
 
 /// An attempt of the joiner with this number to join; sometimes somebody claims to be the node itself.
 #[must_use]
 pub fn join(who: u8, attempt: u8) -> JoinId {
-    JoinId {
-        origin: id(who % 8),
-        attempt: u32::from(attempt),
-    }
+    frames::join((who % 8).into(), attempt.into())
 }
 
 /// Where the node with this number says it stands: nowhere, below the node that it says it to, or below the root.
@@ -127,14 +126,13 @@ const fn levels(number: u8) -> u8 {
 /// A session description.
 #[must_use]
 pub fn sdp() -> Sdp {
-    Sdp::new("v=0").unwrap_or_else(|_| unreachable!("short"))
+    frames::sdp("v=0")
 }
 
 /// An ICE candidate.
 #[must_use]
 pub fn candidate() -> Signal {
-    let candidate = IceCandidate::new("candidate:1").unwrap_or_else(|_| unreachable!("short"));
-    Signal::IceCandidate(candidate)
+    frames::candidate("candidate:1")
 }
 
 impl JoinWord {
@@ -149,25 +147,16 @@ impl JoinWord {
                 let (up, max_depth) = (levels(up), levels(max_depth));
                 request(who, attempt, subtree, JoinKind::Move { up, max_depth })
             }
-            Self::Answer(who, attempt) => JoinFrame::Signal {
-                join: join(who, attempt),
-                signal: Signal::Answer(sdp()),
-            },
-            Self::Candidate(who, attempt) => JoinFrame::Signal {
-                join: join(who, attempt),
-                signal: candidate(),
-            },
-            Self::Reject(who, attempt, retry_after_ms) => JoinFrame::Reject {
-                join: join(who, attempt),
-                rejection: Rejection {
-                    reason: match retry_after_ms % 8 {
-                        0 => RejectReason::Unauthorized,
-                        1 => RejectReason::NoRoot,
-                        _ => RejectReason::Full,
-                    },
-                    retry_after_ms,
-                },
-            },
+            Self::Answer(who, attempt) => frames::signal(join(who, attempt), Signal::Answer(sdp())),
+            Self::Candidate(who, attempt) => frames::signal(join(who, attempt), candidate()),
+            Self::Reject(who, attempt, retry_after_ms) => {
+                let reason = match retry_after_ms % 8 {
+                    0 => RejectReason::Unauthorized,
+                    1 => RejectReason::NoRoot,
+                    _ => RejectReason::Full,
+                };
+                frames::reject(join(who, attempt), reason, retry_after_ms)
+            }
             Self::Cancel(who, attempt) => JoinFrame::Cancel {
                 join: join(who, attempt),
             },
@@ -180,7 +169,7 @@ impl LinkWord {
     #[must_use]
     pub fn bytes(self) -> Bytes {
         wire::encode(&match self {
-            Self::Hello(who, attempt) => hello(join(who, attempt)),
+            Self::Hello(who, attempt) => frames::hello(join(who, attempt), MIN_WINDOW),
             Self::Welcome(who, epoch) => welcome(who % 8, epoch % 4),
             Self::Heartbeat => LinkFrame::Heartbeat,
             Self::Join(word) => LinkFrame::Join(word.frame()),
@@ -259,16 +248,6 @@ impl ServerWord {
     }
 }
 
-/// The greeting of a joiner.
-#[must_use]
-pub const fn hello(join: JoinId) -> LinkFrame<'static> {
-    LinkFrame::Hello {
-        version: VERSION,
-        join,
-        window: MIN_WINDOW,
-    }
-}
-
 /// The greeting of a parent.
 #[must_use]
 pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
@@ -301,12 +280,9 @@ pub fn payload(len: u16) -> &'static [u8] {
 
 fn request(who: u8, attempt: u8, shape: u8, kind: JoinKind) -> JoinFrame {
     JoinFrame::Request(JoinRequest {
-        join: join(who, attempt),
         offer: sdp(),
         census: subtree(shape),
-        hops: 0,
-        waited_ms: 0,
         kind,
-        lost: Path::default(),
+        ..frames::request(join(who, attempt), 0)
     })
 }

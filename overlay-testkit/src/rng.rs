@@ -1,4 +1,4 @@
-//! Randomness that is the same on every machine and for ever.
+//! Randomness that is the same on every machine, in every version.
 
 /// A seeded generator (`SplitMix64`, Steele, Lea and Flood, OOPSLA 2014): eight bytes of state, so that each
 /// of a million machines has its own and what one draws changes nothing for the others.
@@ -6,13 +6,13 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// The dice of this seed.
+    /// The generator of this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Dice for a part of the whole: the same for the same seed and part, and independent of the others.
+    /// Rng for a part of the whole: the same for the same seed and part, and independent of the others.
     #[must_use]
     pub const fn of(seed: u64, part: u64) -> Self {
         let mut outer = Self(seed);
@@ -54,7 +54,7 @@ impl Rng {
         items.get(usize::try_from(index).ok()?)
     }
 
-    /// A seed for a machine of the core.
+    /// A seed for a state machine of the core.
     pub fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
         for part in seed.chunks_exact_mut(8) {

@@ -1,26 +1,26 @@
-//! A node that is checked for its invariants after every event, and the others' next honest steps.
+//! A node whose invariants are checked after every event, and the others' next honest steps.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ClientRole, JoinFrame, LinkFrame, ServerFrame, Token, VERSION};
+use overlay_core::flow::MIN_WINDOW;
+use overlay_core::wire::{self, ClientRole, JoinFrame, LinkFrame, ServerFrame};
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Dial, Epoch, Event, EventKind, Instant, JoinId,
-    LinkId, Node, Role, Signal,
+    Action, BootstrapId, Config, ConfigError, Dial, Event, EventKind, Instant, JoinId, LinkId,
+    Node, Role, Signal,
 };
-use overlay_testkit::Invariants;
 
-use crate::cast::{JoinWord, SELF, candidate, hello, id, sdp, welcome};
+use crate::frames::{hello, registered};
+use crate::fuzz::words::{JoinWord, SELF, candidate, sdp, welcome};
+use crate::solo::{Solo, become_root};
 
 /// A node, and what it has asked for so far.
 #[derive(Debug)]
 pub struct Watched {
-    node: Node,
-    now: Instant,
+    solo: Solo,
     /// The latest moment that the node has seen.
     seen: Instant,
-    invariants: Invariants,
     links: Vec<Link>,
     servers: Vec<BootstrapId>,
     /// How far the honest story of the latest connection to the server has gone.
@@ -52,10 +52,8 @@ impl Watched {
     /// A detached node with this number.
     pub fn new(number: u8, config: Config) -> Result<Self, ConfigError> {
         Ok(Self {
-            node: Node::new(id(number), config, [number; 32])?,
-            now: Instant::from_millis(1_000),
+            solo: Solo::numbered(number.into(), config, [number; 32])?,
             seen: Instant::ZERO,
-            invariants: Invariants::default(),
             links: Vec::new(),
             servers: Vec::new(),
             server_stage: 0,
@@ -94,7 +92,7 @@ impl Watched {
     /// The node.
     #[must_use]
     pub const fn node(&self) -> &Node {
-        &self.node
+        &self.solo.node
     }
 
     /// The links that the node has ever opened, in that order.
@@ -112,27 +110,23 @@ impl Watched {
     /// The present.
     #[must_use]
     pub const fn now(&self) -> Instant {
-        self.now
+        self.solo.now
     }
 
     /// Hands the node an event, and checks the invariants.
     pub fn event(&mut self, kind: EventKind) -> Vec<Action> {
-        self.invariants.before(&kind);
         if let EventKind::LinkClosed(link) = kind {
             self.closed(link);
         }
-        self.seen = self.now;
-        let actions = self.node.handle_input(Event::new(self.now, kind));
-        if let Err(violation) = self.invariants.after(&self.node, self.now, &actions) {
-            panic!("{violation}");
-        }
+        self.seen = self.solo.now;
+        let actions = self.solo.event(kind);
         for action in &actions {
             match action {
                 Action::OpenLink(id, dial) => {
                     // None if the same event has ended it again.
-                    if let Some(join) = self.node.join_of(*id) {
+                    if let Some(join) = self.solo.node.join_of(*id) {
                         let dials = *dial == Dial::Offer;
-                        let own = join.origin == self.node.id();
+                        let own = join.origin == self.solo.node.id();
                         assert_eq!(own, dials, "takes itself for a child");
                         self.links.push(Link {
                             id: *id,
@@ -182,16 +176,16 @@ impl Watched {
     pub fn sleep(&mut self, time: Duration) {
         // Half of eternity is as far as a clock may jump: the end of it is no moment to plan from.
         let latest = Instant::from_micros(u64::MAX / 2);
-        self.now = (self.now + time).min(latest).max(self.now);
+        self.solo.now = (self.solo.now + time).min(latest).max(self.solo.now);
     }
 
     /// Time passes until something is due. None if nothing ever is.
     pub fn wait_until_due(&mut self) -> Option<Vec<Action>> {
-        let due = self.node.next_deadline()?;
+        let due = self.solo.node.next_deadline()?;
         if due == END_OF_TIME {
             return None;
         }
-        self.now = self.now.max(due);
+        self.solo.now = self.solo.now.max(due);
         Some(self.event(EventKind::Timeout))
     }
 
@@ -199,7 +193,10 @@ impl Watched {
     pub fn clock_back(&mut self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         let past = Instant::from_micros(self.seen.as_micros().saturating_sub(micros));
-        let actions = self.node.handle_input(Event::new(past, EventKind::Timeout));
+        let actions = self
+            .solo
+            .node
+            .handle_input(Event::new(past, EventKind::Timeout));
         assert_eq!(actions, [], "time runs backwards, and the node acts");
     }
 
@@ -212,18 +209,13 @@ impl Watched {
         match self.server_stage {
             1 => self.event(EventKind::BootstrapOpened(server)),
             2 => {
-                let reigns = self.node.is_standby() || self.node.role() == Role::Root;
-                self.server_says(wire::encode(&ServerFrame::Welcome {
-                    version: VERSION,
-                    keepalive_ms: 10_000,
-                    role: if reigns {
-                        ClientRole::Root
-                    } else {
-                        ClientRole::Joiner
-                    },
-                    epoch: Epoch(u64::from(reigns)),
-                    lease_ms: 8_000,
-                }))
+                let is_root = self.solo.node.is_standby() || self.solo.node.role() == Role::Root;
+                let welcome = if is_root {
+                    registered(ClientRole::Root, 1)
+                } else {
+                    registered(ClientRole::Joiner, 0)
+                };
+                self.server_says(wire::encode(&welcome))
             }
             _ => self.server_says(wire::encode(&ServerFrame::Pong)),
         }
@@ -245,11 +237,15 @@ impl Watched {
             (true, 3) | (false, 2) => self.event(EventKind::LinkOpened(id)),
             (true, 4) => {
                 // A node that moves has node 1 as its parent, and goes to another.
-                let parent = if self.node.parent().is_some() { 6 } else { 1 };
+                let parent = if self.solo.node.parent().is_some() {
+                    6
+                } else {
+                    1
+                };
                 self.says(id, &welcome(parent, 1))
             }
             (false, 1) => self.event(EventKind::LinkSignal(id, Signal::Answer(sdp()))),
-            (false, 3) => self.says(id, &hello(join)),
+            (false, 3) => self.says(id, &hello(join, MIN_WINDOW)),
             (_, 5) => self.event(EventKind::LinkSignal(id, candidate())),
             _ => self.says(id, &LinkFrame::Heartbeat),
         }
@@ -266,9 +262,9 @@ impl Watched {
                 break;
             }
         }
-        match self.node.next_deadline() {
-            None => assert_eq!(self.node.role(), Role::Detached),
-            Some(due) => assert_eq!(due, END_OF_TIME, "still busy: {:?}", self.node),
+        match self.solo.node.next_deadline() {
+            None => assert_eq!(self.solo.node.role(), Role::Detached),
+            Some(due) => assert_eq!(due, END_OF_TIME, "still busy: {:?}", self.solo.node),
         }
     }
 
@@ -276,12 +272,12 @@ impl Watched {
     #[must_use]
     pub fn size(&self) -> usize {
         let mut length = Length(0);
-        let _ = write!(length, "{:?}", self.node);
+        let _ = write!(length, "{:?}", self.solo.node);
         length.0
     }
 
     fn hears_of_a_join(&mut self, frame: JoinFrame) -> Vec<Action> {
-        match self.node.parent() {
+        match self.solo.node.parent() {
             Some(parent) => self.says(parent.link, &LinkFrame::Join(frame)),
             None => self.server_says(wire::encode(&ServerFrame::Join(frame))),
         }
@@ -293,12 +289,6 @@ impl Watched {
             link.is_open = false;
         }
     }
-}
-
-/// The wish to be a root that a server introduces to.
-#[must_use]
-pub fn become_root() -> EventKind {
-    EventKind::BecomeRoot(Token::new("token").ok())
 }
 
 struct Length(usize);

@@ -1,7 +1,7 @@
 //! Any configuration.
 //!
 //! Claims: [`Node::new`] refuses exactly what [`Config::validate`] refuses, with the same error; with any other
-//! configuration, however extreme, a root and a member live through a short story, keep [`overlay_testkit::Invariants`], and
+//! configuration, however extreme, a root and a member live through a short story, keep [`crate::Invariants`], and
 //! can leave.
 
 use std::time::Duration;
@@ -10,9 +10,9 @@ use bytes::Bytes;
 use overlay_core::wire::{LinkFrame, OverlayName};
 use overlay_core::{Config, EventKind, Node, Policy};
 
-use crate::cast::{JoinWord, SELF, id, payload};
-use crate::vocabulary::{read, vocabulary};
-use crate::watched::Watched;
+use crate::fuzz::vocabulary::{read, vocabulary};
+use crate::fuzz::watched::Watched;
+use crate::fuzz::words::{JoinWord, SELF, id, payload};
 
 vocabulary! {
     /// A configuration, field by field.
