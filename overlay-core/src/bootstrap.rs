@@ -216,10 +216,7 @@ impl Server {
                 ClientFrame::Join(frame),
             ) => self.joiner_frame(id, client, frame),
             (Role::Root { client, .. }, ClientFrame::Join(frame)) => self.root_frame(client, frame),
-            (
-                _,
-                ClientFrame::Hello { .. } | ClientFrame::Reserved { .. } | ClientFrame::StepDown,
-            ) => Err(Refusal::Malformed),
+            (_, ClientFrame::Hello { .. } | ClientFrame::StepDown) => Err(Refusal::Malformed),
         }
     }
 

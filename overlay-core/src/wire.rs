@@ -26,7 +26,7 @@ pub use server::{
 };
 
 /// The protocol version that this crate speaks.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Longest frame, in bytes. A WebRTC connection that takes messages of about this length needs less
 /// than half the memory of one that takes 256 KiB, and a control frame waits behind little.
@@ -46,8 +46,26 @@ pub enum WireError {
     Malformed,
 }
 
-/// The tags below this one open a conversation and are followed by the version.
-const OPENING_TAGS: u8 = 2;
+/// The frames of one kind of sender to one kind of receiver.
+pub trait Frame: Serialize {
+    /// The number of kinds that open a conversation. Their tags are the lowest, and the version follows behind.
+    const OPENINGS: u8;
+}
+
+/// A joiner says hello, and its acceptor welcomes it.
+impl Frame for LinkFrame<'_> {
+    const OPENINGS: u8 = 2;
+}
+
+/// A client says hello.
+impl Frame for ClientFrame {
+    const OPENINGS: u8 = 1;
+}
+
+/// A server welcomes a client, or refuses it.
+impl Frame for ServerFrame {
+    const OPENINGS: u8 = 2;
+}
 
 /// A frame as bytes.
 ///
@@ -63,12 +81,12 @@ pub fn encode<F: Serialize>(frame: &F) -> Bytes {
 }
 
 /// The frame that `bytes` hold.
-pub fn decode<'a, F: Deserialize<'a> + Serialize>(bytes: &'a [u8]) -> Result<F, WireError> {
+pub fn decode<'a, F: Frame + Deserialize<'a>>(bytes: &'a [u8]) -> Result<F, WireError> {
     if bytes.len() > MAX_FRAME {
         return Err(WireError::TooLong(bytes.len()));
     }
     if let Some((tag, rest)) = bytes.split_first()
-        && *tag < OPENING_TAGS
+        && *tag < F::OPENINGS
     {
         let (version, _) =
             postcard::take_from_bytes::<u16>(rest).map_err(|_| WireError::Malformed)?;

@@ -103,12 +103,8 @@ fn clients() -> Vec<(&'static str, Bytes)> {
                 leads: true,
             }),
         ),
-        (
-            "client-reserved",
-            ClientFrame::Reserved { version: VERSION },
-        ),
         ("client-ping", ClientFrame::Ping),
-        ("client-abdicate", ClientFrame::StepDown),
+        ("client-steps-down", ClientFrame::StepDown),
         ("client-request", join(JoinWord::Request(2, 1, 2))),
         ("client-candidate", join(JoinWord::Candidate(2, 1))),
     ];

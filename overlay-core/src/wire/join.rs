@@ -136,9 +136,6 @@ pub enum RejectReason {
     /// The joiner speaks a version of the protocol that the tree doesn't.
     #[error("the protocol versions differ")]
     Version,
-    /// The joiner may not join this tree.
-    #[error("not authorized")]
-    Unauthorized,
     /// The request came to a node that descends from the joiner.
     #[error("the request came to a descendant of the joiner")]
     Loop,

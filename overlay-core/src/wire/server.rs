@@ -103,11 +103,6 @@ pub enum ClientFrame {
         /// The role that it asks for.
         registration: Registration,
     },
-    /// Holds the second opening tag, as in the other vocabularies; no client sends it.
-    Reserved {
-        /// The sender's protocol version.
-        version: u16,
-    },
     /// Asks for a [`ServerFrame::Pong`].
     Ping,
     /// A frame of a join.

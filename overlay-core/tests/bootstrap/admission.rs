@@ -37,19 +37,15 @@ fn a_client_that_never_says_hello_is_disconnected() {
 fn a_client_of_another_version_is_told_so() {
     let mut server = Server::new();
     let client = server.connect();
-    server.send_bytes(client, Bytes::from_static(&[0, 2, 0xde, 0xad]));
+    server.send_bytes(client, Bytes::from_static(&[0, 1, 0xde, 0xad]));
     assert_eq!(server.refusal(client), Some(Refusal::Version));
 }
 
 #[test]
 fn a_client_that_begins_with_anything_but_a_hello_is_disconnected() {
     let mut server = Server::new();
-    let reserved = ClientFrame::Reserved {
-        version: wire::VERSION,
-    };
     let firsts = [
         wire::encode(&ClientFrame::Ping),
-        wire::encode(&reserved),
         wire::encode(&ClientFrame::Join(request(1, 1))),
         Bytes::from_static(b"GET / HTTP/1.1"),
         Bytes::from(vec![0; wire::MAX_FRAME + 1]),

@@ -153,12 +153,9 @@ fn each_attempt_has_a_name_of_its_own_and_counts_from_the_last_parent() {
 fn nobody_on_the_way_sends_a_joiner_away_for_good() {
     let (mut solo, link) = joiner();
     let join = solo.dial(link);
-    let actions = solo.server_passes(reject(join, RejectReason::Unauthorized, u32::MAX));
+    let actions = solo.server_passes(reject(join, RejectReason::Version, u32::MAX));
     let longest = solo.node.config().retry_max;
-    assert_eq!(
-        rejected(&actions),
-        Some((RejectReason::Unauthorized, longest))
-    );
+    assert_eq!(rejected(&actions), Some((RejectReason::Version, longest)));
     assert_eq!(opened(&solo.wait(longest)).len(), 1);
 }
 

@@ -151,7 +151,7 @@ impl JoinWord {
             Self::Candidate(who, attempt) => frames::signal(join(who, attempt), candidate()),
             Self::Reject(who, attempt, retry_after_ms) => {
                 let reason = match retry_after_ms % 8 {
-                    0 => RejectReason::Unauthorized,
+                    0 => RejectReason::Version,
                     1 => RejectReason::NoRoot,
                     _ => RejectReason::Full,
                 };
