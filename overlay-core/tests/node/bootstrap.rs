@@ -177,7 +177,7 @@ fn a_server_of_another_version_is_named_as_that() {
     let mut solo = starting();
     let first = solo.server();
     solo.event(EventKind::BootstrapOpened(first));
-    let welcome = Bytes::from_static(&[0, 2, 100]);
+    let welcome = Bytes::from_static(&[0, 1, 100]);
     let actions = solo.event(EventKind::BootstrapMessage(first, welcome));
     assert_eq!(lost(&actions), Some((Some(Refusal::Version), None)));
 }
