@@ -37,7 +37,7 @@ use crate::model::Model;
 use crate::network::Network;
 use crate::rules::Scrutiny;
 use crate::schedule::Setup;
-use crate::server::{Client, Limits, Server};
+use crate::server::{self, Client, Limits, Server};
 use crate::trace::Trace;
 use crate::webrtc::{EndId, Ends};
 
@@ -168,7 +168,7 @@ impl World {
     pub fn new(setup: &Setup, limits: Limits, scrutiny: Scrutiny) -> Result<Self, SetupError> {
         setup.config.validate()?;
         Ok(Self {
-            server: Server::new(&setup.config.overlay, limits, scrutiny)?,
+            server: Server::new(&setup.config.overlay, limits, scrutiny, server::BORN)?,
             setup: setup.clone(),
             config: Arc::new(setup.config.clone()),
             scrutiny,

@@ -39,7 +39,7 @@ impl World {
     /// set back can't know.
     pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Breach> {
         let machine = &self.machines[ix];
-        let Some((root, since)) = self.server.reign else {
+        let Some((root, since)) = self.server.root else {
             return Ok(());
         };
         let over = since + self.server.lease() + machine.set_back;
