@@ -9,7 +9,7 @@
 //! | `steps` | what a schedule does to the world |
 //! | `forgery` | frames that no honest node would send |
 //! | `checks` | invariants about actions that take a view of the whole |
-//! | `machine`, `network`, `webrtc`, `server` | what the world consists of |
+//! | `machine`, `network` | what the world consists of; WebRTC and the server are the testkit's |
 //! | `event_queue` | what will happen, by when |
 
 mod actions;
@@ -19,10 +19,8 @@ mod events;
 mod forgery;
 pub(crate) mod machine;
 pub(crate) mod network;
-pub(crate) mod server;
 mod server_traffic;
 mod steps;
-pub(crate) mod webrtc;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -44,12 +42,15 @@ use crate::schedule::Number;
 use crate::schedule::Setup;
 use crate::world::event_queue::EventQueue;
 use crate::world::network::Network;
-use crate::world::webrtc::{EndId, Ends};
 use machine::{Ix, Life, Machine};
-pub use server::Limits;
-use server::{Client, Server};
+pub use overlay_testkit::net::Limits;
+use overlay_testkit::net::{Client, Server};
+use overlay_testkit::net::{EndId, Ends};
 
-/// A simulated overlay. Every node and the relay are the very structs that ship.
+/// The moment at which the world began, since 1970.
+const BORN: Duration = Duration::from_secs(1_000_000_000);
+
+/// A simulated overlay. Every node and the server are the very structs that ship.
 #[derive(Debug)]
 pub struct World {
     pub(crate) setup: Setup,
@@ -176,7 +177,7 @@ impl World {
     pub fn new(setup: &Setup, limits: Limits, scrutiny: Scrutiny) -> Result<Self, SetupError> {
         setup.config.validate()?;
         Ok(Self {
-            server: Server::new(&setup.config.overlay, limits, scrutiny)?,
+            server: Server::new(&setup.config.overlay, limits, scrutiny, BORN)?,
             setup: setup.clone(),
             config: Arc::new(setup.config.clone()),
             scrutiny,

@@ -8,6 +8,7 @@
 //! | [`frames`] | frames and their parts, as short as tests can read them |
 //! | [`actions`] | the actions of one kind among all that a node asks for |
 //! | [`fuzz`] | the bodies of the fuzz targets, and their corpus as a test |
+//! | [`net`] | WebRTC connections and the bootstrap server, for a simulated world |
 //! | [`Rng`] | randomness that is the same everywhere |
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ pub mod frames;
 )]
 pub mod fuzz;
 mod invariants;
+pub mod net;
 mod rng;
 #[allow(
     clippy::unwrap_used,

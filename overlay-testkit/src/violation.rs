@@ -77,9 +77,9 @@ pub enum Invariant {
     #[error("nothing panics")]
     NothingPanics,
 
-    // ── The relay ──
-    /// The relay answers clients that are connected, with well-formed frames.
-    #[error("the relay sends well-formed frames to its clients only")]
+    // ── The bootstrap server ──
+    /// The server answers clients that are connected, with well-formed frames.
+    #[error("the server sends well-formed frames to its clients only")]
     ServerKnowsItsClients,
 
     // ── The tree as a whole ──

@@ -238,7 +238,7 @@ fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
     world.stop_server();
     world.run(secs(60));
     assert_eq!(world.depths(), [1, 2, 4]);
-    world.server.up = true;
+    world.start_server();
     let ready = |w: &World| w.count(root, |n| *n == Notification::BootstrapReady) == 2;
     world.run_until(secs(60), ready);
     world.join(1);
@@ -270,7 +270,7 @@ fn a_joiner_outwaits_a_server_that_is_down() {
     world.run(secs(300));
     let lost = |note: &Notification| matches!(note, Notification::BootstrapLost { .. });
     assert!(world.count(joiner, lost) > 8);
-    world.server.up = true;
+    world.start_server();
     world.settle();
     assert_eq!(world.depths(), [1, 1]);
 }

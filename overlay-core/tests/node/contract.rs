@@ -22,7 +22,7 @@ fn story(seed: u64, policy: Policy) -> String {
     }
     world.stop_server();
     world.run(secs(100));
-    world.server.up = true;
+    world.start_server();
     world.settle();
     world.run(secs(600));
     world.journal.unwrap()

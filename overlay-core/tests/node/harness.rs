@@ -1,8 +1,6 @@
 //! The harness of these tests: a small virtual world for stories about trees ([`World`]), and one node driven by
 //! hand for stories about bad company ([`Solo`]). Every node keeps the invariants after every event.
 
-mod server;
-mod webrtc;
 mod world;
 
 use std::time::Duration;

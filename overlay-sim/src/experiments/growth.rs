@@ -9,9 +9,9 @@ use crate::invariants::Scrutiny;
 use crate::schedule::Profile;
 use crate::schedule::Setup;
 use crate::schedule::{Number, Step, Wish};
-use crate::world::server::Limits;
 use crate::world::{Failure, SetupError, World};
 use overlay_core::shape;
+use overlay_testkit::net::Limits;
 
 /// What is to grow.
 #[derive(Clone, Copy, Debug)]

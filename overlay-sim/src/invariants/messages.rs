@@ -12,7 +12,7 @@ use overlay_core::{Epoch, Scope};
 
 use crate::invariants::{Invariant, Violation};
 use crate::world::machine::Ix;
-use crate::world::webrtc::EndId;
+use overlay_testkit::net::EndId;
 
 /// The name of a message: the first eight bytes of its payload.
 pub(crate) type MessageNumber = u64;

@@ -8,8 +8,8 @@ use crate::invariants::Invariant;
 use crate::invariants::Scrutiny;
 use crate::record::coverage::Coverage;
 use crate::schedule::Schedule;
-use crate::world::server::Limits;
 use crate::world::{Failure, SetupError, World};
+use overlay_testkit::net::Limits;
 
 /// How a run went.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::invariants::{Invariant, Violation};
 use crate::schedule::{Impairment, Partition};
 use crate::world::machine::Ix;
 use crate::world::network::Passage;
-use crate::world::webrtc::{EndId, Stage};
+use overlay_testkit::net::{EndId, Stage};
 
 /// How long after a link is closed a driver may still have something to say of it, in microseconds.
 const DRIVER_LAG: u64 = 50_000;

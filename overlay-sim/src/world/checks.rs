@@ -7,7 +7,7 @@ use overlay_core::{Epoch, Instant};
 use super::World;
 use crate::invariants::{Invariant, Violation};
 use crate::world::machine::Ix;
-use crate::world::webrtc::EndId;
+use overlay_testkit::net::EndId;
 
 impl World {
     /// Nobody descends from itself.
@@ -39,7 +39,7 @@ impl World {
     /// set back can't know.
     pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Violation> {
         let machine = &self.machines[ix];
-        let Some((root, since)) = self.server.reign else {
+        let Some((root, since)) = self.server.root else {
             return Ok(());
         };
         let over = since + self.server.lease() + machine.set_back;

@@ -8,7 +8,7 @@ use super::{Found, Happening, What, World};
 use crate::invariants::Violation;
 use crate::schedule::Impairment;
 use crate::world::machine::{Ix, Sleep};
-use crate::world::webrtc::{EndId, Heard, Stage};
+use overlay_testkit::net::{EndId, Heard, Stage};
 
 /// How often a throttled machine's timers fire, in microseconds.
 const MINUTE: u64 = 60_000_000;

@@ -10,7 +10,7 @@ use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signa
 use super::World;
 use crate::invariants::messages::{self, FORGED};
 use crate::world::machine::Ix;
-use crate::world::webrtc::EndId;
+use overlay_testkit::net::EndId;
 
 impl World {
     /// A lie that the machine's neighbour may believe. The epoch is never one that does not exist: a

@@ -10,8 +10,8 @@ use crate::invariants::{Invariants, Scrutiny};
 use crate::schedule::Profile;
 use crate::schedule::{Impairment, Number};
 use crate::world::What;
-use crate::world::webrtc::EndId;
 use overlay_testkit::Rng;
+use overlay_testkit::net::EndId;
 
 /// The place of a machine in its world.
 pub(crate) type Ix = usize;

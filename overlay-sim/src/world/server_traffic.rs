@@ -11,7 +11,7 @@ use crate::invariants::Scrutiny;
 use crate::invariants::Violation;
 use crate::schedule::{Impairment, Outage};
 use crate::world::machine::{Ix, Session};
-use crate::world::server::{Client, Outgoing};
+use overlay_testkit::net::{Client, Outgoing};
 
 /// Microseconds from the server to its provider: it stands in a data centre.
 const SERVER_DISTANCE: u32 = 100;

@@ -9,8 +9,7 @@ use super::{Failure, Happening, ToServer, What, World};
 use crate::invariants::Violation;
 use crate::schedule::{Fault, Impairment, Message, Number, Outage, Step, Wish};
 use crate::world::machine::{Ix, Life, Sleep};
-use crate::world::server;
-use crate::world::webrtc::EndId;
+use overlay_testkit::net::{EndId, token};
 
 impl World {
     /// Does something to the world, now. What makes no sense (a dead machine that is to join) is not done.
@@ -81,7 +80,7 @@ impl World {
         let event = match wish {
             // Who is on its way out hears no other wish until it has left.
             Wish::Root | Wish::Join if node.role() == Role::Leaving => return Ok(()),
-            Wish::Root => EventKind::BecomeRoot(server::token()),
+            Wish::Root => EventKind::BecomeRoot(token()),
             Wish::Join => EventKind::Join,
             Wish::Leave => EventKind::Leave,
             Wish::CloseParent => match node.parent() {

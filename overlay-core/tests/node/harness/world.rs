@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::Token;
 use overlay_core::{Config, EventKind, Instant, LinkId, Node, Notification, Receipt, Role, Scope};
 
-use super::server::{Server, TOKEN};
-use super::webrtc::WebRtc;
+use overlay_testkit::net::{EndId, Ends, Limits, Server, token};
+use overlay_testkit::{Rng, Scrutiny};
+
 use super::{Invariants, id, ms, secs};
 
 use physics::Happening;
@@ -61,15 +61,22 @@ pub(crate) struct World {
     pub(crate) jitter: Duration,
     /// From the last signal to the open channel.
     pub(crate) handshake: Duration,
-    webrtc: WebRtc,
+    ends: Ends,
+    /// The ends by the names that their nodes have for them.
+    by_link: BTreeMap<(Ix, LinkId), EndId>,
     /// Pairs of nodes between which everything vanishes.
     cut: BTreeSet<(Ix, Ix)>,
     queue: BTreeMap<(Instant, u64), Happening>,
     deadlines: BTreeSet<(Instant, Ix)>,
     scheduled: u64,
-    random: u64,
+    rng: Rng,
     /// Everything that every node did, if somebody wants to compare.
     pub(crate) journal: Option<String>,
+}
+
+fn server(config: &Config) -> Server {
+    let server = Server::new(&config.overlay, Limits::Default, Scrutiny::Frames, ms(0));
+    server.unwrap()
 }
 
 impl World {
@@ -83,24 +90,25 @@ impl World {
         change(&mut config);
         Self {
             now: Instant::ZERO,
+            server: server(&config),
             config,
             people: Vec::new(),
-            server: Server::default(),
             latency: ms(10),
             jitter: Duration::ZERO,
             handshake: ms(60),
-            webrtc: WebRtc::default(),
+            ends: Ends::default(),
+            by_link: BTreeMap::new(),
             cut: BTreeSet::new(),
             queue: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             scheduled: 0,
-            random: 1,
+            rng: Rng::new(1),
             journal: None,
         }
     }
 
     pub(crate) fn seed(&mut self, seed: u64) {
-        self.random = seed;
+        self.rng = Rng::new(seed);
     }
 
     // ── The people ──
@@ -109,8 +117,7 @@ impl World {
     pub(crate) fn root(&mut self, max_degree: u16) -> Ix {
         self.config.max_degree = max_degree;
         let root = self.add();
-        let token = Token::new(TOKEN).unwrap();
-        self.event(root, EventKind::BecomeRoot(Some(token)));
+        self.event(root, EventKind::BecomeRoot(token()));
         self.run(secs(1));
         root
     }
@@ -124,7 +131,7 @@ impl World {
     pub(crate) fn add(&mut self) -> Ix {
         let number = self.people.len();
         let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.draw().to_le_bytes());
+        seed[..8].copy_from_slice(&self.rng.draw().to_le_bytes());
         let node = Node::new(id(number as u128 + 1), self.config.clone(), seed).unwrap();
         self.people.push(Person {
             node,
@@ -227,14 +234,17 @@ impl World {
         self.update_deadline(ix);
         for connection in self.server.connections_of(ix) {
             let outgoing = self.server.disconnect(connection, self.now);
-            self.server_sends(outgoing);
+            self.server_sends(outgoing.unwrap());
         }
     }
 
     /// A node dies, and its system closes its connections.
     pub(crate) fn crash(&mut self, ix: Ix) {
         self.kill(ix);
-        for end in self.webrtc.of(ix) {
+        let own = |(link, end): (&(Ix, LinkId), &EndId)| (link.0 == ix).then_some(*end);
+        let mut ends: Vec<EndId> = self.by_link.iter().filter_map(own).collect();
+        ends.sort();
+        for end in ends {
             self.close(end);
         }
     }
@@ -258,8 +268,12 @@ impl World {
     }
 
     pub(crate) fn stop_server(&mut self) {
-        let outgoing = self.server.stop();
-        self.server_sends(outgoing);
+        let clients = self.server.stop(Instant::from_micros(u64::MAX));
+        self.server_sends(clients.into_iter().map(|client| (client, None)).collect());
+    }
+
+    pub(crate) fn start_server(&mut self) {
+        self.server.down_until = self.now;
     }
 
     /// A node's app takes everything that it has, and goes on to.

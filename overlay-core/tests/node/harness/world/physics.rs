@@ -4,13 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{self, ServerFrame};
-use overlay_core::{Action, Dial, Event, EventKind, Instant, Signal};
+use overlay_core::{Action, Dial, Event, EventKind, Instant, LinkId, Sdp, Signal};
+use overlay_testkit::net::{Client, End, EndId, Outgoing, Stage};
 
 use super::{Handshakes, Ix, World};
 use crate::harness::ms;
-use crate::harness::server::{Connection, Outgoing};
-use crate::harness::webrtc::{self, EndIx, Stage};
 
 /// How long a message between a node and the server takes.
 const TO_SERVER: Duration = ms(5);
@@ -18,11 +16,11 @@ const TO_SERVER: Duration = ms(5);
 #[derive(Debug)]
 pub(super) enum Happening {
     Event(Ix, EventKind),
-    Open([EndIx; 2]),
-    Close(EndIx),
-    ServerAsked(Connection),
-    ServerTold(Connection, Bytes),
-    ServerLeft(Connection),
+    Open([EndId; 2]),
+    Close(EndId),
+    ServerAsked(Client),
+    ServerTold(Client, Bytes),
+    ServerLeft(Client),
 }
 
 impl World {
@@ -50,35 +48,31 @@ impl World {
     fn carry_out(&mut self, ix: Ix, action: Action) {
         match action {
             Action::OpenLink(link, Dial::Offer) => {
-                let end = self.webrtc.add(ix, link, None);
-                self.event_after(ms(1), ix, EventKind::LinkOffer(link, webrtc::sdp(end)));
-                let candidate = webrtc::candidate(end);
-                self.event_after(ms(2), ix, EventKind::LinkSignal(link, candidate));
+                let end = self.open_link(ix, link, None);
+                self.event_after(ms(1), ix, EventKind::LinkOffer(link, end.offer()));
             }
             Action::OpenLink(link, Dial::Answer(offer)) => {
-                let end = self.webrtc.add(ix, link, Some(&offer));
-                let answer = Signal::Answer(webrtc::sdp(end));
+                let end = self.open_link(ix, link, Some(&offer));
+                let answer = Signal::Answer(self.ends.answer(end));
                 self.event_after(ms(1), ix, EventKind::LinkSignal(link, answer));
-                let candidate = webrtc::candidate(end);
-                self.event_after(ms(2), ix, EventKind::LinkSignal(link, candidate));
             }
             Action::ApplySignal(link, signal) => {
-                let end = self.webrtc.number(ix, link);
-                if let Some(both) = self.webrtc.apply(end, &signal) {
+                let end = self.by_link[&(ix, link)];
+                if let Some(both) = self.ends.apply(end, &signal) {
                     let time = self.handshake;
                     self.after(time, Happening::Open(both));
                 }
             }
             Action::Transmit(link, bytes) => {
-                let end = self.webrtc.number(ix, link);
+                let end = self.by_link[&(ix, link)];
                 if let Some((peer, at)) = self.arrival(end) {
-                    let end = self.webrtc.end(peer);
+                    let end = self.end(peer);
                     let message = EventKind::LinkMessage(end.link, bytes);
                     let happening = Happening::Event(end.owner, message);
                     self.schedule(at, happening);
                 }
             }
-            Action::CloseLink(link, _) => self.close(self.webrtc.number(ix, link)),
+            Action::CloseLink(link, _) => self.close(self.by_link[&(ix, link)]),
             Action::ConnectBootstrap(id) => {
                 self.after(TO_SERVER, Happening::ServerAsked((ix, id)));
             }
@@ -108,7 +102,7 @@ impl World {
         if let Some(at) = self.server.next_deadline().filter(|at| first(*at)) {
             self.now = at;
             let outgoing = self.server.timeout(at);
-            self.server_sends(outgoing);
+            self.server_sends(outgoing.unwrap());
         } else if let Some((at, ix)) = deadline.filter(|(at, _)| first(*at)) {
             self.now = at;
             self.event(ix, EventKind::Timeout);
@@ -139,7 +133,7 @@ impl World {
             }
             Happening::Open(ends) => self.open(ends),
             Happening::Close(number) => {
-                let end = self.webrtc.end(number);
+                let end = self.end(number);
                 if std::mem::replace(&mut end.stage, Stage::Closed) != Stage::Closed {
                     let happening = Happening::Event(end.owner, EventKind::LinkClosed(end.link));
                     self.happen(happening);
@@ -156,64 +150,69 @@ impl World {
             }
             Happening::ServerTold(from, bytes) => {
                 let outgoing = self.server.receive(from, bytes, self.now);
-                self.server_sends(outgoing);
+                self.server_sends(outgoing.unwrap());
             }
             Happening::ServerLeft(from) => {
                 let outgoing = self.server.disconnect(from, self.now);
-                self.server_sends(outgoing);
+                self.server_sends(outgoing.unwrap());
             }
         }
     }
 
     pub(super) fn server_sends(&mut self, outgoing: Outgoing) {
         for ((ix, id), bytes) in outgoing {
-            let Some(bytes) = bytes else {
-                self.event_after(TO_SERVER, ix, EventKind::BootstrapClosed(id));
-                continue;
+            let event = match bytes {
+                Some(bytes) => EventKind::BootstrapMessage(id, bytes),
+                None => EventKind::BootstrapClosed(id),
             };
-            let of_a_join = matches!(wire::decode(&bytes), Ok(ServerFrame::Join(_)));
-            let copies = if of_a_join && self.server.careless {
-                self.draw() % 3
-            } else {
-                1
-            };
-            for _ in 0..copies {
-                let message = EventKind::BootstrapMessage(id, bytes.clone());
-                self.event_after(TO_SERVER, ix, message);
-            }
+            self.event_after(TO_SERVER, ix, event);
         }
     }
 
-    fn open(&mut self, ends: [EndIx; 2]) {
-        let owners = ends.map(|end| self.webrtc.end(end).owner);
+    fn open(&mut self, ends: [EndId; 2]) {
+        let owners = ends.map(|end| self.end(end).owner);
         let handshakes = owners.map(|ix| self.people[ix].handshakes);
         let hangs = handshakes.contains(&Handshakes::Hang)
             || !owners.iter().all(|ix| self.people[*ix].alive);
-        let stages = ends.map(|end| self.webrtc.end(end).stage);
+        let stages = ends.map(|end| self.end(end).stage);
         let cut = self.cut.contains(&(owners[0], owners[1]));
-        if hangs || cut || stages != [Stage::Connecting; 2] {
+        if hangs || cut || stages != [Stage::Signalling; 2] {
             return;
         }
         let mut opens = Vec::from(ends);
         if handshakes.contains(&Handshakes::OneSided) {
-            opens.retain(|end| self.webrtc.end(*end).dialed);
+            opens.retain(|end| self.ends.offerer(*end).is_none());
             for end in ends {
-                self.webrtc.end(end).broken = true;
+                self.end(end).broken = true;
             }
         }
         for end in &opens {
-            self.webrtc.end(*end).stage = Stage::Open;
+            self.end(*end).stage = Stage::Open;
         }
         for end in opens {
-            let end = self.webrtc.end(end);
+            let end = self.end(end);
             let happening = Happening::Event(end.owner, EventKind::LinkOpened(end.link));
             self.happen(happening);
         }
     }
 
+    /// A new end, one of whose ICE candidates is found soon.
+    fn open_link(&mut self, ix: Ix, link: LinkId, offer: Option<&Sdp>) -> EndId {
+        let end = self.ends.add(ix, link, 0, offer);
+        self.by_link.insert((ix, link), end);
+        let candidate = Signal::IceCandidate(end.candidate());
+        self.event_after(ms(2), ix, EventKind::LinkSignal(link, candidate));
+        end
+    }
+
+    /// An end; none is ever removed.
+    fn end(&mut self, id: EndId) -> &mut End {
+        self.ends.get_mut(id).unwrap()
+    }
+
     /// Closes one side of a connection; the other one learns of it, if it was open.
-    pub(super) fn close(&mut self, end: EndIx) {
-        let stage = std::mem::replace(&mut self.webrtc.end(end).stage, Stage::Closed);
+    pub(super) fn close(&mut self, end: EndId) {
+        let stage = std::mem::replace(&mut self.end(end).stage, Stage::Closed);
         if stage == Stage::Open
             && let Some((peer, at)) = self.arrival(end)
         {
@@ -222,18 +221,19 @@ impl World {
     }
 
     /// Where what an end sends now arrives, and when.
-    fn arrival(&mut self, number: EndIx) -> Option<(EndIx, Instant)> {
-        let peer = self.webrtc.connected_peer(number)?;
-        let pair = (self.webrtc.end(number).owner, self.webrtc.end(peer).owner);
-        let end = self.webrtc.end(number);
-        end.broken |= self.cut.contains(&pair);
+    fn arrival(&mut self, number: EndId) -> Option<(EndId, Instant)> {
+        let peer = self.ends.peer(number)?;
+        let pair = (self.end(number).owner, self.end(peer).owner);
+        let cut = self.cut.contains(&pair);
+        let end = self.end(number);
+        end.broken |= cut;
         if end.broken {
             return None;
         }
         let spread = u64::try_from(self.jitter.as_micros()).unwrap() + 1;
-        let jitter = Duration::from_micros(self.draw() % spread);
-        let at = (self.now + self.latency + jitter).max(self.webrtc.end(number).latest);
-        self.webrtc.end(number).latest = at;
+        let jitter = Duration::from_micros(self.rng.draw() % spread);
+        let at = (self.now + self.latency + jitter).max(self.end(peer).floor);
+        self.end(peer).floor = at;
         Some((peer, at))
     }
 
@@ -258,14 +258,5 @@ impl World {
     fn schedule(&mut self, at: Instant, happening: Happening) {
         self.scheduled += 1;
         self.queue.insert((at, self.scheduled), happening);
-    }
-
-    /// A random number (splitmix64).
-    pub(crate) fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

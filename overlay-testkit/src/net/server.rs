@@ -1,4 +1,4 @@
-//! The bootstrap server: the relay that ships, behind connections that are not sockets.
+//! The bootstrap server that ships, behind connections that are not sockets.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -8,37 +8,35 @@ use overlay_core::bootstrap::{self, Access, Notice, Rate, Source, Traffic};
 use overlay_core::wire::{self, OverlayName, ServerFrame, Token};
 use overlay_core::{BootstrapId, ConnectionId, Instant, NodeId};
 
+use super::Ix;
 use crate::invariants::Scrutiny;
-use crate::invariants::{Invariant, Violation};
-use crate::world::machine::Ix;
+use crate::violation::{Invariant, Violation};
 
 /// A client's connection, as the client calls it.
-pub(crate) type Client = (Ix, BootstrapId);
+pub type Client = (Ix, BootstrapId);
 
-/// The token of every simulated root.
 const TOKEN: &str = "a simulated root's token";
 
-/// When the world began, since 1970.
-const BORN: Duration = Duration::from_secs(1_000_000_000);
-
 /// What the server does to a client: sends it a message, or hangs up.
-pub(crate) type Outgoing = Vec<(Client, Option<Bytes>)>;
+pub type Outgoing = Vec<(Client, Option<Bytes>)>;
 
+/// The bootstrap server, and how it fails.
 #[derive(Debug)]
-pub(crate) struct Server {
-    relay: bootstrap::Server,
+pub struct Server {
+    inner: bootstrap::Server,
+    since_1970: Duration,
     config: bootstrap::Config,
     scrutiny: Scrutiny,
     /// Until when it is down.
-    pub(crate) down_until: Instant,
+    pub down_until: Instant,
     /// Whether it is dark while it is down, or refuses connections.
-    pub(crate) dark: bool,
+    pub dark: bool,
     /// Until when it loses and doubles the frames of joins.
-    pub(crate) careless_until: Instant,
+    pub careless_until: Instant,
     /// When the world will next wake it.
-    pub(crate) wake: Option<Instant>,
-    /// Who is the root, and since when.
-    pub(crate) reign: Option<(NodeId, Instant)>,
+    pub wake: Option<Instant>,
+    /// The root, and since when it is.
+    pub root: Option<(NodeId, Instant)>,
     connections: BTreeMap<Client, ConnectionId>,
     clients: BTreeMap<ConnectionId, Client>,
     actions: Vec<bootstrap::Action>,
@@ -55,10 +53,12 @@ pub enum Limits {
 }
 
 impl Server {
-    pub(crate) fn new(
+    /// A server for one overlay, which began this long after 1970.
+    pub fn new(
         overlay: &OverlayName,
         limits: Limits,
         scrutiny: Scrutiny,
+        since_1970: Duration,
     ) -> Result<Self, bootstrap::ConfigError> {
         let token = token().ok_or(bootstrap::ConfigError::EmptyToken)?;
         let mut config = bootstrap::Config::new(Access::default().overlay(overlay.clone(), token));
@@ -76,40 +76,45 @@ impl Server {
             config.max_pending_joins = usize::MAX / 2;
         }
         Ok(Self {
-            relay: bootstrap::Server::new(config.clone(), [5; 32], BORN)?,
+            inner: bootstrap::Server::new(config.clone(), [5; 32], since_1970)?,
+            since_1970,
             config,
             scrutiny,
             down_until: Instant::ZERO,
             dark: false,
             careless_until: Instant::ZERO,
             wake: None,
-            reign: None,
+            root: None,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
             actions: Vec::new(),
         })
     }
 
-    pub(crate) fn is_up(&self, now: Instant) -> bool {
+    /// Whether the server answers.
+    #[must_use]
+    pub fn is_up(&self, now: Instant) -> bool {
         self.down_until <= now
     }
 
     /// A client that is silent for twice as long is forgotten.
-    pub(crate) const fn keepalive(&self) -> Duration {
+    #[must_use]
+    pub const fn keepalive(&self) -> Duration {
         self.config.keepalive
     }
 
     /// How long a root may take joiners in after the server has answered it.
-    pub(crate) const fn lease(&self) -> Duration {
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
         self.config.root_lease
     }
 
     /// Whether the server takes the connection.
-    pub(crate) fn connect(&mut self, client: Client, now: Instant) -> bool {
+    pub fn connect(&mut self, client: Client, now: Instant) -> bool {
         if !self.is_up(now) {
             return false;
         }
-        let Ok(connection) = self.relay.accept(now, Source(client.0 as u128)) else {
+        let Ok(connection) = self.inner.accept(now, Source(client.0 as u128)) else {
             return false;
         };
         self.connections.insert(client, connection);
@@ -117,11 +122,8 @@ impl Server {
         true
     }
 
-    pub(crate) fn disconnect(
-        &mut self,
-        client: Client,
-        now: Instant,
-    ) -> Result<Outgoing, Violation> {
+    /// A client closes its connection.
+    pub fn disconnect(&mut self, client: Client, now: Instant) -> Result<Outgoing, Violation> {
         let Some(connection) = self.connections.remove(&client) else {
             return Ok(Outgoing::new());
         };
@@ -129,7 +131,8 @@ impl Server {
         self.event(now, bootstrap::EventKind::Closed { connection })
     }
 
-    pub(crate) fn receive(
+    /// A client's message arrives.
+    pub fn receive(
         &mut self,
         from: Client,
         bytes: Bytes,
@@ -143,38 +146,51 @@ impl Server {
         }
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.relay.next_deadline()
+    /// When the server next wants a timeout.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.inner.next_deadline()
     }
 
-    pub(crate) fn timeout(&mut self, now: Instant) -> Result<Outgoing, Violation> {
+    /// The server gets a timeout.
+    pub fn timeout(&mut self, now: Instant) -> Result<Outgoing, Violation> {
         let outgoing = self.event(now, bootstrap::EventKind::Timeout)?;
-        let due = self.relay.next_deadline();
+        let due = self.inner.next_deadline();
         Invariant::DeadlinesLieAhead.holds(due.is_none_or(|due| due > now), || {
-            format!("the relay is due at {due:?}, and it is {now:?}")
+            format!("the server is due at {due:?}, and it is {now:?}")
         })?;
         Ok(outgoing)
     }
 
-    /// Dies, and forgets everything. Returns those who were connected.
-    pub(crate) fn stop(&mut self, until: Instant) -> Vec<Client> {
+    /// The server dies and forgets everything. Returns the clients that were connected.
+    pub fn stop(&mut self, until: Instant) -> Vec<Client> {
         self.down_until = self.down_until.max(until);
         // The same configuration was accepted before.
-        if let Ok(relay) = bootstrap::Server::new(self.config.clone(), [5; 32], BORN) {
-            self.relay = relay;
+        let fresh = bootstrap::Server::new(self.config.clone(), [5; 32], self.since_1970);
+        if let Ok(fresh) = fresh {
+            self.inner = fresh;
         }
-        self.reign = None;
+        self.root = None;
         self.clients.clear();
         core::mem::take(&mut self.connections).into_keys().collect()
     }
 
-    pub(crate) fn knows(&self, client: Client) -> bool {
+    /// Whether the client is connected.
+    #[must_use]
+    pub fn knows(&self, client: Client) -> bool {
         self.connections.contains_key(&client)
+    }
+
+    /// The connections of a node.
+    #[must_use]
+    pub fn connections_of(&self, node: Ix) -> Vec<Client> {
+        let mine = |client: &&Client| client.0 == node;
+        self.connections.keys().filter(mine).copied().collect()
     }
 
     fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Result<Outgoing, Violation> {
         let mut actions = core::mem::take(&mut self.actions);
-        self.relay
+        self.inner
             .handle_input_into(bootstrap::Event { now, kind }, &mut actions);
         let mut outgoing = Outgoing::new();
         for action in actions.drain(..) {
@@ -189,7 +205,7 @@ impl Server {
                     outgoing.push((client, None));
                 }
                 bootstrap::Action::Notify(Notice::RootRegistered { id, .. }) => {
-                    self.reign = Some((id, now));
+                    self.root = Some((id, now));
                 }
                 bootstrap::Action::Notify(Notice::RootLost { .. }) => {}
             }
@@ -212,7 +228,8 @@ impl Server {
     }
 }
 
-/// What a simulated root proves its right with.
-pub(crate) fn token() -> Option<Token> {
+/// The token of every simulated root.
+#[must_use]
+pub fn token() -> Option<Token> {
     Token::new(TOKEN).ok()
 }

@@ -1,50 +1,54 @@
-//! WebRTC as the core sees it: two ends that connect when offer, answer and a candidate of each side have
+//! WebRTC as the core sees it: two ends that connect when offer, answer and an ICE candidate of each side have
 //! crossed, and then carry messages in order until one of them closes, or one message is lost.
 
 use core::time::Duration;
 
+use overlay_core::arena::{self, Arena};
 use overlay_core::{IceCandidate, Instant, LinkId, Sdp, Signal};
-use slab::Slab;
 
-use crate::world::machine::Ix;
+use super::Ix;
 
 /// One end of a connection; never used again for another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct EndId {
+pub struct EndId {
     index: u32,
     generation: u32,
 }
 
 /// One side of a connection.
 #[derive(Debug)]
-pub(crate) struct End {
-    generation: u32,
-    pub(crate) owner: Ix,
-    pub(crate) link: LinkId,
-    /// How far its owner is from its provider; here, because every message needs it.
-    pub(crate) distance: u32,
+pub struct End {
+    /// The node whose end it is.
+    pub owner: Ix,
+    /// The node's own name for the connection.
+    pub link: LinkId,
+    /// The distance of its owner from its provider; here, because every message needs it.
+    pub distance: u32,
     /// The other side, once it is known from its offer or answer.
     peer: Option<EndId>,
-    /// Whether a candidate of the other side has come.
+    /// Whether an ICE candidate of the other side has come.
     reachable: bool,
-    pub(crate) stage: Stage,
-    /// Something that it sent was lost: then nothing that it sends arrives any more, because a channel
-    /// is reliable or dead.
-    pub(crate) broken: bool,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Whether something that it sent was lost. Then nothing that it sends arrives any more, because a channel is
+    /// reliable or dead.
+    pub broken: bool,
     /// Whether a forger has spoken to this end.
-    pub(crate) deceived: bool,
+    pub deceived: bool,
     /// When the latest message to this end arrives: the next one can't overtake it.
-    pub(crate) floor: Instant,
+    pub floor: Instant,
     /// When this end last heard something.
-    pub(crate) heard: Heard,
+    pub heard: Heard,
 }
 
+/// How far an end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Offer, answer and candidates are on their way.
+pub enum Stage {
+    /// Offer, answer and ICE candidates are on their way.
     Signalling,
     /// ICE and DTLS are at work.
     Connecting,
+    /// The channel carries messages.
     Open,
     /// Its node has closed it, but some of its events may still be on their way to the node.
     Closed,
@@ -52,33 +56,23 @@ pub(crate) enum Stage {
 
 /// A moment, as its machine lived it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Heard {
-    pub(crate) at: Instant,
-    /// How long the machine had slept by then, and how often.
-    pub(crate) slept: Duration,
-    pub(crate) naps: u32,
+pub struct Heard {
+    /// The moment.
+    pub at: Instant,
+    /// How long the machine had slept by then.
+    pub slept: Duration,
+    /// How often the machine had slept by then.
+    pub naps: u32,
 }
 
 /// All ends that are not closed.
 #[derive(Debug, Default)]
-pub(crate) struct Ends {
-    slab: Slab<End>,
-    made: u32,
-}
+pub struct Ends(Arena<EndId, End>);
 
 impl Ends {
     /// A new end. `offer` is what it answers, if it does.
-    pub(crate) fn add(
-        &mut self,
-        owner: Ix,
-        link: LinkId,
-        distance: u32,
-        offer: Option<&Sdp>,
-    ) -> EndId {
-        self.made = self.made.wrapping_add(1);
-        let generation = self.made;
-        let index = self.slab.insert(End {
-            generation,
+    pub fn add(&mut self, owner: Ix, link: LinkId, distance: u32, offer: Option<&Sdp>) -> EndId {
+        self.0.insert(End {
             owner,
             link,
             distance,
@@ -89,47 +83,49 @@ impl Ends {
             deceived: false,
             floor: Instant::ZERO,
             heard: Heard::default(),
-        });
-        EndId {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            generation,
-        }
+        })
     }
 
-    pub(crate) fn get(&self, id: EndId) -> Option<&End> {
-        let end = self.slab.get(id.index as usize)?;
-        (end.generation == id.generation).then_some(end)
+    /// The end, if it was not removed.
+    #[must_use]
+    pub fn get(&self, id: EndId) -> Option<&End> {
+        self.0.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
-        let end = self.slab.get_mut(id.index as usize)?;
-        (end.generation == id.generation).then_some(end)
+    /// The end, if it was not removed.
+    #[must_use]
+    pub fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
+        self.0.get_mut(id)
     }
 
-    pub(crate) fn remove(&mut self, id: EndId) -> Option<End> {
-        self.get(id)?;
-        self.slab.try_remove(id.index as usize)
+    /// Forgets an end.
+    pub fn remove(&mut self, id: EndId) -> Option<End> {
+        self.0.remove(id)
     }
 
     /// What an end answers to the offer that it was made for.
-    pub(crate) fn answer(&self, id: EndId) -> Sdp {
+    #[must_use]
+    pub fn answer(&self, id: EndId) -> Sdp {
         let offer = self.get(id).and_then(|end| end.peer);
         offer.map_or_else(Sdp::default, |offer| id.answer(offer))
     }
-    /// Who made the offer that this end answers, if it does.
-    pub(crate) fn offerer(&self, id: EndId) -> Option<EndId> {
+
+    /// The end whose offer this end answers, if it does.
+    #[must_use]
+    pub fn offerer(&self, id: EndId) -> Option<EndId> {
         let older = |peer: &EndId| peer.generation < id.generation;
         self.get(id)?.peer.filter(older)
     }
 
     /// The other side, if each of the two knows the other.
-    pub(crate) fn peer(&self, id: EndId) -> Option<EndId> {
+    #[must_use]
+    pub fn peer(&self, id: EndId) -> Option<EndId> {
         let peer = self.get(id)?.peer?;
         (self.get(peer)?.peer == Some(id)).then_some(peer)
     }
 
     /// A signal of the other side comes to an end. Returns both ends once they can connect.
-    pub(crate) fn apply(&mut self, id: EndId, signal: &Signal) -> Option<[EndId; 2]> {
+    pub fn apply(&mut self, id: EndId, signal: &Signal) -> Option<[EndId; 2]> {
         let end = self.get_mut(id)?;
         match signal {
             Signal::Answer(answer) => end.peer = EndId::parse(answer),
@@ -146,19 +142,35 @@ impl Ends {
     }
 }
 
+impl arena::Id for EndId {
+    fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    fn index(self) -> u32 {
+        self.index
+    }
+
+    fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
 impl EndId {
     /// What an end's offer says.
-    pub(crate) fn offer(self) -> Sdp {
+    #[must_use]
+    pub fn offer(self) -> Sdp {
         Sdp::new(self.text()).unwrap_or_default()
     }
 
-    /// What an end's answer to an offer says: who it is, and whom it answers.
+    /// What an end's answer to an offer says: its own name, and that of the end that it answers.
     fn answer(self, offer: Self) -> Sdp {
         Sdp::new(format!("{} {}", self.text(), offer.text())).unwrap_or_default()
     }
 
-    /// A candidate of an end.
-    pub(crate) fn candidate(self) -> IceCandidate {
+    /// An ICE candidate of an end.
+    #[must_use]
+    pub fn candidate(self) -> IceCandidate {
         IceCandidate::new(self.text()).unwrap_or_default()
     }
 
@@ -171,7 +183,8 @@ impl EndId {
     }
 
     /// The end that answers, and the one that it answers.
-    pub(crate) fn parse_answer(text: &str) -> Option<[Self; 2]> {
+    #[must_use]
+    pub fn parse_answer(text: &str) -> Option<[Self; 2]> {
         let mut words = text.split(' ');
         Some([Self::take(&mut words)?, Self::take(&mut words)?])
     }
