@@ -48,7 +48,7 @@ mod tests {
     use anyhow::anyhow;
 
     #[test]
-    fn a_failure_tells_what_was_being_done_why_it_failed_and_what_to_do() {
+    fn an_error_tells_the_step_its_cause_and_the_remedy() {
         let error = anyhow!("no such file").context("cannot read it");
         assert_eq!(describe(&error), "error: cannot read it: no such file");
         let error = error.hint("make it");

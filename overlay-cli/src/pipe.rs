@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_there_fills_messages() {
+    async fn input_that_is_there_fills_messages() {
         let input = b"a line\n".repeat(10_000);
         let fewest = input.len().div_ceil(CHUNK);
         assert!(pieces(&input).await.len() <= fewest + 1);

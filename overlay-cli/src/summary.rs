@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depths_follow_the_links_and_leave_out_what_hangs_on_nothing() {
+    fn depths_follow_the_links_and_leave_out_detached_nodes() {
         let id = NodeId::from_u128;
         let parents = [(1, 0), (2, 0), (3, 1), (7, 8), (8, 7), (9, 99)];
         let parents = parents.map(|(node, parent)| (id(node), id(parent)));

@@ -44,7 +44,7 @@ pub(crate) async fn a_node_that_is_dropped_leaves(driver: Driver) {
     ));
 }
 
-pub(crate) async fn what_was_sent_before_leaving_arrives(driver: Driver) {
+pub(crate) async fn messages_sent_before_leaving_arrive(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(1).await;
     let mut member = world.member(1).await;

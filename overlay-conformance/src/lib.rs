@@ -73,7 +73,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         leaving {
             a_node_that_leaves_is_noticed_at_once_and_with_the_reason,
             a_node_that_is_dropped_leaves,
-            what_was_sent_before_leaving_arrives,
+            messages_sent_before_leaving_arrive,
             leaving_right_after_joining_harms_no_node,
             an_orphan_joins_again_with_its_subtree,
             a_node_may_close_a_link_and_the_child_comes_back_by_itself,
@@ -85,7 +85,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             parent_and_child_play_ping_pong,
             a_broadcast_reaches_every_node_once_and_in_order,
             a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing,
-            what_cannot_be_sent_says_why,
+            a_message_that_can_not_be_sent_says_why,
             an_app_that_dropped_its_events_does_not_stop_the_stream_for_others,
         }
         hostile_nodes {
@@ -100,7 +100,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         }
         server {
             health_is_told_to_monitoring,
-            a_browser_that_comes_by_is_told_what_this_is,
+            a_browser_is_told_that_this_is_a_bootstrap_server,
             a_path_that_is_not_there_is_not_found_and_nothing_can_be_changed,
             a_full_server_turns_sockets_away_until_one_is_closed,
             behind_a_proxy_clients_are_told_apart,
@@ -111,7 +111,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             an_oversized_message_ends_the_connection_and_nothing_else,
             an_unknown_version_is_told_so,
             a_forged_answer_reaches_no_joiner,
-            a_request_in_somebody_elses_name_is_refused,
+            a_request_in_another_nodes_name_is_refused,
             a_wrong_token_is_refused_and_the_node_gives_up,
             a_root_outlives_the_servers_that_introduce_to_it,
             a_server_that_is_not_there_is_named,

@@ -65,7 +65,7 @@ pub(crate) async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_no
     sending.await.unwrap();
 }
 
-pub(crate) async fn what_cannot_be_sent_says_why(driver: Driver) {
+pub(crate) async fn a_message_that_can_not_be_sent_says_why(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(2).await;
     let member = world.member(2).await;

@@ -39,7 +39,7 @@ pub(crate) async fn health_is_told_to_monitoring(driver: Driver) {
     );
 }
 
-pub(crate) async fn a_browser_that_comes_by_is_told_what_this_is(driver: Driver) {
+pub(crate) async fn a_browser_is_told_that_this_is_a_bootstrap_server(driver: Driver) {
     let world = World::new(driver);
     let response = http(
         &world,
@@ -151,7 +151,7 @@ pub(crate) async fn a_forged_answer_reaches_no_joiner(driver: Driver) {
     assert_eq!(victim.status().await.parent, Some(root.id()));
 }
 
-pub(crate) async fn a_request_in_somebody_elses_name_is_refused(driver: Driver) {
+pub(crate) async fn a_request_in_another_nodes_name_is_refused(driver: Driver) {
     let world = World::new(driver);
     let mut rogue = Rogue::greet(&world).await;
     let join = JoinId {

@@ -135,7 +135,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn an_id_never_finds_the_next_entry_in_its_place() {
+    fn an_id_never_finds_the_next_entry_at_its_index() {
         let mut arena = Arena::<LinkId, _>::new();
         let old = arena.insert("old");
         assert_eq!(arena.remove(old), Some("old"));

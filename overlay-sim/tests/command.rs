@@ -75,7 +75,7 @@ fn a_replay_tells_its_story_up_to_an_event() {
 }
 
 #[test]
-fn what_is_no_schedule_is_refused_with_its_line() {
+fn a_text_that_is_no_schedule_is_refused_with_its_line() {
     let path = std::env::temp_dir().join(format!("overlay-sim-{}.schedule", std::process::id()));
     fs::write(&path, "overlay-sim schedule 1\n1.0 dance 3\n").unwrap();
     let output = overlay_sim(&format!("replay {}", path.display()));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use overlay_sim::{Schedule, run};
 
 #[test]
-fn what_was_once_found_stays_mended() {
+fn a_schedule_that_once_failed_passes() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("regressions");
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()

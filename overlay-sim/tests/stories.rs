@@ -30,13 +30,13 @@ fn nodes_whose_timers_fire_once_a_minute_are_not_taken_for_dead() {
 }
 
 #[test]
-fn a_node_that_sleeps_for_a_while_takes_nobody_for_dead_when_it_wakes() {
+fn a_node_that_sleeps_for_a_while_takes_no_neighbour_for_dead_when_it_wakes() {
     let outcome = tree_of_thirteen(["20.0 pause 1 10.0".to_owned()]);
     assert_eq!(outcome.coverage.of("parent closed"), 0);
 }
 
 #[test]
-fn a_leaf_that_comes_and_goes_moves_nobody() {
+fn a_leaf_that_comes_and_goes_moves_no_node() {
     let flaps = (0..100).flat_map(|round| {
         let time = 20 + round * 4;
         [

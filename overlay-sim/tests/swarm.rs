@@ -22,7 +22,7 @@ fn the_trace_of_a_seed_is_the_same_on_every_machine() {
 }
 
 #[test]
-fn what_is_drawn_survives_its_own_text() {
+fn a_drawn_schedule_survives_its_own_text() {
     for seed in 0..500 {
         let drawn = schedule(seed);
         let read: Schedule = drawn.to_string().parse().unwrap();
@@ -31,7 +31,7 @@ fn what_is_drawn_survives_its_own_text() {
 }
 
 #[test]
-fn a_failure_says_who_waits_for_whom() {
+fn a_failure_says_which_node_waits_for_which() {
     // On this network no handshake can be done in time.
     let text = "overlay-sim schedule 1
         seed 3

@@ -131,7 +131,7 @@ impl fmt::Display for Lines {
 }
 
 #[test]
-fn a_tally_names_what_is_missing_and_what_came_twice() {
+fn a_tally_names_missing_and_doubled_lines() {
     let tally = Tally::of(&numbers("1\n2\n6\n6\n7\n6\n9\n"), 1, 10);
     assert_eq!(tally.missing.to_string(), "3-5, 8, 10");
     assert_eq!(tally.doubled.to_string(), "6");

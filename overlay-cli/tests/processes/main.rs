@@ -179,7 +179,7 @@ fn a_wrong_token_ends_the_root_with_what_to_do() {
 }
 
 #[test]
-fn a_second_root_stands_by_and_takes_over_when_the_first_is_killed() {
+fn a_standby_takes_over_when_the_root_is_killed() {
     let server = Server::start();
     let mut first = server.root(1, &[]);
     let epoch = first.fact("promoted")["epoch"].as_u64().unwrap();

@@ -213,7 +213,7 @@ fn a_frame_that_is_cut_short_or_has_something_behind_it_is_none() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_unread() {
+fn a_frame_that_is_too_long_is_refused_unread() {
     let bytes = vec![0xff; MAX_FRAME + 1];
     let too_long = WireError::TooLong(MAX_FRAME + 1);
     assert_eq!(decode::<LinkFrame<'_>>(&bytes), Err(too_long));

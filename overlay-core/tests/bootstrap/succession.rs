@@ -84,7 +84,7 @@ fn a_root_that_is_back_in_time_keeps_its_epoch() {
 }
 
 #[test]
-fn a_root_that_is_back_too_late_stands_by() {
+fn a_root_that_is_back_too_late_is_a_standby() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
     server.hang_up(root);
@@ -215,7 +215,7 @@ fn two_roots_never_get_the_same_epoch_even_at_the_same_moment() {
 }
 
 #[test]
-fn a_client_that_says_that_it_leads_in_no_epoch_stands_by() {
+fn a_client_that_says_that_it_leads_in_no_epoch_is_a_standby() {
     let mut server = Server::new();
     pair(&mut server);
     let (_, role) = returning(&mut server, 3, Epoch(0));

@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 #[test]
-fn a_node_with_a_free_place_answers_itself() {
+fn a_node_with_a_free_slot_answers_itself() {
     let mut solo = Solo::root(config(1));
     let actions = solo.request(1);
     let link = opened(&actions)[0];
@@ -55,7 +55,7 @@ fn candidates_count_against_max_degree() {
 }
 
 #[test]
-fn a_full_node_sends_newcomers_to_the_child_with_the_shallowest_place() {
+fn a_full_node_sends_joiners_to_the_child_with_the_shallowest_free_slot() {
     let mut solo = Solo::root(config(2));
     let children = [solo.child(1), solo.child(2)];
     // Each takes two; then each of those two would take two.
@@ -118,7 +118,7 @@ fn the_original_rule_makes_a_tree_too() {
 }
 
 #[test]
-fn a_tree_without_a_place_says_that_it_is_full() {
+fn a_tree_without_a_free_slot_says_that_it_is_full() {
     let mut solo = Solo::root(config(1));
     solo.child_with_slots(1, 0);
     let full = [(join_of(2), RejectReason::Full)];
@@ -138,7 +138,7 @@ fn a_rejection_says_when_to_come_back() {
 }
 
 #[test]
-fn who_is_on_the_path_to_the_root_can_not_join_below_itself() {
+fn a_node_on_the_path_to_the_root_can_not_join_below_itself() {
     let (mut solo, parent) = Solo::member(config(1));
     for ancestor in [0, 1, 1000] {
         let join = JoinId {
@@ -173,7 +173,7 @@ fn a_request_that_went_too_deep_is_turned_back() {
 }
 
 #[test]
-fn the_deepest_node_takes_nobody_in() {
+fn the_deepest_node_accepts_no_joiner() {
     let (mut solo, parent) = Solo::member(config(2));
     let mut above = Path::root(id(100));
     while above.depth() < MAX_DEPTH - 2 {
@@ -210,7 +210,7 @@ fn a_repeated_request_is_seen_to_once() {
 }
 
 #[test]
-fn a_joiner_that_gives_up_frees_its_place_wherever_it_is() {
+fn a_joiner_that_gives_up_frees_its_slot_wherever_it_is() {
     // As a candidate.
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request(1))[0];
@@ -279,7 +279,7 @@ fn a_new_attempt_does_not_wait_for_the_last_one() {
 }
 
 #[test]
-fn a_greeting_for_another_join_displaces_nobody() {
+fn a_greeting_for_another_join_displaces_no_child() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
     let impostor = opened(&solo.request(2))[0];
@@ -308,7 +308,7 @@ fn a_joiner_that_dies_on_its_way_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_orphan_takes_nobody_in() {
+fn an_orphan_accepts_no_joiner() {
     let (mut solo, parent) = Solo::member(config(2));
     let link = opened(&solo.request_from(parent, 5))[0];
     solo.event(EventKind::LinkClosed(parent));
@@ -336,7 +336,7 @@ fn a_joiner_is_told_that_its_acceptor_leaves() {
 }
 
 #[test]
-fn a_leaving_node_takes_nobody_in() {
+fn a_leaving_node_accepts_no_joiner() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
     solo.event(EventKind::Leave);

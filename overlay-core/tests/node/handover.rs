@@ -52,7 +52,7 @@ fn greeted() -> (Solo, LinkId, LinkId) {
 }
 
 #[test]
-fn the_old_parent_is_kept_until_it_has_brought_what_the_new_one_will_not() {
+fn the_old_parent_is_kept_until_it_has_brought_its_last_broadcasts() {
     let (mut solo, old, new) = greeted();
     assert_eq!(told(&solo.says(new, &welcome_at(5))).len(), 0);
     assert_eq!(delivered(&brings(&mut solo, new, 5)), []);
@@ -65,7 +65,7 @@ fn the_old_parent_is_kept_until_it_has_brought_what_the_new_one_will_not() {
 }
 
 #[test]
-fn what_the_new_parent_brings_once_more_is_dropped_and_credited() {
+fn a_broadcast_that_the_new_parent_repeats_is_dropped_and_credited() {
     let (mut solo, _, new) = greeted();
     let actions = solo.says(new, &welcome_at(2));
     assert_eq!(solo.node.parent().unwrap().link, new);
@@ -86,7 +86,7 @@ fn an_old_parent_that_goes_meanwhile_leaves_a_hole_that_is_told() {
 }
 
 #[test]
-fn an_old_parent_that_brings_nothing_is_not_waited_for_for_ever() {
+fn an_old_parent_that_brings_nothing_is_left_in_the_end() {
     let (mut solo, old, new) = greeted();
     solo.says(new, &welcome_at(5));
     let mut missing = Vec::new();
@@ -114,7 +114,7 @@ fn an_orphan_is_told_how_many_it_has_missed() {
 }
 
 #[test]
-fn a_newcomer_has_missed_nothing() {
+fn a_node_new_to_a_tree_has_missed_nothing() {
     let mut solo = Solo::new(Config::default());
     solo.event(EventKind::Join);
     let link = opened(&solo.registered())[0];
@@ -123,7 +123,7 @@ fn a_newcomer_has_missed_nothing() {
 }
 
 #[test]
-fn a_lie_about_a_number_does_not_silence_those_who_come_after() {
+fn a_lie_about_a_number_does_not_silence_later_broadcasts() {
     let (mut solo, parent) = Solo::member(config(2));
     let (number, payload) = (u64::MAX, &[9][..]);
     solo.says(parent, &LinkFrame::Broadcast { number, payload });
@@ -132,7 +132,7 @@ fn a_lie_about_a_number_does_not_silence_those_who_come_after() {
 }
 
 #[test]
-fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
+fn the_position_of_another_root_is_queued_behind_the_former_roots_broadcasts() {
     let (mut solo, parent) = Solo::member(config(2));
     let child = solo.child_from(parent, 5);
     brings(&mut solo, parent, 1);
@@ -147,7 +147,7 @@ fn the_count_of_another_root_stands_in_line_behind_that_of_the_former() {
 }
 
 #[test]
-fn the_children_of_who_comes_to_another_root_hear_of_its_epoch_before_its_broadcasts() {
+fn the_children_of_a_node_with_another_root_hear_its_epoch_before_its_broadcasts() {
     let (mut solo, parent) = Solo::member(config(2));
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::LinkClosed(parent));

@@ -139,7 +139,7 @@ fn the_highest_epoch_of_all_does_not_overflow() {
 }
 
 #[test]
-fn nobody_is_sent_away_for_longer_than_the_longest_wait() {
+fn a_rejection_sends_no_joiner_away_for_longer_than_the_longest_wait() {
     let config = Config::default();
     let mut solo = Solo::new(config.clone());
     solo.event(EventKind::Join);
@@ -180,7 +180,7 @@ fn a_request_from_below_can_not_end_the_join_that_it_names() {
 }
 
 #[test]
-fn nobody_below_asks_in_the_name_of_the_node_or_of_one_above() {
+fn a_node_below_can_not_ask_in_the_name_of_a_node_above() {
     let (mut solo, parent) = Solo::member(config(3));
     let child = solo.child_from(parent, 5);
     let refused = |actions: &[Action]| {

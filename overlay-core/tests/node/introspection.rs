@@ -55,7 +55,7 @@ fn a_joiner_tells_each_step_of_its_way() {
 }
 
 #[test]
-fn who_lost_its_parent_tells_when_it_tries_again() {
+fn an_orphan_tells_when_it_tries_again() {
     let (mut solo, parent) = Solo::member(Config::default());
     solo.event(EventKind::LinkClosed(parent));
     let Some(Progress::Waiting { until }) = solo.node.progress() else {

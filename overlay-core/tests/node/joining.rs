@@ -150,7 +150,7 @@ fn each_attempt_has_a_name_of_its_own_and_counts_from_the_last_parent() {
 }
 
 #[test]
-fn nobody_on_the_way_sends_a_joiner_away_for_good() {
+fn no_node_on_the_route_sends_a_joiner_away_for_good() {
     let (mut solo, link) = joiner();
     let join = solo.dial(link);
     let actions = solo.server_passes(reject(join, RejectReason::Version, u32::MAX));
@@ -389,13 +389,13 @@ fn an_orphan_does_not_go_back_to_an_older_tree() {
 }
 
 #[test]
-fn a_newcomer_that_is_as_it_said_has_nothing_to_report() {
+fn a_joiner_whose_subtree_is_as_it_said_reports_nothing() {
     let (mut solo, parent) = Solo::member(Config::default());
     assert_eq!(sent(&solo.wait(secs(1)), parent), []);
 }
 
 #[test]
-fn what_has_changed_since_the_request_is_reported() {
+fn a_change_since_the_request_is_reported() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::LinkClosed(parent));
@@ -425,7 +425,7 @@ fn the_greeting_names_the_join_and_the_window() {
 }
 
 #[test]
-fn what_a_server_says_after_the_join_is_too_late() {
+fn a_server_message_after_the_join_is_too_late() {
     let (mut solo, _) = Solo::member(Config::default());
     assert_eq!(solo.server_says(&ServerFrame::Pong), []);
     assert_eq!(solo.event(EventKind::BootstrapClosed(solo.server())), []);

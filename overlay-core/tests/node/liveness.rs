@@ -143,7 +143,7 @@ fn half_of_the_tree_dies_and_the_rest_comes_together() {
 }
 
 #[test]
-fn a_node_that_slept_takes_nobody_for_dead() {
+fn a_node_that_slept_takes_no_neighbour_for_dead() {
     for time in [8, 12, 14] {
         let mut world = World::new();
         let root = world.root(3);
@@ -173,7 +173,7 @@ fn a_stall_that_is_short_of_two_heartbeats_is_forgiven_too() {
 }
 
 #[test]
-fn a_node_that_wakes_once_a_minute_still_finds_out_who_is_dead() {
+fn a_node_that_wakes_once_a_minute_still_finds_a_dead_neighbour() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     let mut closed = Vec::new();

@@ -7,21 +7,21 @@
 )]
 
 mod admission;
-mod balance;
-mod bootstrap;
 mod contract;
-mod crown;
-mod departure;
 mod handover;
 mod harness;
 mod hostile;
 mod introspection;
 mod joining;
+mod leadership;
+mod leaving;
 mod liveness;
 mod messages;
-mod moving;
 #[cfg(planted)]
 mod planted;
 mod properties;
+mod queue;
+mod rebalance;
+mod relocation;
 mod routing;
-mod waiting;
+mod server;

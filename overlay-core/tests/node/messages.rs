@@ -87,7 +87,7 @@ fn a_message_of_the_greatest_length_fits_and_one_byte_more_does_not() {
 }
 
 #[test]
-fn who_has_no_right_to_send_gets_the_message_back() {
+fn a_sender_without_the_right_gets_the_message_back() {
     let (mut solo, parent) = Solo::member(Config::default());
     let actions = solo.event(EventKind::Broadcast(text(1)));
     let back = Notification::Unsent {
@@ -112,7 +112,7 @@ fn a_candidate_is_no_neighbour_yet() {
 }
 
 #[test]
-fn what_has_no_credit_waits_then_is_refused_then_is_asked_for_again() {
+fn a_message_without_credit_waits_then_is_refused_then_is_asked_for_again() {
     let mut solo = Solo::root(Config {
         send_queue: MAX_PAYLOAD,
         ..Config::default()
@@ -161,7 +161,7 @@ fn a_neighbour_gets_credit_for_what_the_app_has_taken() {
 }
 
 #[test]
-fn who_sends_more_than_it_was_granted_is_cut_off() {
+fn a_peer_that_sends_more_than_it_was_granted_is_cut_off() {
     let mut solo = Solo::root(Config {
         window: MIN_WINDOW,
         ..Config::default()
@@ -296,7 +296,7 @@ fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
 }
 
 #[test]
-fn the_death_of_a_slow_child_sets_free_what_it_held() {
+fn the_death_of_a_slow_child_frees_the_messages_that_it_held() {
     let mut world = World::with(|config| config.window = MIN_WINDOW);
     world.root(2);
     world.join(6);

@@ -23,7 +23,7 @@ fn a_member_that_keeps_its_server_is_noticed() {
 
 #[test]
 #[should_panic(expected = "NoLoopIsAccepted")]
-fn who_accepts_its_own_parent_is_noticed() {
+fn a_node_that_accepts_its_own_parent_is_noticed() {
     let (mut solo, parent) = Solo::member(with(Planted::LoopCheckGone));
     solo.request_from(parent, 1);
 }
@@ -82,7 +82,7 @@ fn messages_past_the_limit_are_noticed() {
 
 #[test]
 #[should_panic(expected = "QueuesAreBounded")]
-fn a_broadcast_that_nobody_holds_is_noticed() {
+fn a_broadcast_without_a_holder_is_noticed() {
     let mut solo = Solo::root(with(Planted::UnsentKept));
     let child = solo.child(1);
     for _ in 0..=MIN_WINDOW as usize / MAX_PAYLOAD {
@@ -94,7 +94,7 @@ fn a_broadcast_that_nobody_holds_is_noticed() {
 
 #[test]
 #[should_panic(expected = "QueuesAreBounded")]
-fn a_link_that_ends_in_place_of_another_is_noticed() {
+fn a_link_that_ends_instead_of_another_is_noticed() {
     let mut solo = Solo::root(with(Planted::LateEventTaken));
     let gone = solo.child(1);
     solo.says(gone, &LinkFrame::Goodbye(GoodbyeReason::Leaving));

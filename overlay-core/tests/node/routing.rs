@@ -66,7 +66,7 @@ fn an_answer_from_the_joiners_side_is_dropped() {
 }
 
 #[test]
-fn who_has_no_part_in_a_join_can_not_speak_in_it() {
+fn a_peer_without_a_part_in_a_join_can_not_speak_in_it() {
     let mut solo = Solo::root(config(2));
     let children = [solo.child(1), solo.child(2)];
     let actions = solo.request(3);
@@ -155,7 +155,7 @@ fn delegated_by(solo: &mut Solo, joiner: u128, child: LinkId) -> Vec<JoinId> {
 }
 
 #[test]
-fn where_every_route_is_needed_a_newcomer_is_told_that_all_are_busy() {
+fn a_joiner_is_told_busy_where_every_route_is_needed() {
     let (mut solo, child) = crowded();
     let actions = solo.request(4);
     assert_eq!(rejections(&actions), [(join_of(4), RejectReason::Busy)]);

@@ -145,7 +145,7 @@ fn no_garbled_candidate_disturbs_a_handshake() {
 }
 
 #[test]
-fn garbled_packets_crash_nobody() {
+fn garbled_packets_crash_no_process() {
     on_tokio(async {
         let config = LinkConfig {
             handshake_timeout: Duration::from_millis(100),

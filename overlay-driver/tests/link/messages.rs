@@ -81,7 +81,7 @@ fn frames_that_are_queued_before_the_link_is_open_arrive() {
 }
 
 #[test]
-fn what_was_sent_before_a_close_arrives_before_it() {
+fn messages_sent_before_a_close_arrive_before_it() {
     on_each_runtime(async |dialer| {
         let (one, other) = pair(&dialer).await;
         for number in 0..50 {

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_is_expected_by_those_who_are_children_when_it_comes() {
+    fn a_broadcast_is_expected_by_the_children_of_that_moment() {
         let (mut model, early) = (Model::default(), EndId::default());
         model.child_connected(0, [early; 2]);
         let (number, bytes) = model.compose(8);

@@ -44,8 +44,8 @@ impl World {
         }
         self.calm = true;
         self.run_until(self.now() + notice)?;
-        self.everybody_is_counted()?;
-        self.everybody_is_reached()
+        self.every_node_is_counted()?;
+        self.every_node_is_reached()
     }
 
     /// If nodes move at all, one has moved after this time: what held a place in vain is gone, it is known
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Reports rise one level in a `status_interval`; one may be under way when the next becomes due.
-    fn everybody_is_counted(&mut self) -> Result<(), Failure> {
+    fn every_node_is_counted(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
             return Err(self.failure(None, Invariant::CensusIsTrue.broken("there is no root")));
         };
@@ -199,7 +199,7 @@ impl World {
     }
 
     /// Sends a broadcast and demands that everybody gets it, and that nothing older is missing.
-    fn everybody_is_reached(&mut self) -> Result<(), Failure> {
+    fn every_node_is_reached(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
             let nobody = Invariant::BroadcastsReachAll.broken("there is no root");
             return Err(self.failure(None, nobody));

@@ -294,7 +294,7 @@ impl World {
                 }
                 self.neighbour_closed(ix, *link, *reason, false)
             }
-            Notification::Promoted { epoch } => self.begins_to_reign(ix, *epoch),
+            Notification::Promoted { epoch } => self.begins_to_lead(ix, *epoch),
             Notification::SteppedDown { .. } => {
                 self.orphans.since.insert(ix, self.now);
                 Ok(())

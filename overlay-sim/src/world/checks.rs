@@ -23,7 +23,7 @@ impl World {
     }
 
     /// A machine is the root now: of an epoch that nobody else has had.
-    pub(super) fn begins_to_reign(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Violation> {
+    pub(super) fn begins_to_lead(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Violation> {
         if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
             self.coverage.count("standby promoted");
         }

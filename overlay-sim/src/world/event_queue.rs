@@ -83,7 +83,7 @@ mod tests {
     use overlay_testkit::Rng;
 
     #[test]
-    fn what_is_due_at_the_same_time_keeps_its_order() {
+    fn events_of_one_moment_keep_their_order() {
         let mut queue = EventQueue::default();
         for (at, item) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {
             queue.plan(Instant::from_millis(at), item);

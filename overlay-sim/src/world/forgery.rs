@@ -23,7 +23,7 @@ impl World {
             let node = &self.machines[ix].node;
             (node.epoch(), node.path().clone())
         };
-        let join = self.somebodys_join(ix, victim);
+        let join = self.a_join(ix, victim);
         let len = u32::try_from(self.machines[ix].rng.below(16_000)).unwrap_or(0);
         let lie = messages::payload(FORGED, len);
         let rng = &mut self.machines[ix].rng;
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// A join that may be under kind: of somebody above the victim, of some machine, or of nobody.
-    fn somebodys_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
+    fn a_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
         let count = self.machines.len() as u64;
         let above = self.machines[victim].node.path().clone();
         let rng = &mut self.machines[ix].rng;

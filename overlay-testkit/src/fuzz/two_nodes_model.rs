@@ -300,7 +300,7 @@ impl Pair {
         if let (Some(parent), Some(child)) = (parent, child) {
             for (node, link) in [(ROOT, child), (JOINER, parent)] {
                 self.wires.nothing_is_left_for(node, link);
-                self.wires.nobody_waits_for_room(node, link);
+                self.wires.no_sender_waits_for_room(node, link);
                 assert!(self.nodes[node].node().can_send(link), "no room, for ever");
             }
         }

@@ -215,7 +215,7 @@ impl Wires {
     }
 
     /// Whoever was refused has been told.
-    pub(super) fn nobody_waits_for_room(&mut self, node: usize, on: LinkId) {
+    pub(super) fn no_sender_waits_for_room(&mut self, node: usize, on: LinkId) {
         let (link, _) = self.link(node, on);
         assert!(!link.ends[node].waits_for_room, "nobody said: writable");
     }

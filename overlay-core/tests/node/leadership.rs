@@ -60,7 +60,7 @@ fn claims(epoch: u64, leads: bool) -> Registration {
 }
 
 #[test]
-fn who_wants_the_crown_is_the_root_when_the_server_says_so() {
+fn a_node_that_wants_to_lead_is_the_root_when_the_server_says_so() {
     let mut solo = Solo::new(Config::default());
     let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token)));
@@ -82,7 +82,7 @@ fn a_standby_is_a_member_that_stays_at_the_server() {
 }
 
 #[test]
-fn who_wants_the_crown_where_standbys_are_enough_asks_again_when_there_is_no_root() {
+fn a_surplus_standby_asks_again_when_there_is_no_root() {
     let (mut solo, link) = one_too_many();
     let join = solo.dial(link);
     let first = solo.server();
@@ -92,7 +92,7 @@ fn who_wants_the_crown_where_standbys_are_enough_asks_again_when_there_is_no_roo
 }
 
 #[test]
-fn a_member_that_wants_the_crown_asks_again_from_time_to_time() {
+fn a_member_that_wants_to_lead_asks_again_from_time_to_time() {
     let (mut solo, link) = one_too_many();
     let first = solo.server();
     solo.dial(link);
@@ -138,7 +138,7 @@ fn a_standby_on_its_way_drops_its_attempt_when_it_is_promoted() {
 }
 
 #[test]
-fn a_root_that_comes_back_says_that_it_reigns() {
+fn a_root_that_comes_back_says_that_it_leads() {
     let mut solo = Solo::root_in(3);
     assert_eq!(returns(&mut solo), claims(3, true));
     let actions = solo.registered_as(ClientRole::Root, 3);
@@ -171,7 +171,7 @@ fn a_root_that_was_succeeded_steps_down_with_its_children() {
 }
 
 #[test]
-fn a_root_takes_nobody_in_when_its_lease_is_over() {
+fn a_root_admits_no_joiner_when_its_lease_is_over() {
     let mut solo = Solo::root_in(3);
     // Asked for a sign of life once and not answered.
     solo.mute = true;

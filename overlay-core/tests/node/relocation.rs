@@ -63,7 +63,7 @@ fn answered(join: JoinId) -> LinkFrame<'static> {
 }
 
 #[test]
-fn who_is_invited_goes_to_another_parent_and_is_never_without_one() {
+fn an_invited_node_goes_to_another_parent_and_is_never_without_one() {
     let (mut solo, parent, dial) = greeted(2);
     assert_eq!(solo.node.parent().unwrap().link, parent);
     let actions = solo.says(dial, &welcome(Epoch(1), below_root(2)));
@@ -96,7 +96,7 @@ fn the_children_of_a_node_that_has_moved_are_told_where_they_stand() {
 }
 
 #[test]
-fn who_is_rejected_stays_and_says_so() {
+fn a_rejected_mover_stays_and_says_so() {
     let (mut solo, parent, dial) = invited(2);
     let actions = solo.says(parent, &busy(MOVE));
     assert!(sent(&actions, parent).contains(&LinkFrame::Stay));
@@ -155,7 +155,7 @@ fn an_orphan_without_an_answer_begins_anew_through_the_server() {
 }
 
 #[test]
-fn who_leaves_takes_its_move_back() {
+fn a_leaving_node_takes_its_move_back() {
     let (mut solo, parent, dial) = invited(2);
     let actions = solo.event(EventKind::Leave);
     let cancel = LinkFrame::Join(JoinFrame::Cancel { join: MOVE });
@@ -175,7 +175,7 @@ fn a_welcome_from_below_ends_the_move_and_not_the_membership() {
 }
 
 #[test]
-fn nobody_climbs_uninvited() {
+fn an_uninvited_child_gets_no_slot_elsewhere() {
     let mut solo = Solo::root(config(2));
     let child = solo.child(1);
     let actions = solo.says(child, &moving(1, move_to(1, ANY_DEPTH)));
@@ -223,7 +223,7 @@ fn a_request_goes_no_deeper_than_it_may() {
 }
 
 #[test]
-fn what_is_known_of_a_shut_subtree_are_its_nodes_and_not_its_places() {
+fn a_subtree_with_a_closed_intake_counts_by_its_nodes_and_not_by_its_slots() {
     let (mut solo, parent) = Solo::member(config(1));
     let child = solo.child_from(parent, 5);
     let whole = solo.node.census();
@@ -241,7 +241,7 @@ fn what_is_known_of_a_shut_subtree_are_its_nodes_and_not_its_places() {
 }
 
 #[test]
-fn a_request_that_can_not_take_a_free_place_waits_on() {
+fn a_request_that_can_not_take_a_free_slot_waits_on() {
     let (mut solo, parent) = Solo::member(config(3));
     solo.child_from(parent, 5);
     let first = opened(&solo.request_from(parent, 6))[0];
@@ -256,7 +256,7 @@ fn a_request_that_can_not_take_a_free_place_waits_on() {
 }
 
 #[test]
-fn a_request_that_waits_for_a_place_that_it_can_not_take_is_looked_at_once() {
+fn a_request_that_waits_for_a_slot_that_it_can_not_take_is_looked_at_once() {
     let mut solo = Solo::root(config(2));
     let (_silent, liar) = (solo.child(5), solo.child(6));
     for _ in 0..8 {

@@ -81,7 +81,7 @@ fn after_any_departure_the_tree_becomes_complete_again() {
 }
 
 #[test]
-fn without_churn_nobody_moves() {
+fn without_churn_no_node_moves() {
     let mut world = World::new();
     world.root(3);
     world.join(40);
@@ -90,7 +90,7 @@ fn without_churn_nobody_moves() {
 }
 
 #[test]
-fn by_the_rule_of_the_original_nobody_moves() {
+fn by_the_rule_of_the_original_no_node_moves() {
     let mut world = World::with(|config| config.policy = Policy::Hash);
     world.root(2);
     world.join(14);
@@ -100,7 +100,7 @@ fn by_the_rule_of_the_original_nobody_moves() {
 }
 
 #[test]
-fn a_place_is_left_to_newcomers_for_a_while() {
+fn a_free_slot_is_left_to_newcomers_for_a_while() {
     let mut solo = Solo::root(config(2));
     let (a, b) = (solo.child(1), solo.child(2));
     solo.says(a, &status(0, pair(3)));
@@ -154,7 +154,7 @@ fn a_short_child_makes_room_for_a_high_subtree_and_if_it_stays_the_subtree_goes_
 }
 
 #[test]
-fn who_makes_room_is_followed_by_the_one_who_asked() {
+fn a_child_that_makes_room_is_followed_by_the_joiner() {
     let mut solo = Solo::root(config(1));
     let short = solo.child(1);
     solo.server_passes(orphan(7, 99, pair(2)));
@@ -172,7 +172,7 @@ fn a_thin_child_makes_room_for_a_large_subtree_that_is_no_higher() {
 }
 
 #[test]
-fn who_has_been_made_room_for_gives_the_place_to_nobody() {
+fn a_joiner_for_which_a_child_made_room_gives_the_slot_to_no_other() {
     let mut solo = Solo::root(config(2));
     let (large, small) = (solo.child(1), solo.child(2));
     solo.says(large, &status(0, pair(6)));
@@ -184,7 +184,7 @@ fn who_has_been_made_room_for_gives_the_place_to_nobody() {
 }
 
 #[test]
-fn nobody_makes_room_for_who_would_make_room_for_it() {
+fn no_child_makes_room_for_a_joiner_that_would_make_room_for_it() {
     let (mut solo, large) = (Solo::root(config(1)), pair(6));
     let child = solo.child(1);
     solo.says(child, &status(0, large));
@@ -195,7 +195,7 @@ fn nobody_makes_room_for_who_would_make_room_for_it() {
 }
 
 #[test]
-fn nobody_makes_room_for_a_single_node() {
+fn no_child_makes_room_for_a_single_node() {
     let mut solo = Solo::root(config(1));
     let short = solo.child(1);
     let actions = solo.server_passes(orphan(7, 99, Census::of_node(2)));
@@ -203,7 +203,7 @@ fn nobody_makes_room_for_a_single_node() {
 }
 
 #[test]
-fn an_orphan_waits_for_the_place_of_a_parent_that_is_silent() {
+fn an_orphan_waits_for_the_slot_of_a_silent_parent() {
     let mut solo = Solo::root(config(1));
     let silent = solo.child(5);
     solo.wait(secs(9));
@@ -217,7 +217,7 @@ fn an_orphan_waits_for_the_place_of_a_parent_that_is_silent() {
 }
 
 #[test]
-fn a_single_node_takes_the_free_place_before_an_orphan_and_the_orphan_goes_below() {
+fn a_single_node_takes_the_free_slot_before_an_orphan_and_the_orphan_goes_below() {
     let mut solo = Solo::root(config(2));
     let high = solo.child(1);
     solo.says(high, &status(0, pair(4)));
@@ -239,7 +239,7 @@ fn a_thin_subtree_gives_way_too_however_high() {
 }
 
 #[test]
-fn an_orphan_takes_the_place_itself_if_nobody_comes() {
+fn an_orphan_takes_the_slot_itself_if_no_single_node_comes() {
     let mut solo = Solo::root(config(2));
     let high = solo.child(1);
     solo.says(high, &status(0, pair(4)));

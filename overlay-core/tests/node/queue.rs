@@ -19,7 +19,7 @@ fn requests_wait_for_a_candidate_and_follow_it_when_it_connects() {
 }
 
 #[test]
-fn a_hanging_candidate_loses_its_place_to_who_waits_for_it() {
+fn a_hanging_candidate_loses_its_slot_to_the_request_behind_it() {
     let mut solo = Solo::root(Config {
         wait_timeout: secs(60),
         ..config(1)
@@ -49,19 +49,19 @@ fn a_crowd_behind_a_hanging_candidate_gets_in() {
 }
 
 #[test]
-fn who_loses_patience_settles_for_a_connected_child() {
+fn a_request_that_loses_patience_settles_for_a_connected_child() {
     let mut solo = Solo::root(config(2));
     let child = solo.child_with_slots(1, 1);
     solo.request_with_slots(2, 5);
     // The candidate's subtree has the shallower place; the child has one only further down.
-    solo.says(child, &status(0, deep_place()));
+    solo.says(child, &status(0, deep_slot()));
     assert_eq!(solo.request(3), []);
     assert_eq!(delegated(&solo.wait(ms(1_999)), child), []);
     assert_eq!(delegated(&solo.wait(ms(1)), child), [join_of(3)]);
 }
 
 #[test]
-fn who_has_lost_patience_takes_the_first_child_that_connects() {
+fn a_request_that_lost_patience_takes_the_first_child_that_connects() {
     let mut solo = Solo::root(config(2));
     let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
     // It waits for the first candidate, and then for anybody.
@@ -72,7 +72,7 @@ fn who_has_lost_patience_takes_the_first_child_that_connects() {
 }
 
 #[test]
-fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
+fn a_request_that_lost_patience_takes_the_first_slot_that_is_reported() {
     let mut solo = Solo::root(config(2));
     let child = solo.child_with_slots(1, 0);
     solo.request(2);
@@ -83,7 +83,7 @@ fn who_has_lost_patience_takes_the_first_place_that_is_reported() {
 }
 
 #[test]
-fn a_place_promised_to_who_gave_up_is_a_place_again() {
+fn a_slot_promised_to_a_joiner_that_gave_up_is_free_again() {
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request_with_slots(1, 1))[0];
     solo.request_with_slots(2, 0);
@@ -94,7 +94,7 @@ fn a_place_promised_to_who_gave_up_is_a_place_again() {
 }
 
 #[test]
-fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
+fn a_slot_promised_to_a_rejected_joiner_is_free_again() {
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request_with_slots(1, 1))[0];
     solo.request_with_slots(2, 0);
@@ -105,10 +105,10 @@ fn a_place_promised_to_who_was_told_to_come_back_is_a_place_again() {
 }
 
 #[test]
-fn a_place_promised_to_who_settled_for_another_is_a_place_again() {
+fn a_slot_promised_to_a_joiner_that_settled_for_another_is_free_again() {
     let mut solo = Solo::root(config(2));
     let child = solo.child_with_slots(1, 1);
-    solo.says(child, &status(0, deep_place()));
+    solo.says(child, &status(0, deep_slot()));
     let link = opened(&solo.request_with_slots(2, 1))[0];
     solo.request_with_slots(3, 0);
     assert_eq!(delegated(&solo.wait(secs(2)), child), [join_of(3)]);
@@ -118,7 +118,7 @@ fn a_place_promised_to_who_settled_for_another_is_a_place_again() {
 }
 
 #[test]
-fn who_waits_too_long_is_told_that_the_tree_is_busy() {
+fn a_request_that_waits_too_long_is_told_that_the_tree_is_busy() {
     let mut solo = Solo::root(config(1));
     solo.request(1);
     solo.request(2);
@@ -153,7 +153,7 @@ fn a_request_tells_the_next_node_how_long_it_has_waited() {
 }
 
 #[test]
-fn who_stands_above_by_now_does_not_get_the_place_it_waited_for() {
+fn a_joiner_that_is_above_by_now_does_not_get_its_slot() {
     let (mut solo, parent) = Solo::member(config(1));
     let hanging = opened(&solo.request_from(parent, 2))[0];
     solo.request_from(parent, 3);
@@ -167,7 +167,7 @@ fn who_stands_above_by_now_does_not_get_the_place_it_waited_for() {
 }
 
 #[test]
-fn no_more_than_max_parked_wait() {
+fn no_more_requests_than_max_waiting_wait() {
     let mut solo = Solo::root(Config {
         max_waiting: 2,
         ..config(1)
@@ -180,7 +180,7 @@ fn no_more_than_max_parked_wait() {
 }
 
 #[test]
-fn a_place_that_becomes_free_goes_to_the_one_who_waits_longest() {
+fn a_slot_that_becomes_free_goes_to_the_request_that_waits_longest() {
     let mut solo = Solo::root(config(2));
     let leaf = solo.child_with_slots(1, 0);
     solo.request(2);
@@ -193,7 +193,7 @@ fn a_place_that_becomes_free_goes_to_the_one_who_waits_longest() {
 }
 
 #[test]
-fn a_place_that_is_given_to_one_who_waits_for_it_moves_nobody_else() {
+fn a_slot_that_a_waiting_request_gets_moves_no_other() {
     let mut solo = Solo::root(config(2));
     let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
     solo.request(3);
@@ -206,7 +206,7 @@ fn a_place_that_is_given_to_one_who_waits_for_it_moves_nobody_else() {
 }
 
 #[test]
-fn all_who_wait_for_a_candidate_are_placed_anew_when_it_fails() {
+fn requests_behind_a_candidate_are_placed_anew_when_it_fails() {
     let mut solo = Solo::root(config(1));
     let failing = opened(&solo.request(1))[0];
     for joiner in 2..=4 {
@@ -218,7 +218,7 @@ fn all_who_wait_for_a_candidate_are_placed_anew_when_it_fails() {
 }
 
 #[test]
-fn who_is_placed_anew_keeps_its_age() {
+fn a_request_that_is_placed_anew_keeps_its_age() {
     let mut solo = Solo::root(config(2));
     let failing = opened(&solo.request(1))[0];
     for joiner in 2..=5 {
@@ -259,7 +259,7 @@ fn candidates_of_a_waiting_joiner_are_kept_up_to_a_limit_and_follow_it() {
 }
 
 #[test]
-fn kept_candidates_are_applied_when_the_joiner_gets_a_place_here() {
+fn kept_ice_candidates_are_applied_when_the_joiner_gets_a_slot_here() {
     let mut solo = Solo::root(config(1));
     let link = opened(&solo.request(1))[0];
     solo.request(2);
@@ -275,7 +275,7 @@ fn kept_candidates_are_applied_when_the_joiner_gets_a_place_here() {
 }
 
 /// A node with a full child that has a child with a place.
-fn deep_place() -> Census {
+fn deep_slot() -> Census {
     let mut middle = Census::of_node(1);
     middle.admit(&Census::of_node(1));
     let mut top = Census::of_node(1);

@@ -16,7 +16,7 @@ fn goodbye() -> LinkFrame<'static> {
 }
 
 #[test]
-fn a_node_that_leaves_is_missed_by_nobody() {
+fn a_node_that_leaves_is_not_taken_for_lost() {
     let mut world = World::new();
     world.root(2);
     world.join(6);
@@ -68,7 +68,7 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
 }
 
 #[test]
-fn a_former_root_finds_a_place_in_a_younger_tree() {
+fn a_former_root_joins_a_younger_tree() {
     let mut world = World::new();
     let root = world.root(2);
     let other = world.start();
@@ -88,7 +88,7 @@ fn a_former_root_finds_a_place_in_a_younger_tree() {
 }
 
 #[test]
-fn a_root_that_leaves_lets_everybody_go() {
+fn a_root_that_leaves_lets_all_children_go() {
     let mut world = World::new();
     world.root(2);
     world.join(6);
@@ -103,7 +103,7 @@ fn a_root_that_leaves_lets_everybody_go() {
 }
 
 #[test]
-fn what_is_queued_is_delivered_before_the_goodbye() {
+fn queued_messages_are_delivered_before_the_goodbye() {
     let mut world = World::with(|config| config.window = MIN_WINDOW);
     world.root(2);
     world.join(1);
@@ -125,7 +125,7 @@ fn what_is_queued_is_delivered_before_the_goodbye() {
 }
 
 #[test]
-fn a_neighbour_that_takes_nothing_holds_nobody_back() {
+fn a_neighbour_that_takes_nothing_does_not_hold_up_a_leave() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     while solo.node.can_send(child) {
@@ -154,7 +154,7 @@ fn an_orphan_that_gives_up_lets_its_children_go() {
 }
 
 #[test]
-fn who_leaves_while_a_candidate_is_on_its_way_looks_after_its_children_all_the_same() {
+fn a_leaving_node_with_a_candidate_under_way_still_looks_after_its_children() {
     let (mut solo, parent) = Solo::member(config(3));
     let child = solo.child_from(parent, 5);
     solo.request_from(parent, 6);
@@ -164,7 +164,7 @@ fn who_leaves_while_a_candidate_is_on_its_way_looks_after_its_children_all_the_s
 }
 
 #[test]
-fn a_neighbour_that_takes_a_crumb_at_a_time_is_not_waited_for_for_ever() {
+fn a_neighbour_that_takes_a_crumb_at_a_time_has_an_end_to_its_time() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     for _ in 0..2_000 {
@@ -228,7 +228,7 @@ fn a_neighbour_that_does_not_close_is_closed() {
 }
 
 #[test]
-fn who_closes_the_link_to_its_parent_looks_for_another() {
+fn a_node_that_closes_the_link_to_its_parent_looks_for_another() {
     let mut world = World::new();
     world.root(2);
     world.join(6);
@@ -242,7 +242,7 @@ fn who_closes_the_link_to_its_parent_looks_for_another() {
 }
 
 #[test]
-fn who_has_no_parent_any_more_forgets_the_joins_that_came_through_it() {
+fn an_orphan_forgets_the_joins_that_came_through_its_parent() {
     for ends in [EventKind::Close, EventKind::LinkClosed] {
         let (mut solo, parent) = Solo::member(config(1));
         let candidate = opened(&solo.request_from(parent, 5))[0];
@@ -290,7 +290,7 @@ fn a_child_whose_link_is_closed_looks_for_another_parent() {
 }
 
 #[test]
-fn a_place_is_free_only_when_its_link_is_closed() {
+fn a_slot_is_free_only_when_its_link_is_closed() {
     let mut solo = Solo::root(config(1));
     let child = solo.child(1);
     let actions = solo.event(EventKind::Close(child));
@@ -307,7 +307,7 @@ fn a_place_is_free_only_when_its_link_is_closed() {
 }
 
 #[test]
-fn the_parent_learns_that_a_closed_childs_place_is_free() {
+fn the_parent_learns_that_a_closed_childs_slot_is_free() {
     let (mut solo, parent) = Solo::member(config(1));
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::Close(child));
@@ -346,7 +346,7 @@ fn a_message_after_the_goodbye_is_not_expected() {
 }
 
 #[test]
-fn who_leaves_on_purpose_leaves_no_orphans() {
+fn a_node_that_leaves_on_purpose_leaves_no_orphans() {
     let mut world = World::new();
     world.root(2);
     world.join(14);
@@ -383,7 +383,7 @@ fn a_node_and_its_parent_can_leave_at_once() {
 }
 
 #[test]
-fn who_leaves_does_not_wait_long_for_a_child_that_has_not_even_asked() {
+fn a_leaving_node_does_not_wait_long_for_a_child_that_has_not_even_asked() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     let actions = solo.event(EventKind::Leave);
@@ -397,7 +397,7 @@ fn who_leaves_does_not_wait_long_for_a_child_that_has_not_even_asked() {
 }
 
 #[test]
-fn who_leaves_waits_longer_for_a_child_that_has_asked() {
+fn a_leaving_node_waits_longer_for_a_child_that_has_asked() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::Leave);
@@ -419,7 +419,7 @@ fn a_node_that_leaves_does_not_wait_for_a_child_that_stays() {
 }
 
 #[test]
-fn who_is_told_twice_to_leave_waits_for_no_child() {
+fn a_node_that_is_told_twice_to_leave_waits_for_no_child() {
     let (mut solo, parent) = Solo::member(Config::default());
     let child = solo.child_from(parent, 5);
     solo.event(EventKind::Leave);

@@ -36,7 +36,7 @@ fn starting() -> Solo {
 }
 
 #[test]
-fn a_node_says_who_it_is_and_what_it_wants() {
+fn a_node_tells_the_server_its_id_and_its_goal() {
     let mut solo = Solo::new(Config::default());
     let token = token("token");
     solo.event(EventKind::BecomeRoot(Some(token.clone())));
@@ -116,7 +116,7 @@ fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn what_an_operator_got_wrong_is_not_tried_again() {
+fn an_operators_mistake_is_not_tried_again() {
     for refusal in [
         Refusal::WrongToken,
         Refusal::UnknownOverlay,
@@ -141,7 +141,7 @@ fn a_root_with_a_wrong_token_is_told_and_asks_no_more() {
 }
 
 #[test]
-fn what_may_mend_itself_is_tried_again_after_the_time_that_the_server_asks_for() {
+fn a_refusal_that_may_pass_is_tried_again_after_the_servers_time() {
     for refusal in [
         Refusal::IdInUse,
         Refusal::Superseded,
