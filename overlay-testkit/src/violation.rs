@@ -9,7 +9,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invariant {
-    // ── One node, seen by an embedder who believes every word ──
+    // ── One node, seen by an embedder that believes every word ──
     /// A link is opened once.
     #[error("a link id is never used twice")]
     LinkIdsAreFresh,
@@ -73,7 +73,7 @@ pub enum Invariant {
     #[error("a neighbour that is given up as silent was silent while this node listened")]
     SilenceIsReal,
 
-    /// Whatever they are told, the core's machines do not panic, nor does the simulator.
+    /// The core's machines do not panic, whatever they are told; nor does the simulator.
     #[error("nothing panics")]
     NothingPanics,
 
@@ -83,34 +83,34 @@ pub enum Invariant {
     ServerKnowsItsClients,
 
     // ── The tree as a whole ──
-    /// Nobody descends from itself.
+    /// No node descends from itself.
     #[error("the graph of parents has no cycle")]
     NoCycle,
 
     /// No two nodes are ever the root of the same epoch.
     #[error("an epoch has one root")]
     OneRootPerEpoch,
-    /// Who was the root before takes nobody in once its lease is over.
-    #[error("two roots do not take joiners in at once for longer than a lease")]
+    /// A former root admits no joiner once its lease is over.
+    #[error("two roots do not admit joiners at once for longer than a lease")]
     OneRootAdmitsJoiners,
 
-    /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
-    /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
+    /// A join ends in a link or a rejection, not in silence. Checked where no fault has struck that may have
+    /// swallowed it, and where an answer comes in time even along a chain of all machines.
     #[error("every join has an answer")]
     EveryJoinIsAnswered,
-    /// A joiner that gives up gives its place back.
-    #[error("no place is held for a joiner that has given up")]
+    /// A joiner that gives up gives its slot back.
+    #[error("no slot is held for a joiner that has given up")]
     NoSlotIsHeldForNothing,
     /// An answer is applied to the offer that it answers.
     #[error("an answer is applied to the offer that it answers")]
     AnswersMatchOffers,
-    /// Where nobody ever leaves and nothing fails, the tree is the complete one.
+    /// The tree is the complete one where no node leaves and nothing fails.
     #[error("without churn the tree is complete")]
     TreeIsComplete,
-    /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
-    #[error("without churn nobody moves")]
+    /// No node has a reason to move where none leaves and nothing fails.
+    #[error("without churn no node moves")]
     NoNeedlessMoves,
-    /// Once everybody is attached, nodes move until the tree is the complete one again.
+    /// Nodes move until the tree is the complete one again, once all are attached.
     #[error("the tree becomes complete again")]
     TreeIsBalanced,
 
@@ -122,24 +122,24 @@ pub enum Invariant {
     #[error("a goodbye comes after everything else that was sent")]
     GoodbyesComeLast,
     /// A broadcast goes to exactly the children that a node had when it came.
-    #[error("a broadcast reaches those whom a naive tree says it must")]
+    #[error("a broadcast reaches the nodes that a naive tree says it must")]
     BroadcastsFollowTheTree,
 
-    /// Nobody gets a broadcast twice, and who misses some is told how many, before the next. Claimed where nobody
-    /// has lied.
+    /// No node gets a broadcast twice, and one that misses some is told how many, before the next. Checked where no
+    /// node has lied.
     #[error("a broadcast comes once, or is said to be missed")]
     BroadcastsAreCounted,
-    /// Who goes from one parent to another misses nothing, unless the old one takes too long. Claimed where no
+    /// A node that goes from one parent to another misses nothing, unless the old one takes too long. Checked where no
     /// fault has struck.
-    #[error("nobody misses a broadcast because it moves")]
+    #[error("no node misses a broadcast because it moves")]
     MovesMissNothing,
-    /// Only who has lost its link comes back on another one in its place.
-    #[error("no link is replaced whose both sides have it")]
+    /// Only a node that has lost its link comes back on another one.
+    #[error("no link is replaced that both sides still have")]
     NoLivingLinkIsReplaced,
 
     // ── When the faults have stopped ──
-    /// Everybody who lives and wants to is in the tree.
-    #[error("everybody who lives and wants to is in the tree")]
+    /// Every node that lives and wants to is in the tree.
+    #[error("every node that lives and wants to is in the tree")]
     AllAreAttached,
     /// A root that another one has succeeded steps down.
     #[error("in the end there is one root")]
@@ -147,14 +147,14 @@ pub enum Invariant {
     /// Parents and children know each other, and each path is the parent's and one more.
     #[error("parents and children agree, on their link and on their path")]
     NeighboursAgree,
-    /// The root has counted everybody.
-    #[error("the root's census counts everybody")]
+    /// The root has counted every node.
+    #[error("the root's census counts every node")]
     CensusIsTrue,
-    /// Once everybody is attached, no link closes any more.
+    /// No link closes any more, once all nodes are attached.
     #[error("when all is calm no link closes")]
     CalmIsCalm,
-    /// A broadcast reaches everybody, once.
-    #[error("a broadcast reaches everybody, once")]
+    /// A broadcast reaches every node, once.
+    #[error("a broadcast reaches every node, once")]
     BroadcastsReachAll,
 }
 
