@@ -99,6 +99,7 @@ impl Ends {
 
     /// The end, if it was not removed.
     #[must_use]
+    #[inline]
     pub fn get(&self, id: EndId) -> Option<&End> {
         let end = self.slab.get(id.index as usize)?;
         (end.generation == id.generation).then_some(end)
@@ -106,6 +107,7 @@ impl Ends {
 
     /// The end, if it was not removed.
     #[must_use]
+    #[inline]
     pub fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
         let end = self.slab.get_mut(id.index as usize)?;
         (end.generation == id.generation).then_some(end)
@@ -133,6 +135,7 @@ impl Ends {
 
     /// The other side, if each of the two knows the other.
     #[must_use]
+    #[inline]
     pub fn peer(&self, id: EndId) -> Option<EndId> {
         let peer = self.get(id)?.peer?;
         (self.get(peer)?.peer == Some(id)).then_some(peer)
