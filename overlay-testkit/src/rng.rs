@@ -12,7 +12,7 @@ impl Rng {
         Self(seed)
     }
 
-    /// Rng for a part of the whole: the same for the same seed and part, and independent of the others.
+    /// A generator for a part of the whole: the same for the same seed and part, and independent of the others.
     #[must_use]
     pub const fn of(seed: u64, part: u64) -> Self {
         let mut outer = Self(seed);
@@ -21,6 +21,7 @@ impl Rng {
     }
 
     /// 64 random bits.
+    #[inline]
     pub const fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -34,21 +35,25 @@ impl Rng {
         clippy::cast_possible_truncation,
         reason = "the high half of a product"
     )]
+    #[inline]
     pub const fn below(&mut self, limit: u64) -> u64 {
         ((self.draw() as u128 * limit as u128) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
+    #[inline]
     pub const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
     /// True `percent` times in a hundred.
+    #[inline]
     pub const fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// One of `items`.
+    #[inline]
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let index = self.below(items.len() as u64);
         items.get(usize::try_from(index).ok()?)

@@ -5,7 +5,7 @@ use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD};
 use overlay_core::{Config, EventKind, JoinId, Planted};
 
-use crate::harness::{Solo, candidate, join_of, opened, request, signal};
+use crate::harness::{Solo, candidate, config, join_of, opened, request};
 
 /// A node of one place with this bug.
 fn with(bug: Planted) -> Config {
@@ -18,7 +18,7 @@ fn with(bug: Planted) -> Config {
 #[test]
 #[should_panic(expected = "MembersNeedNoServer")]
 fn a_member_that_keeps_its_server_is_noticed() {
-    Solo::member(with(Planted::ServerKept));
+    drop(Solo::member(with(Planted::ServerKept)));
 }
 
 #[test]

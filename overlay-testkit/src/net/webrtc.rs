@@ -88,12 +88,14 @@ impl Ends {
 
     /// The end, if it was not removed.
     #[must_use]
+    #[inline]
     pub fn get(&self, id: EndId) -> Option<&End> {
         self.0.get(id)
     }
 
     /// The end, if it was not removed.
     #[must_use]
+    #[inline]
     pub fn get_mut(&mut self, id: EndId) -> Option<&mut End> {
         self.0.get_mut(id)
     }
@@ -119,6 +121,7 @@ impl Ends {
 
     /// The other side, if each of the two knows the other.
     #[must_use]
+    #[inline]
     pub fn peer(&self, id: EndId) -> Option<EndId> {
         let peer = self.get(id)?.peer?;
         (self.get(peer)?.peer == Some(id)).then_some(peer)
