@@ -42,7 +42,7 @@ fn the_swarm_finds_every_planted_bug() {
         let small = shrink(schedule, invariant, RUNS);
         let steps = format!("{before} → {}", small.schedule.steps.len());
         println!(
-            "{:<24} {:>6} {steps:>12} {:>6}  {claim}",
+            "{:<24} {:>6} {steps:>12} {:>6}  {invariant}",
             bug.to_string(),
             seed + 1,
             small.runs
