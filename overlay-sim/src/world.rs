@@ -65,8 +65,8 @@ pub struct World {
     pub(crate) server: Server,
     pub(crate) model: Model,
     queue: EventQueue<What>,
-    /// Whose each epoch is.
-    reigns: BTreeMap<Epoch, Ix>,
+    /// The root of each epoch.
+    leaders: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
     /// Until when an app took nothing, if one ever did: so long a parent may fail to bring what it has.
@@ -80,7 +80,7 @@ pub struct World {
     events: u64,
     trace: Trace,
     coverage: Coverage,
-    /// What happens, in words, if somebody listens.
+    /// What happens, in words, if it is wanted.
     pub(crate) transcript: Option<Transcript>,
     orphans: Orphans,
     /// The actions of the present event; kept for its memory.
@@ -116,7 +116,7 @@ pub(crate) enum What {
     FromServer(Ix, BootstrapId, FromServer),
     /// A client sends something to the server.
     ToServer(Client, ToServer),
-    /// The relay's deadline comes.
+    /// The server's deadline comes.
     ServerWake,
 }
 
@@ -147,7 +147,7 @@ pub(crate) enum ToServer {
     Close,
 }
 
-/// A claim was violated in a run.
+/// An invariant was violated in a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at {at:?}, event {event}{}: {violation}", .machine.map(|number| format!(", machine {number}")).unwrap_or_default())]
 pub struct Failure {
@@ -155,9 +155,9 @@ pub struct Failure {
     pub event: u64,
     /// When.
     pub at: Instant,
-    /// At whose event; none if the whole tree is at fault.
+    /// The machine at whose event it was seen; none if the whole tree is at fault.
     pub machine: Option<Number>,
-    /// Which claim, and what was seen.
+    /// The invariant, and what was seen.
     pub violation: Violation,
 }
 
@@ -167,9 +167,9 @@ pub enum SetupError {
     /// No node can keep this configuration.
     #[error(transparent)]
     Node(#[from] ConfigError),
-    /// No relay can.
+    /// No server can.
     #[error(transparent)]
-    Relay(#[from] bootstrap::ConfigError),
+    Server(#[from] bootstrap::ConfigError),
 }
 
 impl World {
@@ -188,7 +188,7 @@ impl World {
             network: Network::default(),
             model: Model::default(),
             queue: EventQueue::default(),
-            reigns: BTreeMap::new(),
+            leaders: BTreeMap::new(),
             disturbed_until: None,
             slow_until: None,
             last_parting: None,
@@ -297,7 +297,7 @@ impl World {
 
     /// What was noted, line by line.
     #[must_use]
-    pub fn story(self) -> Vec<String> {
+    pub fn transcript(self) -> Vec<String> {
         self.transcript
             .map(|transcript| transcript.lines)
             .unwrap_or_default()
@@ -356,11 +356,11 @@ impl World {
 
     /// The machine that is the root and lives; of several the one whose epoch is the highest.
     pub(crate) fn root(&self) -> Option<Ix> {
-        let reigns = |(epoch, ix): &(&Epoch, &Ix)| {
+        let leaders = |(epoch, ix): &(&Epoch, &Ix)| {
             let Machine { node, life, .. } = &self.machines[**ix];
             *life == Life::Alive && node.role() == Role::Root && node.epoch() == **epoch
         };
-        self.reigns.iter().rev().find(reigns).map(|(_, ix)| *ix)
+        self.leaders.iter().rev().find(leaders).map(|(_, ix)| *ix)
     }
 
     /// Something has gone wrong that may leave joins without an answer until later than this.
@@ -369,5 +369,5 @@ impl World {
     }
 }
 
-/// A breach, and at whose event it was found.
+/// A violation, and the machine at whose event it was found.
 type Found = (Option<Ix>, Violation);

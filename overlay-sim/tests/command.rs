@@ -69,9 +69,12 @@ fn a_sweep_that_is_too_small_to_reach_everything_fails_unless_that_is_meant() {
 #[test]
 fn a_replay_tells_its_story_up_to_an_event() {
     let output = overlay_sim("replay --seed 1 --verbose --until 5");
-    let story = String::from_utf8(output.stdout).unwrap();
-    assert!(story.contains("#5 ") && !story.contains("#6 "), "{story}");
-    assert!(story.ends_with("every claim held\n"));
+    let transcript = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        transcript.contains("#5 ") && !transcript.contains("#6 "),
+        "{transcript}"
+    );
+    assert!(transcript.ends_with("every invariant held\n"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Schedules that once violated a claim, each as small as it could be made. See `overlay-sim shrink`.
+//! Schedules that once violated an invariant, each as small as it could be made. See `overlay-sim shrink`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use overlay_sim::{Invariant, Schedule, replay, run, schedule, sweep};
 const SEEDS: u64 = 200;
 
 #[test]
-fn a_sweep_violates_no_claim_and_comes_out_the_same_twice() {
+fn a_sweep_violates_no_invariant_and_comes_out_the_same_twice() {
     let sweep = || sweep(0..SEEDS, |_| {}).unwrap();
     let (first, second) = (sweep(), sweep());
     assert_eq!(first.failures, []);
@@ -48,7 +48,7 @@ fn a_failure_says_which_node_waits_for_which() {
     let told = failure.to_string();
     assert!(told.contains("1 waits for its next attempt"), "{told}");
     assert!(
-        told.contains("0: Root below nobody, 0 of 10 places taken"),
+        told.contains("0: Root below none, 0 of 10 slots taken"),
         "{told}"
     );
 }

@@ -11,7 +11,7 @@ use overlay_testkit::Rng;
 /// How nodes come and go.
 #[derive(Clone, Copy, Debug)]
 pub struct ChurnPlan {
-    /// The tree before anybody goes.
+    /// The tree before any node goes.
     pub growth: Growth,
     /// How many nodes it has, the root included.
     pub nodes: Number,
@@ -37,7 +37,7 @@ names! {
     }
 }
 
-/// How a tree has stood it.
+/// How a tree has come through.
 #[derive(Clone, Debug, Default)]
 pub struct ChurnResult {
     /// How many have gone.
@@ -133,22 +133,22 @@ pub fn churn(
     Ok(result)
 }
 
-/// The value that so many in a hundred do not exceed (nearest rank).
+/// The value that `percent` of a hundred do not exceed (nearest rank).
 pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
 impl Exit {
-    pub(crate) fn step(self, who: Number, rng: &mut Rng) -> Step {
+    pub(crate) fn step(self, number: Number, rng: &mut Rng) -> Step {
         match self {
-            Self::Leave => Step::Wish(Wish::Leave, who),
-            Self::Crash => Step::Fault(Fault::Crash, who),
-            Self::Kill => Step::Fault(Fault::Kill, who),
+            Self::Leave => Step::Wish(Wish::Leave, number),
+            Self::Crash => Step::Fault(Fault::Crash, number),
+            Self::Kill => Step::Fault(Fault::Kill, number),
             Self::Mixed => match rng.below(10) {
-                0..5 => Self::Leave.step(who, rng),
-                5..9 => Self::Crash.step(who, rng),
-                _ => Self::Kill.step(who, rng),
+                0..5 => Self::Leave.step(number, rng),
+                5..9 => Self::Crash.step(number, rng),
+                _ => Self::Kill.step(number, rng),
             },
         }
     }

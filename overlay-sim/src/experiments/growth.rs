@@ -66,7 +66,7 @@ pub enum GrowthError {
     /// There is no such tree.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// A claim was violated.
+    /// An invariant was violated.
     #[error(transparent)]
     Failure(#[from] Box<Failure>),
 }
@@ -105,7 +105,7 @@ impl Growing {
         })
     }
 
-    /// Lets so many nodes more begin to join, one after the other at the rate of this growth.
+    /// Lets this many nodes more begin to join, one after the other at the rate of this growth.
     pub fn more(&mut self, nodes: Number) -> Result<(), GrowthError> {
         let interval = Duration::from_secs(1) / self.growth.rate.max(1);
         for _ in 0..nodes {
@@ -122,7 +122,7 @@ impl Growing {
         Ok(())
     }
 
-    /// Lets everybody who is on the way arrive.
+    /// Lets every node arrive that is joining.
     pub fn settle(&mut self) -> Result<(), GrowthError> {
         let limit = self.world.now() + PATIENCE;
         while self.world.joining() > 0 && self.world.now() < limit {

@@ -1,4 +1,4 @@
-//! Who waits for whom, for the report of a failure.
+//! Which node waits for which, for the report of a failure.
 
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ impl World {
         text
     }
 
-    /// Who waits for whom, from this machine on.
+    /// Which node waits for which, from this machine on.
     pub(crate) fn why_not_attached(&self, ix: Ix) -> String {
         let mut text = String::new();
         for (ix, machine) in self.machines.iter().enumerate() {
@@ -47,11 +47,11 @@ impl World {
             let children: Vec<_> = node.children().map(|child| self.name(child.node)).collect();
             let _ = write!(
                 text,
-                "\n    {}: {:?} below {}, {} of {} places taken, children [{}]",
+                "\n    {}: {:?} below {}, {} of {} slots taken, children [{}]",
                 machine.number,
                 node.role(),
                 node.parent()
-                    .map_or_else(|| "nobody".to_owned(), |p| self.name(p.node)),
+                    .map_or_else(|| "none".to_owned(), |p| self.name(p.node)),
                 node.slots_taken(),
                 node.config().max_degree,
                 children.join(", ")
@@ -59,7 +59,7 @@ impl World {
         }
         let machine = &self.machines[ix];
         format!(
-            "machine {} is {:?}; who waits for whom:{text}",
+            "machine {} is {:?}; which node waits for which:{text}",
             machine.number,
             machine.node.role()
         )

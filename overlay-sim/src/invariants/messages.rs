@@ -1,9 +1,9 @@
 //! The reference model of app messages: a naive tree of queues, obviously right.
 //!
-//! Each direction of a link is a queue. Who sends puts a number into it; what is delivered at the other
+//! Each direction of a link is a queue. A sender puts a number into it; what is delivered at the other
 //! end must be the number in front. A broadcast that is delivered goes into the queues to all children that
 //! the node has at that moment. One that the node has had by way of another parent is dropped. When a link closes its queues are gone; when it closes with a goodbye, the
-//! queue of the one who said it must be empty.
+//! queue of the node that said it must be empty.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,7 +17,7 @@ use overlay_testkit::net::EndId;
 /// The name of a message: the first eight bytes of its payload.
 pub(crate) type MessageNumber = u64;
 
-/// What a forger's messages are called. Nobody expects them, and nobody is blamed for them.
+/// The number of a forger's messages. No node expects them, and none is blamed for them.
 pub(crate) const FORGED: MessageNumber = u64::MAX;
 
 #[derive(Debug, Default)]
@@ -29,25 +29,25 @@ pub(crate) struct Model {
     children: BTreeMap<Ix, Vec<[EndId; 2]>>,
     /// How many nodes each broadcast has reached.
     reached: BTreeMap<MessageNumber, u32>,
-    /// In whose reign each was sent: an epoch has one root.
+    /// The epoch in which each was sent: an epoch has one root.
     senders: BTreeMap<MessageNumber, Epoch>,
     /// How far each node has come with a root's broadcasts.
     had: BTreeMap<Ix, Position>,
     /// How far a parent had come when it took the child behind this end.
     welcomed: BTreeMap<EndId, Position>,
-    /// Somebody has lied: nobody can say any more what is missed.
+    /// A node has lied: what is missed can't be told any more.
     deceived: bool,
 }
 
 /// The latest broadcast of a root that a node has had, or was told it has missed; 0 if there was none yet.
 #[derive(Clone, Copy, Debug)]
 struct Position {
-    reign: Epoch,
+    epoch: Epoch,
     latest: MessageNumber,
 }
 
 impl Model {
-    /// A payload of about this length that nobody has sent yet.
+    /// A payload of about this length that no node has sent yet.
     pub(crate) fn compose(&mut self, len: u32) -> (MessageNumber, Bytes) {
         self.sent += 1;
         (self.sent, payload(self.sent, len))
@@ -59,17 +59,17 @@ impl Model {
     }
 
     /// A node is the root now, and has sent nothing yet.
-    pub(crate) fn reigns(&mut self, root: Ix, reign: Epoch) {
+    pub(crate) fn leaders(&mut self, root: Ix, epoch: Epoch) {
         let latest = 0;
-        self.had.insert(root, Position { reign, latest });
+        self.had.insert(root, Position { epoch, latest });
     }
 
-    /// The root sends a message to everybody.
-    pub(crate) fn broadcast(&mut self, from: Ix, reign: Epoch, number: MessageNumber) {
+    /// The root sends a message to every node.
+    pub(crate) fn broadcast(&mut self, from: Ix, epoch: Epoch, number: MessageNumber) {
         self.reached.insert(number, 0);
-        self.senders.insert(number, reign);
+        self.senders.insert(number, epoch);
         let latest = number;
-        self.had.insert(from, Position { reign, latest });
+        self.had.insert(from, Position { epoch, latest });
         self.pass_down(from, number);
     }
 
@@ -143,7 +143,7 @@ impl Model {
         }
     }
 
-    /// A neighbour behind this end is none any more; `in_peace` if it was the peer who said goodbye.
+    /// A neighbour behind this end is none any more; `in_peace` if it was the peer that said goodbye.
     pub(crate) fn closed(
         &mut self,
         owner: Ix,
@@ -162,21 +162,21 @@ impl Model {
         self.reached.get(&number).copied().unwrap_or(0)
     }
 
-    /// A node is told that it has missed so many broadcasts.
+    /// A node is told that it has missed this many broadcasts.
     pub(crate) fn told_of_missed(&mut self, owner: Ix, broadcasts: u64) {
-        let Some(Position { reign, latest }) = self.had.remove(&owner) else {
+        let Some(Position { epoch, latest }) = self.had.remove(&owner) else {
             return;
         };
         let later = self.senders.range(latest + 1..);
-        let mut later = later.filter(|(_, from)| **from == reign);
+        let mut later = later.filter(|(_, from)| **from == epoch);
         let missed = usize::try_from(broadcasts.saturating_sub(1)).unwrap_or(usize::MAX);
-        // There are not so many if they were another root's: then the count begins anew.
+        // There are fewer if they were another root's: then the numbers begin anew.
         if let Some((&latest, _)) = later.nth(missed) {
-            self.had.insert(owner, Position { reign, latest });
+            self.had.insert(owner, Position { epoch, latest });
         }
     }
 
-    /// Somebody is told lies.
+    /// A node is told lies.
     pub(crate) fn deceive(&mut self) {
         self.deceived = true;
     }
@@ -195,19 +195,19 @@ impl Model {
 
     /// Between the last one that a node has had, or was told of as missed, and this one there is none.
     fn is_counted(&mut self, owner: Ix, number: MessageNumber) -> Result<(), Violation> {
-        let Some(&reign) = self.senders.get(&number) else {
+        let Some(&epoch) = self.senders.get(&number) else {
             return Ok(());
         };
         let latest = number;
-        let last = self.had.insert(owner, Position { reign, latest });
-        let last = last.filter(|last| last.reign == reign && !self.deceived);
+        let last = self.had.insert(owner, Position { epoch, latest });
+        let last = last.filter(|last| last.epoch == epoch && !self.deceived);
         let Some(Position { latest: last, .. }) = last else {
             return Ok(());
         };
         let invariant = Invariant::BroadcastsAreCounted;
         invariant.holds(number > last, || format!("{number} comes after {last}"))?;
         let between = self.senders.range(last + 1..number);
-        let missing = between.filter(|(_, from)| **from == reign).count();
+        let missing = between.filter(|(_, from)| **from == epoch).count();
         invariant.holds(missing == 0, || {
             format!("{missing} are missing between {last} and {number}, and it was not told")
         })
@@ -229,7 +229,7 @@ fn has_had(
 ) -> bool {
     let sender = senders.get(&number);
     let last = had.get(&owner);
-    last.is_some_and(|last| sender == Some(&last.reign) && number <= last.latest)
+    last.is_some_and(|last| sender == Some(&last.epoch) && number <= last.latest)
 }
 
 /// A payload with this number in front, of at least eight bytes.

@@ -13,11 +13,11 @@ use overlay_core::shape;
 const GLANCE: Duration = Duration::from_secs(1);
 
 impl World {
-    /// Demands that everybody comes to be in the tree, that it then stays calm, that everybody is counted,
+    /// Demands that every node gets into the tree, that it then stays calm, that every node is counted,
     /// and that a broadcast reaches all. The faults must have stopped; see [`make_peace`](Self::make_peace).
     pub fn recover(&mut self) -> Result<(), Failure> {
         let limit = self.now() + self.recovery_bound();
-        // Somebody may still hang below a node that has not noticed yet that its own parent is gone: it is
+        // A node may still be below one that has not noticed yet that its own parent is gone: it is
         // over when it looks well for as long as that takes to notice.
         let notice = (self.setup.config.link_timeout * 2).max(self.next_move());
         let still = limit + self.next_move() * u32::try_from(self.machines.len()).unwrap_or(1) * 2;
@@ -48,8 +48,8 @@ impl World {
         self.every_node_is_reached()
     }
 
-    /// If nodes move at all, one has moved after this time: what held a place in vain is gone, it is known
-    /// at the root, somebody is invited, and connects.
+    /// If nodes move at all, one has moved after this time: what held a slot for nothing is gone, it is known
+    /// at the root, a node is invited, and connects.
     fn next_move(&self) -> Duration {
         let config = &self.setup.config;
         let levels = u32::try_from(self.depths().len()).unwrap_or(u32::MAX);
@@ -172,7 +172,7 @@ impl World {
         })
     }
 
-    /// Demands that nobody has ever moved.
+    /// Demands that no node has ever moved.
     pub(crate) fn has_not_moved(&self) -> Result<(), Failure> {
         let moves = self.moves();
         let holds = Invariant::NoNeedlessMoves.holds(moves == 0, || format!("{moves} moves"));
@@ -198,11 +198,11 @@ impl World {
         (nodes, places)
     }
 
-    /// Sends a broadcast and demands that everybody gets it, and that nothing older is missing.
+    /// Sends a broadcast and demands that every node gets it, and that nothing older is missing.
     fn every_node_is_reached(&mut self) -> Result<(), Failure> {
         let Some(root) = self.root() else {
-            let nobody = Invariant::BroadcastsReachAll.broken("there is no root");
-            return Err(self.failure(None, nobody));
+            let nowhere = Invariant::BroadcastsReachAll.broken("there is no root");
+            return Err(self.failure(None, nowhere));
         };
         let patience = self.recovery_bound();
         let end = self.now() + patience;
@@ -210,8 +210,8 @@ impl World {
             self.run_until(self.now() + GLANCE)?;
         }
         let (number, payload) = self.model.compose(100);
-        let reign = self.machines[root].node.epoch();
-        self.model.broadcast(root, reign, number);
+        let epoch = self.machines[root].node.epoch();
+        self.model.broadcast(root, epoch, number);
         self.tell(root, EventKind::Broadcast(payload))
             .map_err(|violation| self.failure(Some(root), violation))?;
         let members = u32::try_from(self.depths().iter().skip(1).sum::<u64>()).unwrap_or(u32::MAX);
@@ -223,7 +223,7 @@ impl World {
             format!("{reached} of {members} got it:{}", self.stuck_messages())
         });
         holds.map_err(|violation| self.failure(Some(root), violation))?;
-        // Everybody has got the latest; whatever was sent to a child before it must have come, too.
+        // Every node has got the latest; whatever was sent to a child before it must have come, too.
         self.run_until(self.now() + GLANCE * 10)?;
         let stuck = self.stuck_messages();
         let holds = Invariant::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));

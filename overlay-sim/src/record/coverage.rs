@@ -18,7 +18,7 @@ impl Coverage {
         self.add(name, 1);
     }
 
-    /// So many more.
+    /// This many more.
     pub fn add(&mut self, name: &'static str, times: u64) {
         if times > 0 {
             *self.0.entry(name).or_default() += times;
@@ -226,8 +226,8 @@ const STATES: &[&str] = &[
 fn names() -> impl Iterator<Item = &'static str> {
     let steps = Wish::ALL.iter().map(|wish| wish.name());
     let steps = steps.chain(Message::ALL.iter().map(|message| message.name()));
-    let steps = steps.chain(Fault::ALL.iter().map(|blow| blow.name()));
-    let steps = steps.chain(Impairment::ALL.iter().map(|trouble| trouble.name()));
+    let steps = steps.chain(Fault::ALL.iter().map(|fault| fault.name()));
+    let steps = steps.chain(Impairment::ALL.iter().map(|impairment| impairment.name()));
     let steps = steps.chain(Partition::ALL.iter().map(|between| between.name()));
     let steps = steps.chain(Outage::ALL.iter().map(|outage| outage.name()));
     steps.chain(STATES.iter().copied())

@@ -1,4 +1,4 @@
-//! What happens, in words: for a person who replays a failed run.
+//! What happens, in words, for a person that replays a failed run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use overlay_core::{Action, EventKind, Instant, JoinId};
 
 use crate::schedule::{Number, Step};
 
-/// The story of a run.
+/// The transcript of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     /// One line for each thing that happened.
     pub(crate) lines: Vec<String>,
-    /// Up to which event somebody wants to read them.
+    /// The number of the last event that is of interest.
     until: u64,
     event: u64,
     /// Where each join was last heard of.
@@ -21,7 +21,7 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    /// A story that ends at the event of this number.
+    /// A transcript that ends at the event of this number.
     pub(crate) fn until(until: u64) -> Self {
         Self {
             until,
@@ -33,40 +33,50 @@ impl Transcript {
         self.line(|| format!("{now:?} ───── {step:?}"));
     }
 
-    pub(crate) fn event(&mut self, number: u64, now: Instant, who: Number, event: &EventKind) {
+    pub(crate) fn event(
+        &mut self,
+        event_number: u64,
+        now: Instant,
+        number: Number,
+        event: &EventKind,
+    ) {
         match event {
             EventKind::LinkMessage(_, bytes) => {
                 if let Ok(LinkFrame::Join(frame)) = wire::decode(bytes) {
-                    self.join_frame(now, &frame, &format!("came to {who}"));
+                    self.join_frame(now, &frame, &format!("came to {number}"));
                 }
             }
             EventKind::BootstrapMessage(_, bytes) => {
                 if let Ok(ServerFrame::Join(frame)) = wire::decode(bytes) {
-                    self.join_frame(now, &frame, &format!("came from the server to {who}"));
+                    self.join_frame(now, &frame, &format!("came from the server to {number}"));
                 }
             }
             _ => {}
         }
-        self.event = number - 1;
-        self.line(|| format!("{now:?} #{number} {who} ← {}", event_words(event)));
+        self.event = event_number - 1;
+        self.line(|| format!("{now:?} #{event_number} {number} ← {}", event_words(event)));
     }
 
-    pub(crate) fn actions(&mut self, now: Instant, who: Number, actions: &[Action]) {
+    pub(crate) fn actions(&mut self, now: Instant, number: Number, actions: &[Action]) {
         for action in actions {
             match action {
                 Action::Transmit(_, bytes) => {
                     if let Ok(LinkFrame::Join(frame)) = wire::decode(bytes) {
-                        self.join_frame(now, &frame, &format!("was passed on by {who}"));
+                        self.join_frame(now, &frame, &format!("was passed on by {number}"));
                     }
                 }
                 Action::SendBootstrap(_, bytes) => {
                     if let Ok(ClientFrame::Join(frame)) = wire::decode(bytes) {
-                        self.join_frame(now, &frame, &format!("was sent to the server by {who}"));
+                        self.join_frame(
+                            now,
+                            &frame,
+                            &format!("was sent to the server by {number}"),
+                        );
                     }
                 }
                 _ => {}
             }
-            self.line(|| format!("{now:?}       {who} → {}", action_words(action)));
+            self.line(|| format!("{now:?}       {number} → {}", action_words(action)));
         }
     }
 

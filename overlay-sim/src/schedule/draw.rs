@@ -51,7 +51,7 @@ pub fn schedule(seed: u64) -> Schedule {
     match draw.rng.below(30) {
         0 => draw.farewell(),
         1 => draw.late_answer(setup.config.request_timeout),
-        // Along a chain of fifty machines so many joins take longer than anybody waits.
+        // Along a chain of fifty machines this many joins take longer than any joiner waits.
         5 | 6 if setup.config.max_degree > 1 => draw.usurpation(),
         2 => {
             setup.config.window = MIN_WINDOW;
@@ -95,7 +95,7 @@ fn config(rng: &mut Rng, profile: Profile) -> Config {
     }
     if rng.chance(30) {
         config.max_waiting = small(rng, 4);
-        // Each machine has one candidate: without it nobody ever connects.
+        // Each machine has one ICE candidate: without it no link ever opens.
         config.max_early_ice_candidates = 1 + small(rng, 2);
     }
     if rng.chance(20) {
@@ -139,7 +139,7 @@ fn config(rng: &mut Rng, profile: Profile) -> Config {
 }
 
 impl Draw {
-    /// The root, and those who join, perhaps to stand by for it: at once, or over the whole time.
+    /// The root, joiners and standbys: at once, or over the whole time.
     fn people(&mut self) {
         self.at(Duration::ZERO, Step::Wish(Wish::Root, 0));
         let at_once = self.rng.chance(50);
@@ -173,11 +173,11 @@ impl Draw {
             let Some(kind) = self.rng.pick(&kinds).copied() else {
                 return;
             };
-            // Mostly the root broadcasts; anybody else is told that it may not.
-            let who = if kind == Message::Broadcast && self.rng.chance(98) {
+            // Mostly the root broadcasts; any other node is told that it may not.
+            let number = if kind == Message::Broadcast && self.rng.chance(98) {
                 0
             } else {
-                self.anybody()
+                self.any_machine()
             };
             let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
             let len = match self.rng.below(20) {
@@ -186,7 +186,7 @@ impl Draw {
                 _ => u32::try_from(self.rng.below(1_000)).unwrap_or(0),
             };
             let time = self.moment();
-            self.at(time, Step::Send(kind, who, len));
+            self.at(time, Step::Send(kind, number, len));
         }
     }
 
@@ -198,47 +198,47 @@ impl Draw {
             percent,
         ) {
             for _ in 0..self.rng.between(1, most) {
-                let who = if wish == Wish::Leave {
-                    self.anybody_but_the_root()
+                let number = if wish == Wish::Leave {
+                    self.any_but_the_root()
                 } else {
-                    self.anybody()
+                    self.any_machine()
                 };
                 let time = self.moment();
-                self.at(time, Step::Wish(wish, who));
+                self.at(time, Step::Wish(wish, number));
                 if wish == Wish::Leave && self.rng.chance(70) {
                     let pause = log_uniform(&mut self.rng, 1_000, 30_000_000);
-                    self.at(time + pause, Step::Wish(Wish::Join, who));
+                    self.at(time + pause, Step::Wish(Wish::Join, number));
                 }
             }
         }
     }
 
     fn troubles(&mut self, kinds: &[Impairment]) {
-        for trouble in some(&mut self.rng, kinds, 20) {
+        for impairment in some(&mut self.rng, kinds, 20) {
             for _ in 0..self.times() {
-                let (time, who) = (self.moment(), self.anybody());
-                let lasts = match trouble {
+                let (time, number) = (self.moment(), self.any_machine());
+                let lasts = match impairment {
                     // A monotonic clock does not jump back; one that does so a little does no harm.
                     Impairment::ClockBack => log_uniform(&mut self.rng, 1_000, 4_000_000),
                     _ => self.lasts(),
                 };
-                self.at(time, Step::Impairment(trouble, who, lasts));
+                self.at(time, Step::Impairment(impairment, number, lasts));
             }
         }
     }
 
     fn faults(&mut self) {
-        for blow in some(&mut self.rng, Fault::ALL, 20) {
+        for fault in some(&mut self.rng, Fault::ALL, 20) {
             // There are more lies than ways to die.
-            let most = if blow == Fault::Forge { 12 } else { 4 };
+            let most = if fault == Fault::Forge { 12 } else { 4 };
             for _ in 0..self.rng.between(1, most) {
-                let (time, who) = (self.moment(), self.anybody_but_the_root());
-                self.at(time, Step::Fault(blow, who));
+                let (time, number) = (self.moment(), self.any_but_the_root());
+                self.at(time, Step::Fault(fault, number));
             }
         }
         for between in some(&mut self.rng, Partition::ALL, 20) {
             for _ in 0..self.times() {
-                let (time, one, other) = (self.moment(), self.anybody(), self.anybody());
+                let (time, one, other) = (self.moment(), self.any_machine(), self.any_machine());
                 let lasts = self.lasts();
                 if one != other {
                     self.at(time, Step::Partition(between, one, other, lasts));
@@ -254,7 +254,7 @@ impl Draw {
         }
     }
 
-    /// The root can't talk to the server for a while, and somebody stands by; newcomers come all the time.
+    /// The root can't talk to the server for a while, and there is a standby; newcomers come all the time.
     fn usurpation(&mut self) {
         let start = self.moment();
         self.at(start, Step::Wish(Wish::Root, self.nodes + 1));
@@ -278,12 +278,12 @@ impl Draw {
 
     /// The root dies, and another machine takes its place.
     fn loss_of_the_root(&mut self) {
-        let blow = *self
+        let fault = *self
             .rng
             .pick(&[Fault::Crash, Fault::Kill])
             .unwrap_or(&Fault::Kill);
         let time = self.moment();
-        self.at(time, Step::Fault(blow, 0));
+        self.at(time, Step::Fault(fault, 0));
         let heir = self.nodes + 1;
         let pause = log_uniform(&mut self.rng, 1_000, 60_000_000);
         self.at(time + pause, Step::Wish(Wish::Root, heir));
@@ -297,48 +297,48 @@ impl Draw {
             let len = u32::try_from(self.rng.below(2_000)).unwrap_or(0);
             self.at(time, Step::Send(Message::Broadcast, 0, len));
             if tick % 40 == 0 {
-                let who = self.anybody_but_the_root();
-                self.at(time, Step::Wish(Wish::Leave, who));
-                self.at(time + BRIEF / 2, Step::Wish(Wish::Join, who));
+                let number = self.any_but_the_root();
+                self.at(time, Step::Wish(Wish::Leave, number));
+                self.at(time + BRIEF / 2, Step::Wish(Wish::Join, number));
             }
         }
     }
 
-    /// A machine has much to say to its parent, who takes nothing yet, and leaves.
+    /// A machine has much to say to its parent, which takes nothing yet, and leaves.
     fn farewell(&mut self) {
-        let (start, who) = (self.moment(), self.anybody_but_the_root());
+        let (start, number) = (self.moment(), self.any_but_the_root());
         self.at(start, Step::Impairment(Impairment::Busy, 0, BRIEF / 2));
         let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for _ in 0..20 {
-            self.at(start, Step::Send(Message::Up, who, longest));
+            self.at(start, Step::Send(Message::Up, number, longest));
         }
-        self.at(start + BRIEF / 5, Step::Wish(Wish::Leave, who));
+        self.at(start + BRIEF / 5, Step::Wish(Wish::Leave, number));
     }
 
     /// A newcomer hears nothing from the server until it has given up, and then of its former attempts.
     fn late_answer(&mut self, request_timeout: Duration) {
         self.nodes += 1;
-        let (start, who) = (self.moment(), self.nodes);
-        self.at(start, Step::Wish(Wish::Join, who));
+        let (start, number) = (self.moment(), self.nodes);
+        self.at(start, Step::Wish(Wish::Join, number));
         let asked = log_uniform(&mut self.rng, 1_000, 1_000_000);
         let clogged = request_timeout + log_uniform(&mut self.rng, 100_000, 10_000_000);
         self.at(
             start + asked,
-            Step::Impairment(Impairment::ClogServer, who, clogged),
+            Step::Impairment(Impairment::ClogServer, number, clogged),
         );
     }
 
     /// A machine takes nothing while its parent gets another parent, and another, each of which sends more.
     fn slow_receiver(&mut self) {
-        let (start, slow) = (self.moment(), self.anybody_but_the_root());
+        let (start, slow) = (self.moment(), self.any_but_the_root());
         self.at(start, Step::Impairment(Impairment::Busy, slow, SLOW));
         let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for second in 0..u32::try_from(SLOW.as_secs()).unwrap_or(0) {
             let time = start + Duration::from_secs(1) * second;
             self.at(time, Step::Send(Message::Broadcast, 0, longest));
             if second % 8 == 0 {
-                let who = self.anybody_but_the_root();
-                self.at(time, Step::Wish(Wish::CloseParent, who));
+                let number = self.any_but_the_root();
+                self.at(time, Step::Wish(Wish::CloseParent, number));
             }
         }
     }
@@ -362,11 +362,11 @@ impl Draw {
         self.rng.between(1, 4)
     }
 
-    fn anybody(&mut self) -> Number {
+    fn any_machine(&mut self) -> Number {
         u32::try_from(self.rng.between(0, u64::from(self.nodes))).unwrap_or(0)
     }
 
-    fn anybody_but_the_root(&mut self) -> Number {
+    fn any_but_the_root(&mut self) -> Number {
         u32::try_from(self.rng.between(1, u64::from(self.nodes))).unwrap_or(1)
     }
 }

@@ -49,7 +49,7 @@ macro_rules! names {
 
 pub(crate) use names;
 
-/// A name that stands for nothing here.
+/// A name that means nothing here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not known here")]
 pub struct UnknownName(pub(crate) String);

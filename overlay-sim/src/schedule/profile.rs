@@ -23,7 +23,7 @@ struct Access {
     farthest: u64,
     /// Each packet takes up to this much longer.
     jitter: u64,
-    /// So many packets in a hundred take up to `spike` longer.
+    /// The packets in a hundred that take up to `spike` longer.
     spikes: u64,
     spike: u64,
 }

@@ -12,7 +12,7 @@ pub type Number = u32;
 pub enum Step {
     /// The embedder wants something of a node.
     Wish(Wish, Number),
-    /// An app sends a message of so many bytes.
+    /// An app sends a message of this many bytes.
     Send(Message, Number, u32),
     /// A machine, or one of its connections, is hit once.
     Fault(Fault, Number),
@@ -47,7 +47,7 @@ names! {
         Up = "send-up",
         /// To some child.
         Down = "send-down",
-        /// To everybody.
+        /// To every node.
         Broadcast = "broadcast",
     }
 }
@@ -57,7 +57,7 @@ names! {
     pub enum Fault {
         /// The process dies, and its system closes its connections.
         Crash = "crash",
-        /// The machine goes dark: nobody is told.
+        /// The machine goes dark: no peer is told.
         Kill = "kill",
         /// The machine and all that descend from it go dark.
         KillSubtree = "kill-subtree",
@@ -133,8 +133,8 @@ impl Step {
         match self {
             Self::Wish(wish, _) => wish.name(),
             Self::Send(message, ..) => message.name(),
-            Self::Fault(blow, _) => blow.name(),
-            Self::Impairment(trouble, ..) => trouble.name(),
+            Self::Fault(fault, _) => fault.name(),
+            Self::Impairment(impairment, ..) => impairment.name(),
             Self::Partition(between, ..) => between.name(),
             Self::Outage(outage, _) => outage.name(),
         }
@@ -143,10 +143,10 @@ impl Step {
     /// The machines that it is done to.
     pub fn machines(&self) -> impl Iterator<Item = Number> {
         let (one, other) = match *self {
-            Self::Wish(_, who)
-            | Self::Send(_, who, _)
-            | Self::Fault(_, who)
-            | Self::Impairment(_, who, _) => (Some(who), None),
+            Self::Wish(_, number)
+            | Self::Send(_, number, _)
+            | Self::Fault(_, number)
+            | Self::Impairment(_, number, _) => (Some(number), None),
             Self::Partition(_, one, other, _) => (Some(one), Some(other)),
             Self::Outage(..) => (None, None),
         };

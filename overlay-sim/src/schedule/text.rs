@@ -61,9 +61,9 @@ impl fmt::Display for TimedStep {
             self.step.name()
         )?;
         match self.step {
-            Step::Wish(_, who) | Step::Fault(_, who) => write!(f, " {who}"),
-            Step::Send(_, who, len) => write!(f, " {who} {len}"),
-            Step::Impairment(_, who, time) => write!(f, " {who} {}", Seconds(time)),
+            Step::Wish(_, number) | Step::Fault(_, number) => write!(f, " {number}"),
+            Step::Send(_, number, len) => write!(f, " {number} {len}"),
+            Step::Impairment(_, number, time) => write!(f, " {number} {}", Seconds(time)),
             Step::Partition(_, one, other, time) => write!(f, " {one} {other} {}", Seconds(time)),
             Step::Outage(_, time) => write!(f, " {}", Seconds(time)),
         }
@@ -161,10 +161,10 @@ fn parse_act(words: &mut Words<'_>) -> Result<Step, String> {
         Step::Wish(wish, words.machine()?)
     } else if let Ok(message) = verb.parse::<Message>() {
         Step::Send(message, words.machine()?, words.length()?)
-    } else if let Ok(blow) = verb.parse::<Fault>() {
-        Step::Fault(blow, words.machine()?)
-    } else if let Ok(trouble) = verb.parse::<Impairment>() {
-        Step::Impairment(trouble, words.machine()?, words.time()?)
+    } else if let Ok(fault) = verb.parse::<Fault>() {
+        Step::Fault(fault, words.machine()?)
+    } else if let Ok(impairment) = verb.parse::<Impairment>() {
+        Step::Impairment(impairment, words.machine()?, words.time()?)
     } else if let Ok(between) = verb.parse::<Partition>() {
         Step::Partition(between, words.machine()?, words.machine()?, words.time()?)
     } else {

@@ -1,4 +1,4 @@
-//! Running a schedule from its first line to the last claim.
+//! Running a schedule from its first line to the last invariant.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +14,7 @@ use overlay_testkit::net::Limits;
 /// How a run went.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The claim that was violated, if one was.
+    /// The violation, if there was one.
     pub failure: Option<Failure>,
     /// How many events nodes were told of.
     pub events: u64,
@@ -31,13 +31,13 @@ pub fn run(schedule: &Schedule) -> Result<Outcome, SetupError> {
     Ok(outcome(&world, failure))
 }
 
-/// Runs a schedule again, and tells how it failed with all that is known about who waits for whom. Returns
-/// the story, too: what happened, line by line, up to the event `until`.
+/// Runs a schedule again, and tells how it failed with all that is known about which node waits for which. Returns
+/// the transcript, too: what happened, line by line, up to the event `until`.
 pub fn replay(schedule: &Schedule, until: u64) -> Result<(Outcome, Vec<String>), SetupError> {
     let mut world = World::new(&schedule.setup, Limits::Default, Scrutiny::Frames)?;
     world.listen(until);
     let failure = guarded(&mut world, schedule);
-    Ok((outcome(&world, failure), world.story()))
+    Ok((outcome(&world, failure), world.transcript()))
 }
 
 fn outcome(world: &World, failure: Option<Failure>) -> Outcome {

@@ -1,4 +1,4 @@
-//! Making a schedule that fails as small as can be while it still violates the same claim.
+//! Making a schedule that fails as small as can be while it still violates the same invariant.
 
 use core::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Shrunk {
     pub runs: u32,
 }
 
-/// Shrinks a schedule that violates `claim`, with at most so many runs.
+/// Shrinks a schedule that violates `invariant`, with at most this many runs.
 #[must_use]
 pub fn shrink(schedule: Schedule, invariant: Invariant, most_runs: u32) -> Shrunk {
     let mut search = Search {
@@ -159,14 +159,14 @@ fn simpler(timed: TimedStep) -> Vec<TimedStep> {
             .filter(move |simple| *simple < time)
     };
     let steps: Vec<Step> = match timed.step {
-        Step::Send(message, who, len) if len > 8 => {
+        Step::Send(message, number, len) if len > 8 => {
             vec![
-                Step::Send(message, who, 8),
-                Step::Send(message, who, len / 2),
+                Step::Send(message, number, 8),
+                Step::Send(message, number, len / 2),
             ]
         }
-        Step::Impairment(trouble, who, time) => round(time)
-            .map(|time| Step::Impairment(trouble, who, time))
+        Step::Impairment(impairment, number, time) => round(time)
+            .map(|time| Step::Impairment(impairment, number, time))
             .collect(),
         Step::Partition(between, one, other, time) => round(time)
             .map(|time| Step::Partition(between, one, other, time))

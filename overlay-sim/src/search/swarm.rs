@@ -19,7 +19,7 @@ pub struct Sweep {
     pub events: u64,
     /// What was reached, in all of them.
     pub coverage: Coverage,
-    /// The seeds that violated a claim, in order, and how.
+    /// The seeds that violated an invariant, in order, and how.
     pub failures: Vec<(u64, Failure)>,
     /// The fingerprints of all runs in one: two sweeps with the same one did the same.
     pub trace_hash: u64,

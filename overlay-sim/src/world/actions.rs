@@ -87,10 +87,10 @@ impl World {
         let machine = &mut self.machines[ix];
         let mut copies = 1;
         let mut delay = delay;
-        let mut strike = |trouble: Impairment| {
-            let strikes = machine.has(trouble, now) && machine.rng.chance(50);
+        let mut strike = |impairment: Impairment| {
+            let strikes = machine.has(impairment, now) && machine.rng.chance(50);
             if strikes {
-                self.coverage.count(trouble.name());
+                self.coverage.count(impairment.name());
             }
             strikes
         };
@@ -129,9 +129,9 @@ impl World {
     fn connect(&mut self, both: [EndId; 2]) {
         let now = self.now;
         let owners = both.map(|end| self.ends.get(end).map_or(usize::MAX, |end| end.owner));
-        let has = |world: &Self, trouble| {
+        let has = |world: &Self, impairment| {
             let mut owners = owners.iter().filter_map(|ix| world.machines.get(*ix));
-            owners.any(|machine| machine.has(trouble, now))
+            owners.any(|machine| machine.has(impairment, now))
         };
         for end in both {
             if let Some(end) = self.ends.get_mut(end) {

@@ -1,4 +1,4 @@
-//! What can be said of a node's actions only by somebody who sees the whole world.
+//! Invariants of a node's actions that take a view of the whole world.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::world::machine::Ix;
 use overlay_testkit::net::EndId;
 
 impl World {
-    /// Nobody descends from itself.
+    /// No node descends from itself.
     pub(super) fn no_cycle(&self, ix: Ix) -> Result<(), Violation> {
         let mut above = self.machines[ix].parent;
         while let Some(ancestor) = above {
@@ -22,20 +22,20 @@ impl World {
         Ok(())
     }
 
-    /// A machine is the root now: of an epoch that nobody else has had.
+    /// A machine is the root now: of an epoch that no other has had.
     pub(super) fn begins_to_lead(&mut self, ix: Ix, epoch: Epoch) -> Result<(), Violation> {
         if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
             self.coverage.count("standby promoted");
         }
-        self.model.reigns(ix, epoch);
-        let first = *self.reigns.entry(epoch).or_insert(ix);
+        self.model.leaders(ix, epoch);
+        let first = *self.leaders.entry(epoch).or_insert(ix);
         Invariant::OneRootPerEpoch.holds(first == ix, || {
             let number = self.machines[first].number;
             format!("{epoch:?} is that of machine {number}")
         })
     }
 
-    /// A root has taken a joiner in: nobody else has been the root for longer than its lease. One whose clock was
+    /// A root has admitted a joiner: no other node has been the root for longer than its lease. One whose clock was
     /// set back can't know.
     pub(super) fn lease_holds(&self, ix: Ix) -> Result<(), Violation> {
         let machine = &self.machines[ix];
@@ -66,7 +66,7 @@ impl World {
         })
     }
 
-    /// An attempt has failed; if it ended in silence, something must have stood in its way.
+    /// An attempt has failed; if it ended in silence, a fault must have swallowed the answer.
     pub(super) fn join_was_answered(&mut self, ix: Ix, silent: bool) -> Result<(), Violation> {
         let asked = self.machines[ix].asked.take();
         let Some(asked) = asked.filter(|_| silent) else {
@@ -76,7 +76,7 @@ impl World {
         let config = &self.setup.config;
         let in_time = self.journey() * 2 + config.wait_timeout <= config.request_timeout;
         Invariant::EveryJoinIsAnswered.holds(!in_time || self.disturbed(asked), || {
-            format!("asked at {asked:?}, nothing stood in its way")
+            format!("asked at {asked:?}, no fault has swallowed the answer")
         })
     }
 
@@ -93,7 +93,7 @@ impl World {
         })
     }
 
-    /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its place
+    /// A handshake has taken too long at this end. If it is a candidate whose joiner has given up, its slot
     /// should have been given back long ago.
     pub(super) fn place_was_wanted(&self, end: EndId) -> Result<(), Violation> {
         let joiner = self.ends.offerer(end);

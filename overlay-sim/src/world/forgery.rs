@@ -83,7 +83,7 @@ impl World {
                 epoch,
                 path: Path::root(own),
             },
-            // The one who is told stands above itself.
+            // The receiver is above itself.
             10 => LinkFrame::Moved {
                 epoch,
                 path: Path::root(self.machines[victim].node.id())
@@ -114,7 +114,7 @@ impl World {
         wire::encode(&frame)
     }
 
-    /// A join that may be under kind: of somebody above the victim, of some machine, or of nobody.
+    /// A join that may be under way: of a node above the victim, of some machine, or of a stranger.
     fn a_join(&mut self, ix: Ix, victim: Ix) -> JoinId {
         let count = self.machines.len() as u64;
         let above = self.machines[victim].node.path().clone();
@@ -123,16 +123,16 @@ impl World {
         let whose = usize::try_from(rng.below(count + 1)).unwrap_or(0);
         let ancestor = rng.pick(above.ids()).copied();
         let ancestor = ancestor.filter(|_| rng.chance(60));
-        let nobody = NodeId::from_u128(u128::from(rng.draw()) << 64 | 0xffff_fffe);
-        let somebody = self.machines.get(whose).map_or(nobody, |m| m.node.id());
+        let stranger = NodeId::from_u128(u128::from(rng.draw()) << 64 | 0xffff_fffe);
+        let other = self.machines.get(whose).map_or(stranger, |m| m.node.id());
         JoinId {
-            origin: ancestor.unwrap_or(somebody),
+            origin: ancestor.unwrap_or(other),
             attempt,
         }
     }
 }
 
-/// From outside the tree or from inside, with all that can be claimed of it.
+/// From outside the tree or from inside, with all that a request can say of it.
 fn way(random: u32) -> JoinKind {
     let [up, max_depth, inside, _] = random.to_le_bytes();
     if inside % 2 == 0 {

@@ -37,7 +37,7 @@ pub(crate) struct Machine {
     /// How long it has slept, and how often.
     pub(crate) slept: Duration,
     pub(crate) naps: u32,
-    /// Until when each kind of trouble lasts.
+    /// Until when each kind of impairment lasts.
     until: [Instant; Impairment::ALL.len()],
     /// When the world will next wake it.
     pub(crate) wake: Option<Instant>,
@@ -143,7 +143,7 @@ impl Machine {
         found.map(|(_, end)| *end)
     }
 
-    pub(crate) fn trouble(&mut self, kind: Impairment, until: Instant) {
+    pub(crate) fn impairment(&mut self, kind: Impairment, until: Instant) {
         let slot = &mut self.until[kind as usize];
         *slot = until.max(*slot);
     }
@@ -152,7 +152,7 @@ impl Machine {
         self.until[kind as usize] > now
     }
 
-    /// Until when each trouble of a kind lasts.
+    /// Until when each impairment of a kind lasts.
     pub(crate) fn until(&self, kind: Impairment) -> Instant {
         self.until[kind as usize]
     }
@@ -161,7 +161,7 @@ impl Machine {
         self.until = [Instant::ZERO; Impairment::ALL.len()];
     }
 
-    /// One who slept through `time`, or whose clock leapt over it.
+    /// A machine that slept through `time`, or whose clock leapt over it.
     pub(crate) fn napped(&mut self, time: Duration) {
         self.slept += time;
         self.naps += 1;

@@ -13,7 +13,7 @@ use crate::schedule::{Impairment, Outage};
 use crate::world::machine::{Ix, Session};
 use overlay_testkit::net::{Client, Outgoing};
 
-/// Microseconds from the server to its provider: it stands in a data centre.
+/// The microseconds from the server to its provider: it is in a data centre.
 const SERVER_DISTANCE: u32 = 100;
 
 impl World {

@@ -28,25 +28,25 @@ impl World {
         }
         let until = self.now + step.lasts();
         match *step {
-            Step::Wish(wish, who) => {
-                let ix = self.machine(who)?;
+            Step::Wish(wish, number) => {
+                let ix = self.machine(number)?;
                 self.wish(ix, wish)
             }
-            Step::Send(message, who, len) => {
-                let ix = self.machine(who)?;
+            Step::Send(message, number, len) => {
+                let ix = self.machine(number)?;
                 self.send(ix, message, len)
             }
-            Step::Fault(blow, who) => {
-                let ix = self.machine(who)?;
+            Step::Fault(fault, number) => {
+                let ix = self.machine(number)?;
                 if self.machines[ix].lives() {
-                    self.blow(ix, blow);
+                    self.fault(ix, fault);
                 }
                 Ok(())
             }
-            Step::Impairment(trouble, who, time) => {
-                let ix = self.machine(who)?;
+            Step::Impairment(impairment, number, time) => {
+                let ix = self.machine(number)?;
                 if self.machines[ix].lives() {
-                    self.trouble(ix, trouble, time);
+                    self.impairment(ix, impairment, time);
                 }
                 Ok(())
             }
@@ -78,7 +78,7 @@ impl World {
         }
         let node = &machine.node;
         let event = match wish {
-            // Who is on its way out hears no other wish until it has left.
+            // A node that leaves hears no other wish until it has left.
             Wish::Root | Wish::Join if node.role() == Role::Leaving => return Ok(()),
             Wish::Root => EventKind::BecomeRoot(token()),
             Wish::Join => EventKind::Join,
@@ -133,21 +133,21 @@ impl World {
         self.tell(ix, EventKind::Send { to, payload })
     }
 
-    fn blow(&mut self, ix: Ix, blow: Fault) {
+    fn fault(&mut self, ix: Ix, fault: Fault) {
         self.disturb(self.now);
-        match blow {
+        match fault {
             Fault::Crash => {
-                self.coverage.count(blow.name());
+                self.coverage.count(fault.name());
                 self.crash(ix);
             }
             Fault::Kill => {
-                self.coverage.count(blow.name());
+                self.coverage.count(fault.name());
                 self.kill(ix);
             }
             Fault::KillSubtree => {
                 let lost = self.subtree(ix);
                 if lost.len() > 1 {
-                    self.coverage.count(blow.name());
+                    self.coverage.count(fault.name());
                 }
                 for ix in lost {
                     self.kill(ix);
@@ -155,8 +155,8 @@ impl World {
             }
             Fault::HalfClose | Fault::DropLink => {
                 if let Some(end) = self.some_neighbour(ix) {
-                    self.coverage.count(blow.name());
-                    if blow == Fault::DropLink
+                    self.coverage.count(fault.name());
+                    if fault == Fault::DropLink
                         && let Some((peer, at)) = self.arrival(end)
                     {
                         self.plan_at(at, What::Link(peer, Happening::Closed));
@@ -171,7 +171,7 @@ impl World {
                     .map(|_| machine.rng.draw().to_le_bytes()[0])
                     .collect();
                 if let Some(end) = self.some_neighbour(ix) {
-                    self.speak(end, blow, Bytes::from(garbage));
+                    self.speak(end, fault, Bytes::from(garbage));
                 }
             }
             Fault::Forge => {
@@ -179,16 +179,16 @@ impl World {
                     let frame = self.forge(ix, end);
                     self.machines[ix].forger = true;
                     self.model.deceive();
-                    self.speak(end, blow, frame);
+                    self.speak(end, fault, frame);
                 }
             }
         }
     }
 
     /// Something comes to the other side of `end` that the node on this side has not said.
-    fn speak(&mut self, end: EndId, blow: Fault, bytes: Bytes) {
+    fn speak(&mut self, end: EndId, fault: Fault, bytes: Bytes) {
         if let Some((peer, at)) = self.arrival(end) {
-            self.coverage.count(blow.name());
+            self.coverage.count(fault.name());
             if let Some(peer) = self.ends.get_mut(peer) {
                 peer.deceived = true;
             }
@@ -196,18 +196,18 @@ impl World {
         }
     }
 
-    fn trouble(&mut self, ix: Ix, trouble: Impairment, time: Duration) {
+    fn impairment(&mut self, ix: Ix, impairment: Impairment, time: Duration) {
         let until = self.now + time;
         if !matches!(
-            trouble,
+            impairment,
             Impairment::Busy | Impairment::Hang | Impairment::OneSided
         ) {
             self.disturb(until);
         }
         let machine = &mut self.machines[ix];
-        machine.trouble(trouble, until);
+        machine.impairment(impairment, until);
         let jump = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        match trouble {
+        match impairment {
             Impairment::Pause if machine.sleep.is_none() => {
                 machine.sleep = Some(Box::new(Sleep {
                     since: self.now,
@@ -216,17 +216,17 @@ impl World {
                 self.plan(time, What::Awake(ix));
             }
             Impairment::ClockAhead | Impairment::ClockBack => {
-                let jump = if trouble == Impairment::ClockAhead {
+                let jump = if impairment == Impairment::ClockAhead {
                     jump
                 } else {
                     -jump
                 };
                 machine.clock = machine.clock.saturating_add(jump);
-                if trouble == Impairment::ClockBack {
+                if impairment == Impairment::ClockBack {
                     machine.set_back += time;
                 }
                 machine.napped(Duration::ZERO);
-                self.coverage.count(trouble.name());
+                self.coverage.count(impairment.name());
                 self.arm(ix);
             }
             Impairment::Busy => {
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    /// The process dies, and its system says so to everybody.
+    /// The process dies, and its system says so to all its peers.
     fn crash(&mut self, ix: Ix) {
         let ends: Vec<EndId> = self.machines[ix]
             .links
@@ -300,7 +300,7 @@ impl World {
         machine.end(link)
     }
 
-    /// Ends every fault: from here on nothing goes wrong any more. Forgers die, and everybody who wants to
+    /// Ends every fault: from here on nothing goes wrong any more. Forgers die, and every node that wants to
     /// be in the tree says so again.
     pub fn make_peace(&mut self) -> Result<(), Failure> {
         self.network.mend();

@@ -10,7 +10,7 @@ use overlay_sim::{Exit, Growth, Profile, Schedule};
 
 /// Simulates the tree overlay: thousands of the nodes that ship, in virtual time, with faults.
 ///
-/// Exit status: 0 if every claim held, 1 if one was violated, 2 if there was nothing to judge: a wrong command
+/// Exit status: 0 if every invariant held, 1 if one was violated, 2 if there was nothing to check: a wrong command
 /// line, a file that is no schedule.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Churn(Churn),
     /// Lose many nodes at one instant: how soon the others notice, and are in the tree again.
     Disaster(Disaster),
-    /// Run many seeds, each with its own nodes, settings and faults, and check every claim.
+    /// Run many seeds, each with its own nodes, settings and faults, and check every invariant.
     Swarm(Swarm),
     /// The experiment of the Genet paper (arXiv 1904.11402): how close the hash rule comes to the complete
     /// tree, beside the balanced one.

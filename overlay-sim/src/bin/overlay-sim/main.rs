@@ -19,7 +19,7 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// What came out: every claim held, or one did not.
+/// What came out: every invariant held, or one did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Held,

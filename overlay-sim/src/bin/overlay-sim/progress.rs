@@ -1,4 +1,4 @@
-//! Bars for long work; nothing where nobody looks.
+//! Bars for long work; nothing where there is no terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -13,14 +13,14 @@ pub(crate) fn replay(replay: &Replay, as_json: bool) -> Result<Outcome> {
     } else {
         0
     };
-    let (outcome, story) = overlay_sim::replay(&schedule, until)?;
-    for line in story {
+    let (outcome, transcript) = overlay_sim::replay(&schedule, until)?;
+    for line in transcript {
         println!("{line}");
     }
     if as_json {
         let violated = outcome.failure.as_ref().map(|failure| {
             let invariant = failure.violation.invariant.to_string();
-            json!({ "event": failure.event, "claim": invariant, "detail": failure.violation.detail })
+            json!({ "event": failure.event, "invariant": invariant, "detail": failure.violation.detail })
         });
         let hash = format!("{:016x}", outcome.trace_hash);
         println!(
@@ -34,7 +34,7 @@ pub(crate) fn replay(replay: &Replay, as_json: bool) -> Result<Outcome> {
         );
         match &outcome.failure {
             Some(failure) => println!("{failure}"),
-            None => println!("every claim held"),
+            None => println!("every invariant held"),
         }
     }
     Ok(if outcome.failure.is_none() {

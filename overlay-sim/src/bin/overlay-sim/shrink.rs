@@ -9,7 +9,7 @@ use crate::args::Shrink;
 pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
     let schedule = shrink.source.schedule()?;
     let Some(failure) = overlay_sim::run(&schedule)?.failure else {
-        bail!("every claim held: there is nothing to shrink");
+        bail!("every invariant held: there is nothing to shrink");
     };
     let before = schedule.steps.len();
     let small = overlay_sim::shrink(schedule, failure.violation.invariant, shrink.runs);
@@ -26,7 +26,7 @@ pub(crate) fn shrink(shrink: &Shrink, as_json: bool) -> Result<Outcome> {
         println!(
             "{}",
             json!({
-                "claim": invariant.to_string(), "runs": small.runs, "steps_before": before,
+                "invariant": invariant.to_string(), "runs": small.runs, "steps_before": before,
                 "steps": after, "schedule": text,
             })
         );

@@ -25,7 +25,7 @@ pub(crate) fn swarm(swarm: &Swarm, as_json: bool) -> Result<Outcome> {
             let invariant = failure.violation.invariant.to_string();
             println!(
                 "{}",
-                json!({ "seed": seed, "event": failure.event, "claim": invariant })
+                json!({ "seed": seed, "event": failure.event, "invariant": invariant })
             );
         } else {
             println!("seed {seed}: {failure}");
