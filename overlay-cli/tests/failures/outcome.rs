@@ -3,12 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::stream::{Lines, Tally};
 
 pub(crate) struct Outcome {
-    /// What the scenario measures: until everybody is attached again, as seen from outside.
+    /// What the scenario measures: until every node is attached again, as seen from outside.
     pub(crate) took: Duration,
     /// How many lines the stream had.
     pub(crate) lines: u64,
@@ -27,7 +25,7 @@ pub(crate) struct Node {
 /// What befell a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
-    /// Nothing: all the time it had the same way to the root.
+    /// Nothing: it had the same path to the root all the time.
     Untouched,
     /// It lost its parent, and found another one.
     Moved,
@@ -72,7 +70,22 @@ impl Outcome {
             .count()
     }
 
-    /// A table for people, and a line of JSON for `scripts/failures`.
+    /// The longest time that a node was without a parent.
+    pub(crate) fn longest_orphaned(&self) -> Duration {
+        let orphaned = self.nodes.iter().map(|node| node.orphaned);
+        orphaned.max().unwrap_or_default()
+    }
+
+    /// How many lines were missing, and how many came twice, over all nodes.
+    pub(crate) fn missing_and_doubled(&self) -> (usize, usize) {
+        let count = |lines: fn(&Tally) -> &Lines| -> usize {
+            let tallies = self.nodes.iter().map(|node| lines(&node.tally).count());
+            tallies.sum()
+        };
+        (count(|tally| &tally.missing), count(|tally| &tally.doubled))
+    }
+
+    /// A table.
     pub(crate) fn print(&self, scenario: &str) {
         let (seconds, nodes, lines) = (self.took.as_secs_f64(), self.nodes.len(), self.lines);
         println!("\n{scenario}: {seconds:.2} s; {nodes} nodes, lines 1-{lines}");
@@ -83,38 +96,9 @@ impl Outcome {
         eventful.sort_by_key(|node| node.fate);
         eventful.into_iter().for_each(Node::print);
         println!("  {} others untouched, with every line once", quiet.len());
-        println!("{}", self.json(scenario));
     }
 
-    fn json(&self, scenario: &str) -> Value {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap();
-        let count = |lines: fn(&Tally) -> &Lines| -> usize {
-            self.nodes
-                .iter()
-                .map(|node| lines(&node.tally).count())
-                .sum()
-        };
-        let nodes = self.nodes.iter().map(|node| {
-            json!({
-                "node": node.id,
-                "fate": node.fate.name(),
-                "orphaned_ms": millis(node.orphaned),
-                "missing": node.tally.missing.runs(),
-                "doubled": node.tally.doubled.runs(),
-            })
-        });
-        json!({
-            "scenario": scenario,
-            "took_ms": millis(self.took),
-            "longest_orphaned_ms": self.nodes.iter().map(|node| millis(node.orphaned)).max(),
-            "lines": self.lines,
-            "missing": count(|tally| &tally.missing),
-            "doubled": count(|tally| &tally.doubled),
-            "nodes": nodes.collect::<Vec<_>>(),
-        })
-    }
-
-    /// Nobody has less, or more, of the stream because somebody else is in trouble.
+    /// A node that is not touched has all of the stream, and once, whatever trouble others are in.
     pub(crate) fn assert_the_untouched_saw_everything_once(&self) {
         self.assert_saw_everything_once(|fate| fate == Fate::Untouched);
     }
@@ -123,13 +107,13 @@ impl Outcome {
         self.assert_saw_everything_once(|_| true);
     }
 
-    fn assert_saw_everything_once(&self, who: impl Fn(Fate) -> bool) {
+    fn assert_saw_everything_once(&self, concerned: impl Fn(Fate) -> bool) {
         for Node {
             id, fate, tally, ..
         } in &self.nodes
         {
             assert!(
-                !who(*fate) || tally.is_clean(),
+                !concerned(*fate) || tally.is_clean(),
                 "{id} ({}): missing {}, doubled {}",
                 fate.name(),
                 tally.missing,
