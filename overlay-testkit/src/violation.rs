@@ -16,7 +16,7 @@ pub enum Invariant {
     /// Nothing is wanted of a link that is closed or was never opened.
     #[error("no action concerns a dead link")]
     NoActionForADeadLink,
-    /// Messages are transmitted on open channels only.
+    /// Messages are transmitted on open channels alone.
     #[error("a node transmits on open channels only")]
     TransmitsOnOpenChannels,
     /// What a node sends is a frame of the protocol, within its length.
@@ -50,7 +50,7 @@ pub enum Invariant {
     /// Every table and queue is within its limit.
     #[error("every table and queue is within its limit")]
     QueuesAreBounded,
-    /// Only joiners, the root and standbys are connected to the server.
+    /// No node but joiners, the root and standbys is connected to the server.
     #[error("a member needs no server")]
     MembersNeedNoServer,
     /// No ancestor of a node is accepted below it, and no node is its own ancestor.
@@ -73,7 +73,7 @@ pub enum Invariant {
     #[error("a neighbour that is given up as silent was silent while this node listened")]
     SilenceIsReal,
 
-    /// Whatever they are told, the core's machines do not panic, nor does the simulator.
+    /// Neither the core's machines nor the simulator panic, whatever they are told.
     #[error("nothing panics")]
     NothingPanics,
 
@@ -83,34 +83,34 @@ pub enum Invariant {
     ServerKnowsItsClients,
 
     // ── The tree as a whole ──
-    /// Nobody descends from itself.
+    /// No node descends from itself.
     #[error("the graph of parents has no cycle")]
     NoCycle,
 
     /// No two nodes are ever the root of the same epoch.
     #[error("an epoch has one root")]
     OneRootPerEpoch,
-    /// Who was the root before takes nobody in once its lease is over.
-    #[error("two roots do not take joiners in at once for longer than a lease")]
+    /// A former root accepts no joiner once its lease is over.
+    #[error("two roots do not accept joiners at once for longer than a lease")]
     OneRootTakesJoiners,
 
-    /// A join ends in a link or a rejection, not in silence, unless something stood in its way. Claimed where
-    /// no fault has struck that may have, and where an answer comes in time even along a chain of all machines.
+    /// A join ends in a link or a rejection, not in silence. Checked where no fault has struck that may have stopped it,
+    /// and where an answer comes in time even along a chain of all machines.
     #[error("every join has an answer")]
     EveryJoinIsAnswered,
-    /// A joiner that gives up gives its place back.
-    #[error("no place is held for a joiner that has given up")]
+    /// A joiner that gives up gives its slot back.
+    #[error("no slot is held for a joiner that has given up")]
     NoPlaceIsHeldInVain,
     /// An answer is applied to the offer that it answers.
     #[error("an answer is applied to the offer that it answers")]
     AnswersMatchOffers,
-    /// Where nobody ever leaves and nothing fails, the tree is the complete one.
+    /// The tree is the complete one where no node ever leaves and nothing fails.
     #[error("without churn the tree is complete")]
     TreeIsComplete,
-    /// Where nobody ever leaves and nothing fails, nobody has a reason to move.
-    #[error("without churn nobody moves")]
+    /// No node moves where none ever leaves and nothing fails.
+    #[error("without churn no node moves")]
     NobodyMovesInVain,
-    /// Once everybody is attached, nodes move until the tree is the complete one again.
+    /// Nodes move, once all are attached, until the tree is the complete one again.
     #[error("the tree becomes complete again")]
     TreeIsBalanced,
 
@@ -122,24 +122,24 @@ pub enum Invariant {
     #[error("a goodbye comes after everything else that was sent")]
     GoodbyesComeLast,
     /// A broadcast goes to exactly the children that a node had when it came.
-    #[error("a broadcast reaches those whom a naive tree says it must")]
+    #[error("a broadcast reaches the nodes that a naive tree says it must")]
     BroadcastsFollowTheTree,
 
-    /// Nobody gets a broadcast twice, and who misses some is told how many, before the next. Claimed where nobody
+    /// No node gets a broadcast twice, and one that misses some is told how many before the next. Checked where no node
     /// has lied.
     #[error("a broadcast comes once, or is said to be missed")]
     BroadcastsAreCounted,
-    /// Who goes from one parent to another misses nothing, unless the old one takes too long. Claimed where no
+    /// A node that goes from one parent to another misses nothing, unless the old one takes too long. Checked where no
     /// fault has struck.
-    #[error("nobody misses a broadcast because it moves")]
+    #[error("no node misses a broadcast because it moves")]
     MovesMissNothing,
-    /// Only who has lost its link comes back on another one in its place.
-    #[error("no link is replaced whose both sides have it")]
+    /// A node comes back on another link only if it has lost the one before.
+    #[error("no link is replaced that both sides have")]
     NoLivingLinkIsReplaced,
 
     // ── When the faults have stopped ──
-    /// Everybody who lives and wants to is in the tree.
-    #[error("everybody who lives and wants to is in the tree")]
+    /// Every living node that wants to is in the tree.
+    #[error("every living node that wants to is in the tree")]
     EverybodyIsAttached,
     /// A root that another one has succeeded steps down.
     #[error("in the end there is one root")]
@@ -147,14 +147,14 @@ pub enum Invariant {
     /// Parents and children know each other, and each path is the parent's and one more.
     #[error("parents and children agree, on their link and on their path")]
     NeighboursAgree,
-    /// The root has counted everybody.
-    #[error("the root's census counts everybody")]
+    /// The root has counted every node.
+    #[error("the root's census counts every node")]
     CensusIsTrue,
-    /// Once everybody is attached, no link closes any more.
+    /// No link closes once every node is attached.
     #[error("when all is calm no link closes")]
     CalmIsCalm,
-    /// A broadcast reaches everybody, once.
-    #[error("a broadcast reaches everybody, once")]
+    /// A broadcast reaches every node, once.
+    #[error("a broadcast reaches every node, once")]
     BroadcastsReachEverybody,
 }
 
