@@ -23,7 +23,7 @@ const fn opening(role: Role) -> Opening {
 
 #[allow(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn seeds() -> Vec<Seed> {
-    let asks = |who| Step::Join(JoinWord::Request(who, 1, 2));
+    let asks = |node| Step::Join(JoinWord::Request(node, 1, 2));
     let goes_on = Step::LinkGoesOn;
     let joins = [
         Step::Wish(Wish::Join),
@@ -31,7 +31,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         Step::ServerGoesOn,
     ];
     // Three steps make a child of the first of the open links.
-    let child = |who, at| [asks(who), goes_on(at), goes_on(at), goes_on(at)];
+    let child = |node, at| [asks(node), goes_on(at), goes_on(at), goes_on(at)];
     let dial = [goes_on(0); 4];
     vec![
         (

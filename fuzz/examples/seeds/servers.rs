@@ -7,9 +7,9 @@ use overlay_testkit::fuzz::words::JoinWord;
 use crate::Seed;
 
 /// What a client says of itself that knows its secret.
-const fn greeting(who: u8, root: bool, seen: u8, place: Place) -> Greeting {
+const fn greeting(node: u8, root: bool, seen: u8, place: Place) -> Greeting {
     Greeting {
-        who,
+        node,
         impostor: false,
         root,
         seen,
@@ -17,13 +17,13 @@ const fn greeting(who: u8, root: bool, seen: u8, place: Place) -> Greeting {
     }
 }
 
-const fn arrives(who: u8, root: bool, place: Place) -> Step {
-    Step::Arrive(who, greeting(who, root, 0, place))
+const fn arrives(node: u8, root: bool, place: Place) -> Step {
+    Step::Arrive(node, greeting(node, root, 0, place))
 }
 
 /// A root of this epoch comes back.
-const fn returns(who: u8, seen: u8) -> Step {
-    Step::Arrive(who, greeting(who, true, seen, Place::Named))
+const fn returns(node: u8, seen: u8) -> Step {
+    Step::Arrive(node, greeting(node, true, seen, Place::Named))
 }
 
 /// What a joiner says: a request, a candidate, that it gives up.
@@ -37,8 +37,8 @@ const REJECT: u8 = 7;
 #[allow(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn seeds() -> Vec<Seed> {
     let root = arrives(0, true, Place::Named);
-    let joiner = |who| arrives(who, false, Place::Named);
-    let says = |who, what| Step::Talk(who, what, 0);
+    let joiner = |node| arrives(node, false, Place::Named);
+    let says = |node, what| Step::Talk(node, what, 0);
     let story = |steps: &[Step]| write(&Opening { burst: 20 }, steps);
     vec![
         (

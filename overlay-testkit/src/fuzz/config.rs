@@ -69,7 +69,7 @@ vocabulary! {
         40 => Millis(millis: u32),
         /// Seconds.
         20 => Secs(secs: u64),
-        /// For ever.
+        /// As long as there can be.
         20 => Max,
     }
 
@@ -104,9 +104,9 @@ pub fn run(bytes: &[u8]) {
 
 /// Joiners come, messages flow, time passes, and in the end the node leaves.
 fn live(mut watched: Watched) {
-    for who in [2, 3, 4] {
-        watched.passed_down(JoinWord::Request(who, 1, 1));
-        watched.passed_down(JoinWord::Candidate(who, 1));
+    for node in [2, 3, 4] {
+        watched.passed_down(JoinWord::Request(node, 1, 1));
+        watched.passed_down(JoinWord::Candidate(node, 1));
     }
     let few = watched.links().len().min(4);
     for at in 0..few {
@@ -130,7 +130,7 @@ fn live(mut watched: Watched) {
         watched.says(link, &LinkFrame::Credit { bytes: u32::MAX });
     }
     watched.wait(Duration::from_secs(3_600));
-    // Who was lost tries again.
+    // A node that was lost tries again.
     for _ in 0..8 {
         watched.wait_until_due();
         watched.server_goes_on();

@@ -10,7 +10,7 @@ use overlay_core::{Config, EventKind, LinkId};
 use crate::fuzz::watched::Watched;
 use crate::fuzz::words::{JoinWord, payload};
 
-/// Hands the bytes to everybody who may get them.
+/// Hands the bytes to every kind of node that may get them.
 pub fn run(bytes: &[u8]) {
     let link = canonical(wire::decode::<LinkFrame<'_>>(bytes), wire::encode, bytes);
     let client = canonical(wire::decode::<ClientFrame>(bytes), wire::encode, bytes);
@@ -70,7 +70,7 @@ const SITUATIONS: [fn() -> Watched; 12] = [
     leaver,
 ];
 
-/// Three places. In a busy node one has a child, one a candidate whose greeting is awaited, one a candidate whose channel is not open
+/// Three slots. In a busy node one has a child, one a candidate whose greeting is awaited, one a candidate whose channel is not open
 /// yet. The fourth joiner was sent to the child, the fifth waits for a candidate.
 fn config() -> Config {
     Config {
@@ -81,10 +81,10 @@ fn config() -> Config {
 
 fn busy(mut watched: Watched) -> Watched {
     let first = watched.links().len();
-    for (who, steps) in [(2, 3), (3, 2), (4, 1), (5, 0), (6, 0)] {
-        watched.passed_down(JoinWord::Request(who, 1, 1));
+    for (node, steps) in [(2, 3), (3, 2), (4, 1), (5, 0), (6, 0)] {
+        watched.passed_down(JoinWord::Request(node, 1, 1));
         for _ in 0..steps {
-            watched.link_goes_on(first + usize::from(who) - 2);
+            watched.link_goes_on(first + usize::from(node) - 2);
         }
     }
     watched
@@ -98,7 +98,7 @@ fn busy_member() -> Watched {
     busy(Watched::member(config()))
 }
 
-/// A node that wants to join: so many steps of the server, and of its dial, have been made.
+/// A node that wants to join, after this many steps of the server and of its dial.
 fn joiner(server_steps: usize, dial_steps: usize) -> Watched {
     let mut watched = Watched::detached(config());
     watched.event(EventKind::Join);

@@ -1,8 +1,7 @@
 //! One node, and anything that may befall it: honest steps, late ones, forged ones, garbage, a clock that jumps.
 //!
 //! Claims: [`crate::Invariants`] hold after every event; what the node holds stays within its limits; time that runs
-//! backwards changes nothing; a node that shall leave has left in the end, though nobody answers, and wants nothing
-//! any more.
+//! backwards changes nothing; a node that is told to leave has left in the end without any answer, and wants nothing.
 
 mod life;
 
@@ -50,17 +49,17 @@ vocabulary! {
         1 => Member,
     }
 
-    /// Something happens. Who or what it happens to is chosen by number among what there is by then.
+    /// An event. Its object is chosen by number among what there is by then.
     pub enum Step {
-        /// So many milliseconds pass.
+        /// This many milliseconds pass.
         6 => Wait(ms: u16),
         /// Time passes until something is due.
         4 => WaitUntilDue,
-        /// So many milliseconds pass, and nobody tells the node.
+        /// This many milliseconds pass, and the node is not told.
         3 => Sleep(ms: u16),
-        /// The clock shows so many milliseconds less.
+        /// The clock shows this many milliseconds less.
         1 => ClockBack(ms: u32),
-        /// The clock jumps by so many seconds.
+        /// The clock jumps by this many seconds.
         1 => Jump(secs: u64),
         /// The app wants something.
         8 => Wish(wish: Wish),
@@ -104,9 +103,9 @@ vocabulary! {
         4 => BecomeRoot(with_server: bool),
         /// To leave.
         1 => Leave,
-        /// To send so many bytes to a neighbour.
+        /// To send this many bytes to a neighbour.
         20 => Send(which: u8, len: u16),
-        /// To send so many bytes to all.
+        /// To send this many bytes to all.
         20 => Broadcast(len: u16),
         /// To close the link to a neighbour.
         2 => Close(which: u8),

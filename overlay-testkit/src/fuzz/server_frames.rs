@@ -42,17 +42,17 @@ vocabulary! {
         /// A client connects and says nothing.
         5 => ArriveMute(source: u8),
         /// A client greets, again perhaps.
-        8 => Greet(who: u8, greeting: Greeting),
+        8 => Greet(node: u8, greeting: Greeting),
         /// A client asks for a sign of life.
-        10 => Ping(who: u8),
+        10 => Ping(node: u8),
         /// A client says what one in its role may say about a join.
-        140 => Talk(who: u8, what: u8, which: u8),
+        140 => Talk(node: u8, what: u8, which: u8),
         /// A client says anything about any join.
-        4 => Wild(who: u8, word: JoinWord),
+        4 => Wild(node: u8, word: JoinWord),
         /// A client says what is no frame.
-        3 => Babble(who: u8, bytes: u32),
+        3 => Babble(node: u8, bytes: u32),
         /// A client is gone.
-        10 => HangUp(who: u8),
+        10 => HangUp(node: u8),
         /// Time passes, in milliseconds, with or without a timeout for the server.
         12 => Pass(ms: u16, told: bool),
         /// The clock jumps ahead, in seconds.
@@ -66,7 +66,7 @@ vocabulary! {
     /// What a client says of itself.
     pub struct Greeting {
         /// Its number, modulo 5.
-        who: u8,
+        node: u8,
         /// Whether it does not know the secret of that node.
         impostor: bool,
         /// Whether it wants to be the root.

@@ -3,7 +3,7 @@
 //! Claims, against a naive model of one queue for each direction of a link: what is delivered is what was taken to be
 //! sent, in that order, nothing lost and nothing doubled; a link that is closed with a goodbye has delivered all of it;
 //! two honest nodes never find fault with each other. When everything is delivered and taken: parent and child agree,
-//! nothing is left in the model's queues, who was refused has been told that there is room. And when nothing
+//! nothing is left in the model's queues, a node whose message was refused has been told that there is room. And when nothing
 //! interferes any more, the joiner comes to be the root's child.
 
 mod wire_model;
@@ -60,7 +60,7 @@ vocabulary! {
         3 => Close(joiner: bool, which: u8),
         /// Time passes for one of them until something is due there.
         10 => WaitUntilDue(joiner: bool),
-        /// So many milliseconds pass for one of them.
+        /// This many milliseconds pass for one of them.
         6 => Wait(joiner: bool, ms: u16),
         /// The connection to the server fails.
         2 => LoseServer(joiner: bool),
@@ -195,7 +195,7 @@ impl Pair {
         let actions = self.nodes[node].event(EventKind::Send { to, payload });
         match unsent(&actions) {
             None => {
-                assert!(is_neighbour, "a message was taken for nobody");
+                assert!(is_neighbour, "a message was taken for no neighbour");
                 self.wires.sent(node, to, message);
             }
             Some(Unsent::NotConnected) => assert!(!is_neighbour),
@@ -217,7 +217,7 @@ impl Pair {
         let actions = self.nodes[node].event(EventKind::Broadcast(payload));
         match unsent(&actions) {
             None => {
-                assert!(is_root, "a broadcast by somebody who is not the root");
+                assert!(is_root, "a broadcast by a node that is not the root");
                 for child in children {
                     self.wires.sent(node, child, message.clone());
                 }
@@ -300,13 +300,13 @@ impl Pair {
         if let (Some(parent), Some(child)) = (parent, child) {
             for (node, link) in [(ROOT, child), (JOINER, parent)] {
                 self.wires.nothing_is_left_for(node, link);
-                self.wires.no_sender_waits_for_room(node, link);
-                assert!(self.nodes[node].node().can_send(link), "no room, for ever");
+                self.wires.no_message_waits_for_room(node, link);
+                assert!(self.nodes[node].node().can_send(link), "no room, ever");
             }
         }
     }
 
-    /// Nothing interferes: who wants to join joins.
+    /// Nothing interferes: the joiner joins.
     fn finds_together(&mut self) {
         for _ in 0..MOST_ROUNDS {
             let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().role());

@@ -172,7 +172,7 @@ impl Watched {
         self.event(EventKind::Timeout)
     }
 
-    /// Time passes, and nobody tells the node.
+    /// Time passes, and the node is not told.
     pub fn sleep(&mut self, time: Duration) {
         // Half of eternity is as far as a clock may jump: the end of it is no moment to plan from.
         let latest = Instant::from_micros(u64::MAX / 2);
@@ -251,7 +251,7 @@ impl Watched {
         }
     }
 
-    /// Nobody says anything any more and the node shall leave: in the end it has left, unless it may take until the
+    /// Everything falls silent and the node is told to leave: in the end it has left, unless it may take until the
     /// end of time over it.
     pub fn leaves_in_silence(mut self) {
         // Told twice, it waits for no child.

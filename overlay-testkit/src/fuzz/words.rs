@@ -20,54 +20,54 @@ vocabulary! {
     /// What is said about a join. Joiners have numbers below 8.
     pub enum JoinWord {
         /// Asks for a parent, with this subtree.
-        4 => Request(who: u8, attempt: u8, subtree: u8),
-        /// The same from inside the tree: so many levels up, and so deep below that at most.
-        4 => Move(who: u8, attempt: u8, subtree: u8, up: u8, max_depth: u8),
+        4 => Request(node: u8, attempt: u8, subtree: u8),
+        /// The same from inside the tree: this many levels up, and at most this deep below that.
+        4 => Move(node: u8, attempt: u8, subtree: u8, up: u8, max_depth: u8),
         /// The acceptor answers.
-        1 => Answer(who: u8, attempt: u8),
+        1 => Answer(node: u8, attempt: u8),
         /// Either side has an ICE candidate.
-        1 => Candidate(who: u8, attempt: u8),
-        /// The attempt has failed; the next one in so many milliseconds at the earliest.
-        1 => Reject(who: u8, attempt: u8, retry_after_ms: u32),
+        1 => Candidate(node: u8, attempt: u8),
+        /// The attempt has failed; the next one in this many milliseconds at the earliest.
+        1 => Reject(node: u8, attempt: u8, retry_after_ms: u32),
         /// The joiner gives up.
-        1 => Cancel(who: u8, attempt: u8),
+        1 => Cancel(node: u8, attempt: u8),
     }
 
     /// What is said on a link.
     pub enum LinkWord {
         /// The greeting of a joiner.
-        1 => Hello(who: u8, attempt: u8),
+        1 => Hello(node: u8, attempt: u8),
         /// The greeting of a parent.
-        1 => Welcome(who: u8, epoch: u8),
+        1 => Welcome(node: u8, epoch: u8),
         /// A sign of life.
         1 => Heartbeat,
         /// About a join.
         1 => Join(word: JoinWord),
-        /// A child's subtree, after so many requests.
+        /// A child's subtree, after this many requests.
         1 => Status(seen: u8, subtree: u8),
         /// A parent that stands elsewhere now.
-        1 => Moved(who: u8, epoch: u8),
+        1 => Moved(node: u8, epoch: u8),
         /// So much was taken.
         1 => Credit(bytes: u32),
         /// The end: of the link alone, of its membership, or of its being below this parent.
         1 => Goodbye(how: u8),
-        /// An app message of so many bytes.
+        /// An app message of this many bytes.
         1 => Direct(len: u16),
-        /// The same, for everybody; its number is its length.
+        /// The same, for every node; its number is its length.
         1 => Broadcast(len: u16),
-        /// The wish that a node so far below go elsewhere: so many levels up, and so deep below that at most.
+        /// The wish that a node this far below go elsewhere: this many levels up, and at most this deep below that.
         1 => Invite(down: u8, up: u8, max_depth: u8),
         /// Nothing came of that wish.
         1 => Stay,
         /// It leaves, and its children will ask for other parents.
         1 => Leaving,
         /// The next broadcast has this number, of this root.
-        1 => Counts(who: u8, epoch: u8, next: u16),
+        1 => Counts(node: u8, epoch: u8, next: u16),
     }
 
     /// What the server says.
     pub enum ServerWord {
-        /// Registered, by one who asks for a sign of life this often, in milliseconds; as a joiner, a standby or the
+        /// Registered; a sign of life is due this often, in milliseconds; as a joiner, a standby or the
         /// root by this number, in an epoch below 4.
         3 => Welcome(keepalive_ms: u32, role: u8, epoch: u8),
         /// Not registered, for the reason of this number.
@@ -89,24 +89,24 @@ pub const fn id(number: u8) -> NodeId {
     frames::id(number as u128)
 }
 
-/// An attempt of the joiner with this number to join; sometimes somebody claims to be the node itself.
+/// An attempt of the joiner with this number to join; number 7 names the node itself.
 #[must_use]
-pub fn join(who: u8, attempt: u8) -> JoinId {
-    frames::join((who % 8).into(), attempt.into())
+pub fn join(node: u8, attempt: u8) -> JoinId {
+    frames::join((node % 8).into(), attempt.into())
 }
 
 /// Where the node with this number says it stands: nowhere, below the node that it says it to, or below the root.
 #[must_use]
-pub fn path_of(who: u8) -> Path {
+pub fn path_of(node: u8) -> Path {
     let root = Path::root(id(100));
-    match who {
+    match node {
         0 => Path::default(),
         SELF => Path::root(id(SELF)),
-        _ => root.child(id(who)).unwrap_or_default(),
+        _ => root.child(id(node)).unwrap_or_default(),
     }
 }
 
-/// A node with up to three free places, and up to seven others below it.
+/// A node with up to three free slots, and up to seven others below it.
 fn subtree(shape: u8) -> Census {
     let mut census = Census::of_node(u32::from(shape % 4));
     for _ in 0..shape / 4 % 8 {
@@ -140,25 +140,27 @@ impl JoinWord {
     #[must_use]
     pub fn frame(self) -> JoinFrame {
         match self {
-            Self::Request(who, attempt, subtree) => {
-                request(who, attempt, subtree, JoinKind::Introduced)
+            Self::Request(node, attempt, subtree) => {
+                request(node, attempt, subtree, JoinKind::Introduced)
             }
-            Self::Move(who, attempt, subtree, up, max_depth) => {
+            Self::Move(node, attempt, subtree, up, max_depth) => {
                 let (up, max_depth) = (levels(up), levels(max_depth));
-                request(who, attempt, subtree, JoinKind::Move { up, max_depth })
+                request(node, attempt, subtree, JoinKind::Move { up, max_depth })
             }
-            Self::Answer(who, attempt) => frames::signal(join(who, attempt), Signal::Answer(sdp())),
-            Self::Candidate(who, attempt) => frames::signal(join(who, attempt), candidate()),
-            Self::Reject(who, attempt, retry_after_ms) => {
+            Self::Answer(node, attempt) => {
+                frames::signal(join(node, attempt), Signal::Answer(sdp()))
+            }
+            Self::Candidate(node, attempt) => frames::signal(join(node, attempt), candidate()),
+            Self::Reject(node, attempt, retry_after_ms) => {
                 let reason = match retry_after_ms % 8 {
                     0 => RejectReason::Version,
                     1 => RejectReason::NoRoot,
                     _ => RejectReason::Full,
                 };
-                frames::reject(join(who, attempt), reason, retry_after_ms)
+                frames::reject(join(node, attempt), reason, retry_after_ms)
             }
-            Self::Cancel(who, attempt) => JoinFrame::Cancel {
-                join: join(who, attempt),
+            Self::Cancel(node, attempt) => JoinFrame::Cancel {
+                join: join(node, attempt),
             },
         }
     }
@@ -169,17 +171,17 @@ impl LinkWord {
     #[must_use]
     pub fn bytes(self) -> Bytes {
         wire::encode(&match self {
-            Self::Hello(who, attempt) => frames::hello(join(who, attempt), MIN_WINDOW),
-            Self::Welcome(who, epoch) => welcome(who % 8, epoch % 4),
+            Self::Hello(node, attempt) => frames::hello(join(node, attempt), MIN_WINDOW),
+            Self::Welcome(node, epoch) => welcome(node % 8, epoch % 4),
             Self::Heartbeat => LinkFrame::Heartbeat,
             Self::Join(word) => LinkFrame::Join(word.frame()),
             Self::Status(seen, shape) => LinkFrame::Status {
                 seen: u32::from(seen),
                 census: subtree(shape),
             },
-            Self::Moved(who, epoch) => LinkFrame::Moved {
+            Self::Moved(node, epoch) => LinkFrame::Moved {
                 epoch: Epoch(u64::from(epoch % 4)),
-                path: path_of(who % 8),
+                path: path_of(node % 8),
             },
             Self::Credit(bytes) => LinkFrame::Credit { bytes },
             Self::Goodbye(how) => LinkFrame::Goodbye(match how % 3 {
@@ -201,8 +203,8 @@ impl LinkWord {
             }),
             Self::Stay => LinkFrame::Stay,
             Self::Leaving => LinkFrame::Leaving,
-            Self::Counts(who, epoch, next) => LinkFrame::NewStream(StreamPosition {
-                root: id(who % 8),
+            Self::Counts(node, epoch, next) => LinkFrame::NewStream(StreamPosition {
+                root: id(node % 8),
                 epoch: Epoch(u64::from(epoch % 4)),
                 next: u64::from(next),
             }),
@@ -250,12 +252,12 @@ impl ServerWord {
 
 /// The greeting of a parent.
 #[must_use]
-pub fn welcome(who: u8, epoch: u8) -> LinkFrame<'static> {
+pub fn welcome(node: u8, epoch: u8) -> LinkFrame<'static> {
     LinkFrame::Welcome {
         version: VERSION,
-        id: id(who),
+        id: id(node),
         epoch: Epoch(u64::from(epoch)),
-        path: path_of(who),
+        path: path_of(node),
         window: MIN_WINDOW,
         position: StreamPosition {
             root: id(0),
@@ -278,11 +280,11 @@ pub fn payload(len: u16) -> &'static [u8] {
     &PAYLOAD[..len]
 }
 
-fn request(who: u8, attempt: u8, shape: u8, kind: JoinKind) -> JoinFrame {
+fn request(node: u8, attempt: u8, shape: u8, kind: JoinKind) -> JoinFrame {
     JoinFrame::Request(JoinRequest {
         offer: sdp(),
         census: subtree(shape),
         kind,
-        ..frames::request(join(who, attempt), 0)
+        ..frames::request(join(node, attempt), 0)
     })
 }

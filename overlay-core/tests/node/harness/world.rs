@@ -42,7 +42,7 @@ pub(crate) struct Person {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handshakes {
     Complete,
-    /// Nobody ever sees an open channel.
+    /// Neither side ever sees an open channel.
     Hang,
     /// Only the side that dialed does.
     OneSided,
@@ -113,7 +113,7 @@ impl World {
 
     // ── The people ──
 
-    /// A root that is registered with the server. All nodes of this world have `max_degree` places.
+    /// A root that is registered with the server. All nodes of this world have `max_degree` slots.
     pub(crate) fn root(&mut self, max_degree: u16) -> Ix {
         self.config.max_degree = max_degree;
         let root = self.add();
@@ -228,7 +228,7 @@ impl World {
 
     // ── What befalls them ──
 
-    /// A node dies. Nobody is told, except the server.
+    /// A node dies. Only the server is told.
     pub(crate) fn kill(&mut self, ix: Ix) {
         self.people[ix].alive = false;
         self.update_deadline(ix);
@@ -300,12 +300,12 @@ impl World {
         let end = self.now + limit;
         while !so(self) {
             let over = self.next().is_none_or(|next| next > end);
-            assert!(!over, "waited {limit:?} in vain:\n{}", self.describe());
+            assert!(!over, "not so after {limit:?}:\n{}", self.describe());
             self.step();
         }
     }
 
-    /// Runs until nobody who lives is on its way.
+    /// Runs until no living node is on its way.
     pub(crate) fn settle(&mut self) {
         self.run_until(secs(120), Self::settled);
     }

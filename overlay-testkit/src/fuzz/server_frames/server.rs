@@ -57,13 +57,13 @@ impl Server {
                 self.input(self.now, bootstrap::EventKind::Shutdown);
                 assert!(self.clients.values().all(|client| !client.is_open));
             }
-            Step::Greet(who, _)
-            | Step::Ping(who)
-            | Step::Talk(who, ..)
-            | Step::Wild(who, _)
-            | Step::Babble(who, _)
-            | Step::HangUp(who) => {
-                if let Some(connection) = self.client(who) {
+            Step::Greet(node, _)
+            | Step::Ping(node)
+            | Step::Talk(node, ..)
+            | Step::Wild(node, _)
+            | Step::Babble(node, _)
+            | Step::HangUp(node) => {
+                if let Some(connection) = self.client(node) {
                     self.client_does(connection, step);
                 }
             }
@@ -136,7 +136,7 @@ impl Server {
         };
         let identity = Identity {
             overlay,
-            id: id(greeting.who % 5),
+            id: id(greeting.node % 5),
             is_root: false,
         };
         if let Some(client) = self.clients.get_mut(&connection) {

@@ -214,10 +214,13 @@ impl Wires {
         assert!(missing.is_empty(), "{} messages are lost", missing.len());
     }
 
-    /// Whoever was refused has been told.
-    pub(super) fn no_sender_waits_for_room(&mut self, node: usize, on: LinkId) {
+    /// A node whose message was refused has been told of room.
+    pub(super) fn no_message_waits_for_room(&mut self, node: usize, on: LinkId) {
         let (link, _) = self.link(node, on);
-        assert!(!link.ends[node].waits_for_room, "nobody said: writable");
+        assert!(
+            !link.ends[node].waits_for_room,
+            "the node was not told: writable"
+        );
     }
 
     // ── Helpers ──
