@@ -72,7 +72,7 @@ async fn promoted(session: &mut Session) -> anyhow::Result<Option<Census>> {
             Event::Node(Notification::Standby { epoch }) => {
                 session.facts.tell(&Fact::Standby { epoch: epoch.0 });
                 session.facts.say(
-                    "There is a root already. Role by: this one takes over when that one is gone.",
+                    "There is a root already. This one stands by, and takes over when that one is gone.",
                 );
             }
             event => news.tell(session, &event),

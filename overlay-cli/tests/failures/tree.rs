@@ -58,7 +58,7 @@ impl Tree {
         let mut root = Root::start(&server, &["--wait-for", &nodes.to_string()]);
         let standby = with_standby.then(|| {
             let mut standby = Root::start(&server, &[]);
-            standby.process.fact("standing_by");
+            standby.process.fact("standby");
             standby
         });
         let mut tree = Self {
@@ -113,7 +113,7 @@ impl Tree {
         self.root.process.signal("-STOP");
         let mut old = self.succeed();
         old.process.signal("-CONT");
-        old.process.fact("demoted");
+        old.process.fact("stepped_down");
         let (_, _, stderr) = old.process.finish();
         assert!(stderr.contains("another root has taken over"), "{stderr}");
         now

@@ -184,9 +184,27 @@ fn a_standby_takes_over_when_the_root_is_killed() {
     let mut first = server.root(1, &[]);
     let epoch = first.fact("promoted")["epoch"].as_u64().unwrap();
     let mut second = server.root(1, &[]);
-    assert_eq!(second.fact("standing_by")["epoch"], epoch);
+    assert_eq!(second.fact("standby")["epoch"], epoch);
     first.kill();
     assert!(second.fact("promoted")["epoch"].as_u64().unwrap() > epoch);
+}
+
+#[test]
+fn a_person_is_told_that_a_second_root_stands_by() {
+    let server = Server::start();
+    let mut first = server.root(1, &[]);
+    first.fact("promoted");
+    let mut second = server.command(&["root"]);
+    second.env("OVERLAY_TOKEN", TOKEN).stdin(Stdio::piped());
+    let mut second = Process::start(second);
+    while first.fact("tree")["depth"] != json!([1, 1]) {}
+    let mut node = server.join(1);
+    assert_eq!(node.fact("joined")["depth"], 2);
+    first.kill();
+    node.fact("root_changed");
+    drop(second.stdin());
+    let (_, _, stderr) = second.finish();
+    assert_said(&stderr, &["This one stands by", "Registered as the root"]);
 }
 
 #[test]
