@@ -159,8 +159,8 @@ fn a_person_is_told_when_the_server_goes_and_when_it_is_back() {
     node.fact("joined");
     drop(server);
     let server = Server::listen(&address);
-    let mut newcomer = server.join(1);
-    newcomer.fact("joined");
+    let mut late = server.join(1);
+    late.fact("joined");
     drop(root.stdin());
     let (_, _, stderr) = root.finish();
     assert_said(&stderr, &["newcomers wait", "server is there again"]);
