@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use overlay_core::{IceCandidate, MAX_SDP};
 
-/// The most ICE candidates that a peer may name. Each is probed 60 times from every local address, whoever
-/// is there; a browser with two networks and a TURN server has about ten.
+/// The most ICE candidates that a peer may name. Each is probed 60 times from every local address, even if it is a
+/// stranger's. A browser with two networks and a TURN server has about ten.
 pub(super) const MAX_CANDIDATES: usize = 16;
 
 /// Whether an ICE candidate can be probed: UDP, and an address rather than a name. Browsers hide local addresses behind
