@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Up(Up),
     /// Run a bootstrap server, which introduces joiners to the root
     Server(Server),
-    /// Be the root: send what comes on stdin to every node of the tree
+    /// Lead a tree: send what comes on stdin to each of its nodes
     Root(Root),
     /// Join a tree, and print what its root sends
     Join(Join),
@@ -35,7 +35,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// How many nodes join, besides the root
+    /// The number of nodes that join, besides the root
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) nodes: usize,
 
@@ -44,11 +44,11 @@ pub(crate) struct Up {
     pub(crate) degree: u16,
 
     /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
-    /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
+    /// the shallowest free slot, or hash, the rule of the original webrtc-tree-overlay
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
-    /// Which async runtime carries the server, the root and the nodes
+    /// The async runtime that carries the server, the root and the nodes
     #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
     pub(crate) runtime: Runtime,
 
@@ -56,7 +56,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) exit_when_joined: bool,
 
-    /// Give up on nodes that have not joined after this many seconds
+    /// The time in which all nodes must join; those that have not are given up
     #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
@@ -102,32 +102,34 @@ pub(crate) struct Server {
 #[derive(Debug, Args)]
 pub(crate) struct Root {
     #[command(flatten)]
-    pub(crate) session: Session,
-
-    #[command(flatten)]
     pub(crate) token: TokenArg,
 
-    /// Read stdin only when this many nodes are in the tree. Without it: when there is one, and two
-    /// seconds have passed without another newcomer
+    /// Read stdin only when this many nodes are in the tree. Default: when there is one, and no other has
+    /// joined for two seconds
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,
 
     /// Print one line of JSON per fact
     #[arg(long)]
     pub(crate) json: bool,
+
+    // Last, because its heading is that of all options behind it.
+    #[command(flatten)]
+    pub(crate) session: Session,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
-    #[command(flatten)]
-    pub(crate) session: Session,
-
     /// Print one line of JSON per fact, on stderr: stdout is for the data
     #[arg(long)]
     pub(crate) json: bool,
+
+    // Last, because its heading is that of all options behind it.
+    #[command(flatten)]
+    pub(crate) session: Session,
 }
 
-/// What every node is told.
+/// The options of every node.
 #[derive(Debug, Args)]
 pub(crate) struct Session {
     /// A bootstrap server, `ws://host:port` or `wss://host:port`; several are tried in turn
@@ -138,20 +140,20 @@ pub(crate) struct Session {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Which tree, on a server that carries several
+    /// The name of the tree, on a server that carries several
     #[arg(long, default_value = "default", value_name = "NAME", value_parser = overlay_name)]
     pub(crate) overlay: OverlayName,
 
-    /// Most children
+    /// Most children of this node
     #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub(crate) degree: u16,
 
     /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
-    /// the shallowest free place, or hash, the rule of the original webrtc-tree-overlay
+    /// the shallowest free slot, or hash, the rule of the original webrtc-tree-overlay
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
-    /// Give up if no server could be reached after this many seconds; 0 means never
+    /// If no server could be reached after this many seconds, give up; 0 means never
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) connect_timeout: Duration,
 
@@ -226,7 +228,7 @@ impl Links {
     }
 }
 
-/// What a root proves its right with.
+/// The proof that a node may be the root.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArg {
     /// A file with the root's token; on the server it may also hold lines `NAME TOKEN`, one for each

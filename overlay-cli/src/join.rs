@@ -34,17 +34,17 @@ pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
             facts.tell(&Fact::Ended { bytes });
             Ok(ExitCode::SUCCESS)
         }
-        Some(Ended::NobodyReads) => Ok(ExitCode::SUCCESS),
+        Some(Ended::ReaderClosed) => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::from(130)),
     }
 }
 
-/// Why there is nothing more to print.
+/// The reason why there is nothing more to print.
 enum Ended {
     /// The stream is complete.
     Whole,
     /// The reader of stdout has had enough, as in `overlay join … | head`.
-    NobodyReads,
+    ReaderClosed,
 }
 
 struct Printer {
@@ -64,7 +64,7 @@ async fn print_all(session: &mut Session, printer: &mut Printer) -> anyhow::Resu
                     None => true,
                 };
                 if !open {
-                    return Ok(Ended::NobodyReads);
+                    return Ok(Ended::ReaderClosed);
                 }
             }
             event => news.tell(session, &event),

@@ -12,7 +12,7 @@ const CHUNK: usize = MAX_PAYLOAD - 1;
 const DATA: u8 = 0;
 const END: u8 = 1;
 
-/// What a message says.
+/// The meaning of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     /// More of the stream.
@@ -21,7 +21,7 @@ pub(crate) enum Piece<'a> {
     End,
 }
 
-/// What the message `payload` says; `None` if it is none of this command's.
+/// The meaning of a message. `None` if it is no message of this command.
 pub(crate) fn parse(payload: &[u8]) -> Option<Piece<'_>> {
     match payload.split_first()? {
         (&DATA, data) => Some(Piece::Data(data)),

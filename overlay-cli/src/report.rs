@@ -1,17 +1,17 @@
-//! Telling the user: facts as JSON lines, everything else as plain sentences on stderr.
+//! Reports to the user: facts as lines of JSON, all else as plain sentences on stderr.
 
 use std::io::Write;
 
 use serde::Serialize;
 
-/// Where facts go.
+/// The destination of facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Facts {
     /// Nowhere: JSON was not asked for.
     Off,
-    /// To stdout.
+    /// Stdout.
     Stdout,
-    /// To stderr, because stdout carries data.
+    /// Stderr, because stdout carries data.
     Stderr,
 }
 

@@ -1,4 +1,4 @@
-//! `overlay root`: what comes on stdin goes to every node of the tree.
+//! `overlay root`: sends what comes on stdin to every node of the tree.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::{stop, token};
 /// Without `--wait-for`, the tree counts as ready when it has not grown for this long …
 const QUIET: Duration = Duration::from_secs(2);
 
-/// … or this long after the first node, however many more are on their way.
+/// … or this long after the first node, even if more are about to join.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
@@ -72,7 +72,7 @@ async fn promoted(session: &mut Session) -> anyhow::Result<Option<Census>> {
             Event::Node(Notification::Standby { epoch }) => {
                 session.facts.tell(&Fact::Standby { epoch: epoch.0 });
                 session.facts.say(
-                    "There is a root already. Role by: this one takes over when that one is gone.",
+                    "There is a root already. This one stands by, and takes over when that one is gone.",
                 );
             }
             event => news.tell(session, &event),

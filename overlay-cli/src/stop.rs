@@ -1,4 +1,4 @@
-//! Being told to stop: Ctrl-C, or SIGTERM where there is such a thing.
+//! The request to stop: Ctrl-C, or SIGTERM where there is such a thing.
 
 /// Resolves when the user or the system wants the command to stop.
 #[cfg(unix)]

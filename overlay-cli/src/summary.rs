@@ -1,4 +1,4 @@
-//! What a tree looks like, in numbers.
+//! The summary of a tree, in numbers.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Where tokens come from: a file, or the environment.
+//! Tokens, from a file or from the environment.
 
 use std::path::Path;
 

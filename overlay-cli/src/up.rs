@@ -173,7 +173,7 @@ impl Stage {
         ))
     }
 
-    /// Goes on telling what happens.
+    /// Tells what happens from here on.
     async fn watch(&mut self) {
         while let Some((node, event)) = self.events.recv().await {
             self.tell(node, &event, Duration::ZERO);

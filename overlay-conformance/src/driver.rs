@@ -1,4 +1,4 @@
-//! A driver, as the suite uses it.
+//! The driver that the suite tests.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,17 +10,17 @@ use overlay_driver::link::{ConfigError, Dialer, LinkConfig};
 use overlay_driver::{Builder, ByteStream, Runtime, Server, ServerConfig, ServerError};
 use webrtc::runtime::timeout;
 
-/// How long a test may take before it is given up: far longer than it should.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time in which a test must end: far longer than it should take.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A runtime's crate, as an app finds it.
+/// A driver: what a runtime's crate offers to an app.
 #[derive(Clone, Debug)]
 pub struct Driver {
     /// The runtime.
     pub runtime: Arc<dyn Runtime>,
-    /// Puts a node together.
+    /// A node, to be put together.
     pub node: fn() -> Builder,
-    /// Makes links for several nodes.
+    /// A dialer for the links of several nodes.
     pub dialer: fn(LinkConfig) -> Result<Dialer, ConfigError>,
     /// Starts a bootstrap server.
     pub serve: fn(SocketAddr, ServerConfig) -> Result<Server, ServerError>,
@@ -31,12 +31,12 @@ impl Driver {
     pub fn block_on(&self, test: impl Future<Output = ()>) {
         let webrtc = self.runtime.webrtc();
         webrtc.block_on(Box::pin(async {
-            let done = timeout(&*webrtc, PATIENCE, test).await;
+            let done = timeout(&*webrtc, TIMEOUT, test).await;
             done.expect("this takes too long");
         }));
     }
 
-    /// Starts a task; what it gives, or that it has panicked, is heard at the receiver.
+    /// Starts a task. Its output, or the fact that it has panicked, comes to the receiver.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Trees that grow.
+//! Trees that grow as nodes join.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server, a root, and nodes, all in this process.
+//! The harness: a server, a root and nodes, all in this process.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::Driver;
 
 pub(crate) const TOKEN: &str = "the token of these tests";
 
-/// A server, and what nodes need to find it.
+/// A server, and what nodes need to reach it.
 #[derive(Debug)]
 pub struct World {
     pub(crate) driver: Driver,
@@ -28,12 +28,12 @@ pub struct World {
 pub struct Member {
     /// The node.
     pub node: Node,
-    /// What it tells its app.
+    /// Its events.
     pub events: Events,
 }
 
 impl World {
-    /// A server on `driver`, where all else runs as well, unless it is said otherwise.
+    /// A server on `driver`. Nodes run there as well, unless they are given another driver.
     #[must_use]
     pub fn new(driver: Driver) -> Self {
         Self::with(driver, |_| {})
@@ -79,7 +79,7 @@ impl World {
         self.root_of(self.builder(degree)).await
     }
 
-    /// The same, of a node that is put together already.
+    /// A root that is registered, from a builder.
     pub async fn root_of(&self, builder: Builder) -> Member {
         let mut root = Member::of(builder);
         root.node.become_root(token()).await;
@@ -88,14 +88,14 @@ impl World {
         root
     }
 
-    /// A node that is on its way into the tree.
+    /// A node that has begun to join.
     pub async fn joiner(&self, degree: u16) -> Member {
         let joiner = Member::of(self.builder(degree));
         joiner.node.join().await;
         joiner
     }
 
-    /// The same, on another driver than the server's.
+    /// A node that has begun to join, on another driver than the server's.
     pub async fn joiner_on(&self, driver: &Driver, degree: u16) -> Member {
         let builder = (driver.node)().max_degree(degree).server(self.url());
         let joiner = Member::of(builder.links(LinkConfig::loopback()));
@@ -103,14 +103,14 @@ impl World {
         joiner
     }
 
-    /// A node in the tree.
+    /// A node that is in the tree.
     pub async fn member(&self, degree: u16) -> Member {
         let mut member = self.joiner(degree).await;
         member.joined().await;
         member
     }
 
-    /// Nodes that all join at once, when they have.
+    /// Nodes that have all joined, at the same time.
     pub async fn members(&self, count: usize, degree: u16) -> Vec<Member> {
         let mut members = Vec::new();
         for _ in 0..count {
@@ -137,7 +137,7 @@ impl Member {
         self.node.id()
     }
 
-    /// The next event that `wanted` accepts; those before it are skipped.
+    /// The next event that `wanted` accepts. Those before it are skipped.
     pub async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
         loop {
             let event = self.events.next().await.expect("the node has ended");
@@ -166,13 +166,13 @@ impl Member {
         }
     }
 
-    /// The node at this moment.
+    /// The node's present status.
     pub async fn status(&self) -> Status {
         self.node.status().await.expect("the node has ended")
     }
 }
 
-/// How many nodes stand at each depth, by the parents that they have.
+/// The number of nodes at each depth, by the parents that they have.
 pub async fn depths(root: &Member, members: &[Member]) -> Vec<usize> {
     let mut parents = HashMap::new();
     for member in members {

@@ -18,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// The rogue's channel is open, and it has not greeted.
+    /// A scene where the rogue's channel is open, and it has not greeted.
     async fn open(driver: Driver) -> Self {
         let world = World::new(driver);
         let root = world.root(3).await;
@@ -34,7 +34,7 @@ impl Scene {
         }
     }
 
-    /// The rogue is a child.
+    /// A scene where the rogue is a child.
     async fn welcomed(driver: Driver) -> Self {
         let mut scene = Self::open(driver).await;
         scene.link.hello(scene.rogue.join());
@@ -42,7 +42,7 @@ impl Scene {
         scene
     }
 
-    /// The rogue's link is closed, as the root says for this reason, and all others go on.
+    /// Asserts that the root closes the rogue's link for this reason, and that all others go on.
     async fn ends_for(mut self, reason: CloseReason) {
         self.root_says(reason).await;
         self.others_go_on().await;
@@ -87,7 +87,7 @@ pub(crate) async fn a_truncated_frame_closes_the_link(driver: Driver) {
         .await;
 }
 
-pub(crate) async fn an_unknown_version_is_turned_away(driver: Driver) {
+pub(crate) async fn a_node_of_an_unknown_version_is_turned_away(driver: Driver) {
     let scene = Scene::open(driver).await;
     scene.link.say(&LinkFrame::Hello {
         version: VERSION + 1,
@@ -97,7 +97,7 @@ pub(crate) async fn an_unknown_version_is_turned_away(driver: Driver) {
     scene.others_go_on().await;
 }
 
-pub(crate) async fn garbage_instead_of_a_greeting_is_turned_away(driver: Driver) {
+pub(crate) async fn a_node_that_greets_with_garbage_is_turned_away(driver: Driver) {
     let scene = Scene::open(driver).await;
     scene
         .link

@@ -20,9 +20,9 @@ pub(crate) async fn a_standby_is_in_the_tree_and_takes_over_when_the_root_is_gon
     standby
         .until(|event| matches!(event, Event::Node(Notification::Promoted { .. })))
         .await;
-    let heir = standby.id();
+    let promoted = standby.id();
     member
-        .until(|event| matches!(event, Event::Node(Notification::RootChanged { root, .. }) if *root == heir))
+        .until(|event| matches!(event, Event::Node(Notification::RootChanged { root, .. }) if *root == promoted))
         .await;
     standby
         .until(|event| matches!(event, Event::Node(Notification::SubtreeChanged(census)) if census.nodes() == [1, 1]))

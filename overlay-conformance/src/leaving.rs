@@ -1,4 +1,4 @@
-//! Nodes that go.
+//! Nodes that leave the tree.
 
 use overlay_core::{CloseReason, Role};
 use overlay_driver::{Event, Notification};
@@ -105,7 +105,7 @@ pub(crate) async fn an_orphan_joins_again_with_its_subtree(driver: Driver) {
     assert_eq!(orphan.status().await.children, [grandchild.id()]);
 }
 
-pub(crate) async fn a_node_may_close_a_link_and_the_child_comes_back_by_itself(driver: Driver) {
+pub(crate) async fn a_child_whose_link_is_closed_comes_back_by_itself(driver: Driver) {
     let world = World::new(driver);
     let root = world.root(1).await;
     let mut member = world.member(1).await;

@@ -1,4 +1,4 @@
-//! What every driver must do: trees of real WebRTC links over loopback, with a real server.
+//! The suite of what every driver must do: trees of real WebRTC links over loopback, with a real server.
 //!
 //! For those that bring the overlay to another runtime. The suite is written once; a driver's crate runs it as a test
 //! without the standard harness:
@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! To a new claim belongs a line in the list below; the compiler warns of one that is in no list.
+//! A new claim needs a line in the list below. The compiler warns of a claim that is in no list.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
@@ -47,7 +47,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Runs the suite, as the command line says.
+/// Runs the suite with the options of the command line.
 #[must_use]
 pub fn run(driver: &Driver) -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), claims(driver)).exit_code()
@@ -76,7 +76,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             messages_sent_before_leaving_arrive,
             leaving_right_after_joining_harms_no_node,
             an_orphan_joins_again_with_its_subtree,
-            a_node_may_close_a_link_and_the_child_comes_back_by_itself,
+            a_child_whose_link_is_closed_comes_back_by_itself,
         }
         leadership {
             a_standby_is_in_the_tree_and_takes_over_when_the_root_is_gone,
@@ -91,8 +91,8 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         hostile_nodes {
             garbage_from_a_child_closes_its_link,
             a_truncated_frame_closes_the_link,
-            an_unknown_version_is_turned_away,
-            garbage_instead_of_a_greeting_is_turned_away,
+            a_node_of_an_unknown_version_is_turned_away,
+            a_node_that_greets_with_garbage_is_turned_away,
             a_peer_that_names_a_child_does_not_replace_it,
             a_child_that_speaks_for_the_root_is_cut_off,
             a_child_that_sends_more_than_it_was_granted_is_cut_off,
@@ -103,13 +103,13 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             a_browser_is_told_that_this_is_a_bootstrap_server,
             a_path_that_is_not_there_is_not_found_and_nothing_can_be_changed,
             a_full_server_turns_sockets_away_until_one_is_closed,
-            behind_a_proxy_clients_are_told_apart,
+            clients_behind_a_proxy_are_told_apart,
             silent_sockets_are_closed_and_keep_no_client_out,
             a_websocket_that_says_nothing_is_closed,
             garbage_is_refused_with_a_reason,
             a_truncated_greeting_is_refused_with_a_reason,
             an_oversized_message_ends_the_connection_and_nothing_else,
-            an_unknown_version_is_told_so,
+            a_client_of_an_unknown_version_is_told_so,
             a_forged_answer_reaches_no_joiner,
             a_request_in_another_nodes_name_is_refused,
             a_wrong_token_is_refused_and_the_node_gives_up,

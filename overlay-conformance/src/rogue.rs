@@ -79,11 +79,11 @@ impl Rogue {
     }
 
     pub(crate) async fn send_message(&mut self, message: Message) {
-        // The server may have hung up already; what matters is what it said.
+        // The server may have closed already. What matters is what it has sent before.
         let _ = self.socket.send(message).await;
     }
 
-    /// The next frame; `None` when the server has hung up.
+    /// The next frame. `None` when the server has closed the connection.
     pub(crate) async fn hear(&mut self) -> Option<ServerFrame> {
         loop {
             match self.socket.next().await {
@@ -94,7 +94,7 @@ impl Rogue {
         }
     }
 
-    /// Why the server ends the connection.
+    /// The reason why the server ends the connection.
     pub(crate) async fn refusal(&mut self) -> Option<Refusal> {
         let mut refusal = None;
         while let Some(frame) = self.hear().await {
@@ -109,7 +109,7 @@ impl Rogue {
         self.say(&ClientFrame::Join(frame)).await;
     }
 
-    /// Asks to join with an honest offer, and never follows up.
+    /// Requests to join with an honest offer, and never follows up.
     pub(crate) async fn request_and_never_connect(&mut self) {
         let (_link, offer) = dial(&self.driver).await;
         self.request(offer).await;
@@ -129,7 +129,7 @@ impl Rogue {
             let event = pin!(link.events.recv());
             match select(frame, event).await {
                 Either::Left((frame, _)) => {
-                    let frame = frame.expect("the server hung up");
+                    let frame = frame.expect("the server closed the connection");
                     if let ServerFrame::Join(JoinFrame::Signal { signal, .. }) = frame {
                         link.link.signal(signal);
                     }
@@ -143,7 +143,7 @@ impl Rogue {
         }
     }
 
-    /// The join that is under way.
+    /// The present join.
     pub(crate) fn join(&self) -> JoinId {
         JoinId {
             origin: self.id,
@@ -185,7 +185,7 @@ impl RogueLink {
         });
     }
 
-    /// Waits until the other side welcomes us.
+    /// Waits for the other side's welcome.
     pub(crate) async fn welcomed(&mut self) {
         loop {
             let ((), event) = self.events.recv().await.unwrap();
@@ -226,7 +226,7 @@ async fn dial(driver: &Driver) -> (RogueLink, Sdp) {
     (RogueLink { link, events }, offer)
 }
 
-/// An answer that leads nowhere.
+/// An answer that is of no use.
 pub(crate) fn forged_answer(join: JoinId) -> JoinFrame {
     let answer = Sdp::new("v=0\r\n").unwrap();
     JoinFrame::Signal {

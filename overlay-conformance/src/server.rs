@@ -15,7 +15,7 @@ use crate::Driver;
 use crate::harness::{Member, World, access};
 use crate::rogue::{A_MOMENT, Rogue, forged_answer};
 
-/// What an HTTP client gets.
+/// The response that an HTTP client gets.
 async fn http(world: &World, request: &str) -> String {
     let mut socket = world.driver.connect(world.address()).await;
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn an_oversized_message_ends_the_connection_and_nothing_else(dr
     world.member(2).await;
 }
 
-pub(crate) async fn an_unknown_version_is_told_so(driver: Driver) {
+pub(crate) async fn a_client_of_an_unknown_version_is_told_so(driver: Driver) {
     let world = World::new(driver);
     let mut rogue = Rogue::connect(&world).await;
     let ClientFrame::Hello {
@@ -252,7 +252,7 @@ pub(crate) async fn a_full_server_turns_sockets_away_until_one_is_closed(driver:
         .await;
 }
 
-pub(crate) async fn behind_a_proxy_clients_are_told_apart(driver: Driver) {
+pub(crate) async fn clients_behind_a_proxy_are_told_apart(driver: Driver) {
     let world = World::with(driver, |config| {
         config.behind_proxy = true;
         config.bootstrap.max_connections_per_source = 1;

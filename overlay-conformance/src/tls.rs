@@ -18,7 +18,7 @@ use overlay_driver::{BootstrapError, BootstrapLost, ByteStream, Event, ServerUrl
 use crate::Driver;
 use crate::harness::{Member, World};
 
-/// Decrypts what comes to it and passes it on to the server. Returns its address and its certificate.
+/// A proxy that decrypts what comes to it and passes it on to the server. Returns its address and its certificate.
 fn proxy(driver: &Driver, server: SocketAddr) -> (ServerUrl, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -37,7 +37,7 @@ fn proxy(driver: &Driver, server: SocketAddr) -> (ServerUrl, String) {
     let _proxying = driver.spawn(clients.for_each_concurrent(None, move |client| {
         let (acceptor, driver) = (acceptor.clone(), serving.clone());
         async move {
-            // How it ends, the two ends see for themselves.
+            // Both ends see for themselves how it ends.
             let _ = carry(&acceptor, client.unwrap().0, driver.connect(server).await).await;
         }
     }));

@@ -60,7 +60,7 @@ fn a_root_on_smol_takes_children_on_tokio() {
 }
 
 #[test]
-fn both_stand_anywhere_in_a_tree() {
+fn nodes_on_both_runtimes_are_anywhere_in_a_tree() {
     tokio().block_on(grow_and_talk(tokio(), &[smol(), tokio(), tokio()]));
 }
 

@@ -85,7 +85,7 @@ async fn one_by_one(dialer: &Dialer) {
 
 async fn throughput(dialer: &Dialer, size: usize) {
     const BYTES: usize = 256 * 1024 * 1024;
-    // How much is under way at most, as if paced by credit: half of what a link queues.
+    // Most bytes in flight, as if limited by credit: half of what a link queues.
     const WINDOW: usize = 512 * 1024;
     let (one, other) = pair(dialer).await;
     let frame = Bytes::from(vec![7; size]);

@@ -18,14 +18,14 @@ use crate::server_url::ServerUrl;
 use crate::tls::Tls;
 use crate::websocket;
 
-/// Most frames that wait to be sent. The root answers for the whole tree, up to 40 frames a join; a
-/// server that lets more than this pile up has stopped reading.
+/// Most frames that wait to be sent. The root answers for the whole tree, up to 40 frames a join. A server that lets
+/// more than this pile up has stopped reading.
 const MAX_QUEUED: usize = 4096;
 
-/// How long a closing connection may take to send what is queued.
+/// The time that a closing connection has to send what is queued.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a connection tells.
+/// News from a connection.
 #[derive(Debug)]
 pub(crate) enum BootstrapEvent {
     /// The server has accepted the WebSocket.
@@ -36,7 +36,7 @@ pub(crate) enum BootstrapEvent {
     Closed(BootstrapError),
 }
 
-/// Why there is no connection to a bootstrap server.
+/// The reason why there is no connection to a bootstrap server.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     /// Nothing listens there, or the name is unknown.
@@ -44,7 +44,7 @@ pub enum BootstrapError {
     Unreachable {
         /// The server.
         server: ServerUrl,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// TLS failed: most often, the certificate is not trusted.
@@ -52,7 +52,7 @@ pub enum BootstrapError {
     Tls {
         /// The server.
         server: ServerUrl,
-        /// What TLS says.
+        /// The error of TLS.
         cause: io::Error,
     },
     /// Something listens there, but it is no bootstrap server, or it broke off.
@@ -60,7 +60,7 @@ pub enum BootstrapError {
     WebSocket {
         /// The server.
         server: ServerUrl,
-        /// What the WebSocket says.
+        /// The error of the WebSocket.
         cause: Box<tungstenite::Error>,
     },
     /// The server has closed the connection.
@@ -83,12 +83,12 @@ pub(crate) struct Connection {
     frames: Sender<Bytes>,
 }
 
-/// The server takes nothing any more.
+/// The error of a server that takes nothing any more.
 #[derive(Debug)]
 pub(crate) struct Stalled;
 
 impl Connection {
-    /// Connects to `server`; `events` get the news under the name `id`.
+    /// Connects to `server`. Its events go to `events`, each with `id`.
     pub(crate) fn open(
         runtime: &Arc<dyn Runtime>,
         tls: &Tls,
@@ -102,7 +102,7 @@ impl Connection {
         Self { frames }
     }
 
-    /// Queues a frame. Never blocks.
+    /// Queues a frame, without blocking.
     pub(crate) fn send(&self, frame: Bytes) -> Result<(), Stalled> {
         match self.frames.try_send(frame) {
             Ok(()) | Err(async_channel::TrySendError::Closed(_)) => Ok(()),
@@ -169,7 +169,7 @@ async fn connect(
     Ok(socket)
 }
 
-/// Carries frames both ways. `Ok` when this side has closed.
+/// Carries frames in both directions. `Ok` when this side has closed.
 async fn converse(
     runtime: &dyn Runtime,
     socket: WebSocketStream<Box<dyn ByteStream>>,
@@ -216,7 +216,7 @@ async fn converse(
     }
 }
 
-/// Resolves when the sending half is dropped; leaves what is queued in place.
+/// Resolves when the sending half is dropped.
 async fn closed(queue: &Receiver<Bytes>) {
     let probe = queue.clone();
     // A receiver learns of the end only by receiving, and nothing is sent before the connection opens.

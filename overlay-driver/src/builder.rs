@@ -17,7 +17,7 @@ use crate::tls::Tls;
 /// Commands that wait for the engine; a caller that brings more waits.
 const COMMAND_QUEUE: usize = 64;
 
-/// Puts a node together.
+/// A node that is put together, step by step, and then started.
 #[derive(Clone, Debug)]
 pub struct Builder {
     runtime: Arc<dyn Runtime>,
@@ -30,9 +30,9 @@ pub struct Builder {
 
 #[derive(Clone, Debug)]
 enum Dialing {
-    /// A dialer of the node's own.
+    /// A dialer for this node alone.
     Own(LinkConfig),
-    /// One that several nodes of a process share.
+    /// A dialer that several nodes of a process share.
     Shared(Dialer),
 }
 
@@ -70,7 +70,7 @@ impl Builder {
         self
     }
 
-    /// A bootstrap server. Several are tried in turn.
+    /// A bootstrap server's address. Several are tried in turn.
     #[must_use]
     pub fn server(mut self, server: ServerUrl) -> Self {
         self.servers.push(server);
@@ -84,7 +84,7 @@ impl Builder {
         self
     }
 
-    /// The tree to join, among those that the server introduces to. Default: `default`.
+    /// The name of the tree to join, on a server that carries several. Default: `default`.
     #[must_use]
     pub fn overlay(mut self, overlay: OverlayName) -> Self {
         self.config.overlay = overlay;
@@ -112,22 +112,21 @@ impl Builder {
         self
     }
 
-    /// How links are made: STUN and TURN servers, addresses, limits.
+    /// Settings of the node's links: STUN and TURN servers, addresses, limits.
     #[must_use]
     pub fn links(mut self, links: LinkConfig) -> Self {
         self.dialing = Dialing::Own(links);
         self
     }
 
-    /// Makes links with a dialer that is shared with other nodes of the process, so that they also
-    /// share its limit on handshakes.
+    /// A dialer that is shared with other nodes of the process, and its limit on handshakes with it.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialing = Dialing::Shared(dialer);
         self
     }
 
-    /// Starts the node, detached. Call it within the runtime.
+    /// Starts the node, which does nothing yet. Call it within the runtime.
     pub fn spawn(self) -> Result<(Node, Events), BuildError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(BuildError::Randomness)?;

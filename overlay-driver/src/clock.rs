@@ -8,7 +8,7 @@ use overlay_core::Instant;
 
 use crate::runtime::Runtime;
 
-/// Counts the core's time from the moment of its making.
+/// A clock that counts the core's time from the moment of its making.
 #[derive(Debug)]
 pub(crate) struct Clock {
     runtime: Arc<dyn webrtc::runtime::Runtime>,

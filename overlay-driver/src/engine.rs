@@ -1,4 +1,4 @@
-//! The loop that runs a node: what happens outside becomes an event, what the core answers is done.
+//! The loop that runs a node: what happens outside becomes an event for the core, whose actions are carried out.
 
 mod sends;
 
@@ -23,10 +23,10 @@ use crate::server_url::ServerUrl;
 use crate::tls::Tls;
 use sends::PendingSend;
 
-/// How many inputs are handled before the deadline is looked at again.
+/// Inputs that are handled before the deadline is looked at again.
 const BATCH: usize = 64;
 
-/// Link events that wait for the engine; a link that brings more waits with reading.
+/// Link events that wait for the engine. When the queue is full, links do not read.
 const LINK_QUEUE: usize = 256;
 
 /// Server frames that wait for the engine.
@@ -46,7 +46,7 @@ pub(crate) struct Engine {
     tls: Tls,
     server: Option<(BootstrapId, Connection)>,
     server_events: Sender<(BootstrapId, BootstrapEvent)>,
-    /// Why the connection to the server was lost, for the event that the core is about to raise.
+    /// The error of the lost connection to the server, for the notification that the core is about to give.
     server_error: Option<BootstrapError>,
     app: EventSender,
     /// Sends that wait for their neighbour, in order.
@@ -62,7 +62,7 @@ struct Open {
     span: Span,
 }
 
-/// What a driver is given to run a node.
+/// The parts that a node is run with.
 pub(crate) struct Parts {
     pub(crate) core: overlay_core::Node,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -234,7 +234,7 @@ impl Engine {
         }
     }
 
-    /// Does what the core wants. Returns the connection to the server if that turns out to be gone.
+    /// Carries out an action. Returns the connection to the server if that turns out to be gone.
     fn act(&mut self, action: Action) -> Option<BootstrapId> {
         match action {
             Action::OpenLink(id, dial) => {

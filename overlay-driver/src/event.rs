@@ -1,4 +1,4 @@
-//! What a node tells its app, and how the app hears it.
+//! The events of a node, as its app receives them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use overlay_core::{NodeId, Notification, Receipt, Scope};
 
 use crate::bootstrap::BootstrapError;
 
-/// Most events other than messages that wait for the app. A tree that churns under an app that does
-/// not listen must not fill its memory; messages are bounded by their senders' windows.
+/// Most events other than messages that wait for the app. If the app does not listen while the tree changes, its memory
+/// must not fill. Messages are bounded by their senders' windows.
 const MAX_WAITING: usize = 1024;
 
 /// What a node tells its app. More may come.
@@ -44,15 +44,15 @@ pub enum Event {
 /// An app message that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The neighbour that it came from: for a broadcast, the parent.
+    /// The neighbour that it came from. Of a broadcast, that is the parent.
     pub from: NodeId,
-    /// Whether it was for this node alone or for the whole tree.
+    /// The nodes that it is for: this one, or the whole tree.
     pub scope: Scope,
     /// The app's bytes.
     pub payload: Bytes,
 }
 
-/// Why there is no connection to a bootstrap server.
+/// The reason why a node has no bootstrap server.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapLost {
     /// The server refused this node.
@@ -71,8 +71,8 @@ pub enum BootstrapLost {
 
 /// The events of a node, as a [`Stream`]. It ends when the node is gone.
 ///
-/// A message counts as taken when the stream yields it; until then its sender's window stays used. So
-/// an app that is slow to listen slows the senders, and nothing is lost. The node itself goes on in any case.
+/// A message counts as taken when the stream yields it. Until then its sender's window stays used, so an app that is
+/// slow to listen slows the senders, and no message is lost. The node itself goes on in any case.
 #[derive(Debug)]
 pub struct Events {
     queue: Pin<Box<Receiver<Queued>>>,
@@ -88,7 +88,7 @@ struct Queued {
 }
 
 impl Events {
-    /// The next event; `None` when the node is gone.
+    /// The next event. `None` when the node is gone.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }

@@ -8,8 +8,8 @@ use futures_channel::oneshot;
 use overlay_core::wire::{MAX_PAYLOAD, Token};
 use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
 
-/// A running node. Clones are handles to the same node; when the last one is dropped, the node leaves
-/// the tree and ends.
+/// A handle to a running node. Clones are handles to the same node. When the last one is dropped, the node leaves the
+/// tree and ends.
 #[derive(Clone, Debug)]
 pub struct Node {
     id: NodeId,
@@ -44,7 +44,7 @@ pub(crate) enum Recipient {
     Everyone,
 }
 
-/// A node at one moment.
+/// The status of a node at one moment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -58,15 +58,15 @@ pub struct Status {
     pub children: Vec<NodeId>,
     /// The most children that it takes.
     pub max_degree: usize,
-    /// From the root to the node; empty while it has no parent and is not the root.
+    /// The path from the root to the node. If the node has no parent and is not the root, it is empty.
     pub path: Vec<NodeId>,
     /// The root's epoch.
     pub epoch: Epoch,
-    /// Whether it would be the root if the present one were gone.
+    /// Whether it is a standby, which may take over when the root is gone.
     pub is_standby: bool,
-    /// The subtree below it, as far as its children have told.
+    /// Its subtree, as far as its children have reported.
     pub census: Census,
-    /// What it has done and what was done to it.
+    /// Its counters.
     pub stats: Stats,
 }
 
@@ -97,8 +97,8 @@ impl Node {
         self.id
     }
 
-    /// Joins the tree and stays in it: after a failure or the loss of the parent the node tries again
-    /// until it is told to leave. [`Event`](crate::Event)s tell how it goes.
+    /// Joins the tree and stays in it. After a failure or the loss of the parent, the node tries again until it is told
+    /// to leave. [`Event`](crate::Event)s tell of each step.
     pub async fn join(&self) {
         self.command(Command::Join).await;
     }
@@ -109,24 +109,25 @@ impl Node {
         self.command(Command::BecomeRoot(Some(token))).await;
     }
 
-    /// Becomes the root of a tree that no server knows.
+    /// Becomes the root of a tree that is registered at no server.
     pub async fn become_unlisted_root(&self) {
         self.command(Command::BecomeRoot(None)).await;
     }
 
-    /// Leaves the tree, after what was sent before. [`Notification::Left`](overlay_core::Notification::Left) tells when it is done.
+    /// Leaves the tree, after all that was sent before. [`Notification::Left`](overlay_core::Notification::Left)
+    /// tells when it is done.
     pub async fn leave(&self) {
         self.command(Command::Leave).await;
     }
 
-    /// Closes the link to a neighbour, after what was sent before. A node that closes the link to its
-    /// parent looks for another one.
+    /// Closes the link to a neighbour, after all that was sent before. If the neighbour is the parent, the node then
+    /// looks for another one.
     pub async fn close(&self, neighbour: NodeId) {
         self.command(Command::Close(neighbour)).await;
     }
 
-    /// Sends a message to a neighbour: the parent or a child. Waits while it takes no more; returns
-    /// when the message is on its way, which is not to say that it has arrived.
+    /// Sends a message to a neighbour: the parent or a child. While the neighbour takes no more, this waits. It returns
+    /// when the message is sent, which does not mean that it has arrived.
     pub async fn send(
         &self,
         neighbour: NodeId,
@@ -136,13 +137,13 @@ impl Node {
         self.send_to(to, payload.into()).await
     }
 
-    /// Sends a message to every node of the tree. Only the root may. Waits while a child takes no
-    /// more: the slowest node sets the pace.
+    /// Sends a message to every node of the tree. Only the root may. While a child takes no more, this waits: the
+    /// slowest node sets the pace.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
         self.send_to(Recipient::Everyone, payload.into()).await
     }
 
-    /// The node at this moment; `None` if it is gone.
+    /// The node's present status. `None` if the node is gone.
     pub async fn status(&self) -> Option<Status> {
         let (reply, status) = oneshot::channel();
         self.command(Command::Status(reply)).await;

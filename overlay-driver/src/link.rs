@@ -1,11 +1,11 @@
 //! Links: one WebRTC data channel between two nodes, and the handshake that leads to it.
 //!
-//! A [`Dialer`] opens a [`Link`] as the side that offers or the side that answers. What a link has
-//! to tell, it sends as [`LinkEvent`]s, first the signals that must be carried to the peer by other
-//! means. What the peer's signals are is told to the link with [`Link::signal`].
+//! A [`Dialer`] opens a [`Link`] as the side that offers or the side that answers. A link reports [`LinkEvent`]s, first
+//! the signals that must be carried to the peer by other means. The peer's signals are given to the link with
+//! [`Link::signal`].
 //!
-//! A link is one task, and one more of the WebRTC stack. Both end, and all sockets are closed,
-//! before [`LinkEvent::Closed`], which is always the last event and always comes.
+//! A link is one task, and one more of the WebRTC stack. Both end, and all sockets are closed, before
+//! [`LinkEvent::Closed`]. That event always comes, and is the last.
 
 mod address;
 mod config;
@@ -29,22 +29,22 @@ use tracing::debug;
 pub use config::{ConfigError, IceServer, LinkConfig};
 pub use dialer::Dialer;
 
-/// What a link tells.
+/// An event of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
-    /// From the offering side, first: the offer for the peer.
+    /// The offer for the peer: the first event of the offering side.
     Offer(Sdp),
-    /// Something else that the peer must be told.
+    /// Another signal for the peer.
     Signal(Signal),
-    /// Frames flow in both directions. Comes before the first message.
+    /// The link is open: frames flow in both directions. Comes before the first message.
     Opened,
     /// A frame from the peer, in the order in which it was sent.
     Message(Bytes),
-    /// The link is over. The last event, exactly once.
+    /// The link is over. This is the last event, and comes exactly once.
     Closed(LinkError),
 }
 
-/// Why a link is over.
+/// The reason why a link is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// This side has closed it.
@@ -53,7 +53,7 @@ pub enum LinkError {
     /// The peer has closed it.
     #[error("closed by the peer")]
     PeerClosed,
-    /// No way to the peer was found in [`LinkConfig::handshake_timeout`].
+    /// No route to the peer was found in [`LinkConfig::handshake_timeout`].
     #[error("the peer could not be reached")]
     Unreachable,
     /// Nothing was heard from the peer any more.
@@ -91,20 +91,20 @@ pub struct Link {
 }
 
 impl Link {
-    /// Takes a signal of the peer: its answer, or a candidate.
+    /// Takes a signal of the peer: its answer, or an ICE candidate.
     ///
-    /// Never blocks. Candidates may come before the answer. An answer that cannot be used ends the
-    /// link; a candidate that cannot is left out.
+    /// Never blocks. ICE candidates may come before the answer. An answer that cannot be used ends the link; an ICE
+    /// candidate that cannot be used is left out.
     pub fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             debug!("a signal for a link that is closed or has too many");
         }
     }
 
-    /// Queues a frame of at most [`MAX_FRAME`] bytes for the peer, behind those before it.
+    /// Queues a frame of at most [`MAX_FRAME`] bytes for the peer.
     ///
-    /// Never blocks. When more than [`LinkConfig::max_backlog`] bytes are queued, the link ends
-    /// with [`LinkError::Stalled`]. Once the link is over, frames are dropped.
+    /// Never blocks. If more than [`LinkConfig::max_backlog`] bytes are queued, the link ends with
+    /// [`LinkError::Stalled`]. Once the link is over, frames are dropped.
     pub fn send(&self, frame: Bytes) {
         if self.frames.is_closed() {
             return;
@@ -117,8 +117,8 @@ impl Link {
         }
     }
 
-    /// Closes the link, after what [`send`](Self::send) has queued, for as long as
-    /// [`LinkConfig::flush_timeout`] at most. Does nothing if it is closed already.
+    /// Closes the link. What [`send`](Self::send) has queued is sent first, for [`LinkConfig::flush_timeout`] at
+    /// most. If the link is closed already, this does nothing.
     pub fn close(&self) {
         self.frames.close();
         self.signals.close();
@@ -131,7 +131,7 @@ impl Drop for Link {
     }
 }
 
-/// The bytes that wait in a link's queue.
+/// The count of bytes that wait in a link's queue.
 #[derive(Debug)]
 struct Backlog {
     bytes: AtomicUsize,
@@ -140,7 +140,7 @@ struct Backlog {
 }
 
 impl Backlog {
-    /// What a frame costs beside its bytes, so that empty ones are limited as well.
+    /// The cost of a frame beside its bytes, so that empty ones are limited as well.
     const OVERHEAD: usize = 64;
 
     fn new(limit: usize) -> Self {
@@ -151,7 +151,7 @@ impl Backlog {
         }
     }
 
-    /// Counts a frame in; false if that is too much.
+    /// Counts a frame in. False if that is too much.
     fn add(&self, frame: &Bytes) -> bool {
         let cost = Self::cost(frame);
         let fits = self.bytes.fetch_add(cost, Ordering::Relaxed) + cost <= self.limit;

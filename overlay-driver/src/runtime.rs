@@ -1,4 +1,4 @@
-//! What the driver needs of an async runtime.
+//! The interface to an async runtime: what the driver needs of one.
 
 use std::fmt::Debug;
 use std::io;
@@ -14,25 +14,24 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + ?Sized> ByteStream for T {}
 
-/// A connection that was accepted, and where it comes from.
+/// A connection that was accepted, and its client's address.
 pub type Accepted = (Box<dyn ByteStream>, SocketAddr);
 
 /// An async runtime.
 ///
-/// Tasks, timers, the clock and UDP are what `webrtc` has abstracted already; this adds what it
-/// lacks.
+/// Tasks, timers, the clock and UDP are in `webrtc`'s own abstraction already. This adds TCP to it.
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// The runtime as `webrtc` sees it. Its `spawn` must work wherever the driver is called from.
     fn webrtc(&self) -> Arc<dyn webrtc::runtime::Runtime>;
 
-    /// Connects to `host`, a name or an address, on a TCP port. Small writes go out at once.
+    /// Connects to a TCP port of `host`, a name or an address. Small writes go out at once.
     fn connect(
         &self,
         host: String,
         port: u16,
     ) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>>;
 
-    /// Accepts TCP connections on `socket`, which does not block, for as long as the stream is polled.
-    /// After an error it may go on. Small writes go out at once.
+    /// Accepts TCP connections on `socket`, which does not block, for as long as the stream is polled. The stream may
+    /// go on after an error. Small writes go out at once.
     fn listen(&self, socket: TcpListener) -> io::Result<BoxStream<'static, io::Result<Accepted>>>;
 }

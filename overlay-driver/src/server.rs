@@ -35,14 +35,13 @@ use crate::websocket;
 use ::http::{HeaderMap, Method, StatusCode};
 use http::{Request, Response};
 
-/// How the server behaves beyond what its [`bootstrap::Config`] says.
+/// Settings of a [`Server`].
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Overlays, tokens, and the limits on clients.
     pub bootstrap: bootstrap::Config,
 
-    /// How long a client may take to send its request's head. Default 10 s; a socket that connects
-    /// and says nothing is closed then.
+    /// Time in which a client must have sent the head of its request; otherwise its socket is closed. Default: 10 s.
     pub header_timeout: Duration,
 
     /// The most open sockets, whatever they are for. Default 11,000: the clients that the server takes
@@ -96,10 +95,10 @@ pub struct Server {
     sockets: Receiver<Infallible>,
 }
 
-/// How long a shutdown waits for clients to hear their farewell.
+/// The time that a shutdown waits for clients to hear of it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait when the system has no sockets left to accept with.
+/// The pause when the system has no sockets left to accept with.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that the system completes before they are accepted. Nodes may all come at once, and
@@ -142,13 +141,13 @@ impl Server {
         })
     }
 
-    /// Where it listens: the port is the real one, also if 0 was asked for.
+    /// Address on which it listens. If port 0 was asked for, this has the real one.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// What the server has done so far.
+    /// Counts of what the server has done so far.
     pub async fn stats(&self) -> Option<bootstrap::Stats> {
         self.service.stats().await
     }
@@ -231,7 +230,7 @@ impl Listener {
     }
 }
 
-/// What the sockets share.
+/// Serves sockets: cloned for each of them.
 #[derive(Clone)]
 struct Http {
     runtime: Arc<dyn Runtime>,
@@ -309,7 +308,7 @@ impl Http {
         self.in_time(writing).await
     }
 
-    /// A step of HTTP takes only so long.
+    /// A step of HTTP, within its timeout.
     async fn in_time<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
         let webrtc = self.runtime.webrtc();
         timeout(&*webrtc, self.header_timeout, step)

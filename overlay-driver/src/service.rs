@@ -1,6 +1,6 @@
-//! Runs a bootstrap server's brain, for connections that any web server brings.
+//! The bootstrap service: runs a [`bootstrap::Server`] for the connections that any web server brings.
 //!
-//! One task owns the [`bootstrap::Server`]; each connection is served by the task that the web server runs it on.
+//! One task owns the state machine. Each connection is served by the task that the web server runs it on.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,13 +20,13 @@ use webrtc::runtime::timeout;
 use crate::clock::Clock;
 use crate::runtime::Runtime;
 
-/// Frames that wait for one client. A root that has 4096 waiting reads nothing any more.
+/// Frames that wait for one client. A root with 4096 of them reads nothing any more.
 const CLIENT_QUEUE: usize = 4096;
 
 /// Inputs that wait for the brain; connections that bring more wait with reading.
 const INPUT_QUEUE: usize = 1024;
 
-/// How long one frame may take to be written. A client that reads nothing holds its task this long.
+/// The time in which a frame must be written. A client that reads nothing holds its task until then.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running bootstrap server without a listener: it serves connections that it is given. Clones are handles to the same one; it ends when the last is dropped.
@@ -79,8 +79,8 @@ impl Service {
         Ok(Self { inputs, runtime })
     }
 
-    /// Serves a client, from its acceptance to its end. `socket` yields the client's messages, text or
-    /// binary, and takes binary ones.
+    /// Serves a client from its acceptance to its end. `socket` yields the client's messages, text or binary, and takes
+    /// binary ones.
     pub async fn serve<S, E>(&self, source: Source, socket: S)
     where
         S: Stream<Item = Result<Bytes, E>> + Sink<Bytes, Error = E> + Send,
@@ -116,7 +116,7 @@ impl Service {
         self.within(sink.close()).await;
     }
 
-    /// Tells every client that the server goes down, and accepts no more.
+    /// Accepts no more clients, and tells those that are connected that the server goes down.
     pub async fn shut_down(&self) {
         let (reply, done) = oneshot::channel();
         self.tell(Input::Shutdown(reply)).await;
@@ -146,7 +146,7 @@ impl Service {
         accepted.await.ok()
     }
 
-    /// Whether a write succeeds in time.
+    /// Whether a write succeeds before the timeout.
     async fn within<E: Display>(&self, write: impl Future<Output = Result<(), E>>) -> bool {
         let webrtc = self.runtime.webrtc();
         match timeout(&*webrtc, WRITE_TIMEOUT, write).await {

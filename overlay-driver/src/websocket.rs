@@ -3,11 +3,11 @@
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use overlay_core::wire::MAX_FRAME;
 
-/// How much is read at once. Most frames are a candidate or a description, of 2 KiB at the most. The
-/// usual 128 KiB are held by each connection, and filled with zeros before each read.
+/// Bytes that are read at once. Most frames are an ICE candidate or a description, of 2 KiB at most. The usual 128 KiB
+/// would be held by each connection, and filled with zeros before each read.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// Frames of the protocol, and nothing longer.
+/// The settings of a WebSocket that takes frames of the protocol, and nothing longer.
 pub(crate) fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

@@ -42,7 +42,7 @@ fn a_thousand_links_leave_no_sockets_no_tasks_and_no_memory() {
     });
 }
 
-/// One link, closed in one of several ways.
+/// One link, closed at one of several moments.
 async fn open_and_close(dialer: &Dialer, cycle: usize) {
     match cycle % 5 {
         // Before anything has happened.
@@ -58,11 +58,15 @@ async fn open_and_close(dialer: &Dialer, cycle: usize) {
             one.end().await;
         }
         // By either side, after some use.
-        way => {
+        cycle => {
             let (one, other) = pair(dialer).await;
             one.link.send(Bytes::from(vec![7; 16384]));
             other.message().await;
-            let (first, second) = if way == 2 { (one, other) } else { (other, one) };
+            let (first, second) = if cycle == 2 {
+                (one, other)
+            } else {
+                (other, one)
+            };
             first.link.close();
             second.end().await;
             first.end().await;

@@ -1,6 +1,6 @@
 //! The tree overlay over WebRTC, on smol: the crate for an app that runs there.
 //!
-//! A [`Node`] joins a tree, or becomes its root, and says what happens as a stream of [`Event`]s:
+//! A [`Node`] joins a tree, or becomes its root. What happens to it is a stream of [`Event`]s:
 //!
 //! ```no_run
 //! use overlay_smol::{Event, Notification, node};
@@ -45,7 +45,7 @@ pub fn node() -> Builder {
     Builder::new(Arc::new(Smol))
 }
 
-/// Makes links for several nodes of one process, which then share its limits.
+/// A dialer that several nodes of one process share, and its limits with it.
 pub fn dialer(config: LinkConfig) -> Result<Dialer, link::ConfigError> {
     Dialer::new(&Smol, config)
 }

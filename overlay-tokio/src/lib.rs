@@ -1,6 +1,6 @@
 //! The tree overlay over WebRTC, on tokio: the crate for an app that runs there.
 //!
-//! A [`Node`] joins a tree, or becomes its root, and says what happens as a stream of [`Event`]s:
+//! A [`Node`] joins a tree, or becomes its root. What happens to it is a stream of [`Event`]s:
 //!
 //! ```no_run
 //! use overlay_tokio::{Event, Notification, node};
@@ -39,7 +39,7 @@ pub fn node() -> Builder {
     Builder::new(Arc::new(Tokio))
 }
 
-/// Makes links for several nodes of one process, which then share its limits.
+/// A dialer that several nodes of one process share, and its limits with it.
 pub fn dialer(config: LinkConfig) -> Result<Dialer, link::ConfigError> {
     Dialer::new(&Tokio, config)
 }

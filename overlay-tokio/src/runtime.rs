@@ -44,9 +44,9 @@ impl Runtime for Tokio {
     }
 }
 
-/// A stream that sends small writes at once.
+/// The connection as a stream that sends small writes at once.
 fn prompt(stream: TcpStream) -> Box<dyn ByteStream> {
-    // One that can't be told to hurry works all the same.
+    // Without the option it works as well, only slower.
     let _ = stream.set_nodelay(true);
     Box::new(stream.compat())
 }

@@ -1,4 +1,4 @@
-//! Processes of the command, and what they say: for every test of this crate that starts some.
+//! Processes of the command, and what they print: for every test of this crate that starts some.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long anything may take before a test gives up: far longer than it should.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which anything must happen: far longer than it should take.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) const TOKEN: &str = "a-token-for-these-tests";
 
 /// A running command; killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// Lines of stdout and stderr that are facts, and when they came.
+    /// Lines of stdout and stderr that are facts, each with the moment when it came.
     facts: Receiver<(Instant, Value)>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
@@ -52,15 +52,15 @@ impl Process {
         }
     }
 
-    /// The next fact, and when it came; `None` if there is none for so long.
-    pub(crate) fn next_fact(&mut self, patience: Duration) -> Option<(Instant, Value)> {
-        self.facts.recv_timeout(patience).ok()
+    /// The next fact, and the moment when it came. `None` if there is none in this time.
+    pub(crate) fn next_fact(&mut self, timeout: Duration) -> Option<(Instant, Value)> {
+        self.facts.recv_timeout(timeout).ok()
     }
 
-    /// Waits for the next fact of this name; those before it are skipped.
+    /// Waits for the next fact of this name. Those before it are skipped.
     pub(crate) fn fact(&mut self, event: &str) -> Value {
         loop {
-            let fact = self.next_fact(PATIENCE);
+            let fact = self.next_fact(TIMEOUT);
             let (_, fact) = fact.unwrap_or_else(|| panic!("`{event}` did not happen"));
             if fact["event"] == event {
                 return fact;
@@ -88,7 +88,7 @@ impl Process {
 
     /// Waits for the end: the exit status, stdout, and stderr.
     pub(crate) fn finish(mut self) -> (ExitStatus, String, String) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
@@ -130,7 +130,7 @@ impl Server {
         &self.address
     }
 
-    /// A command that is told where the server is.
+    /// A command with the address of the server.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
         let url = format!("ws://{}", self.address);

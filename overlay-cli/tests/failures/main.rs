@@ -1,7 +1,7 @@
-//! What happens to a tree of processes when some of them die, while a stream flows through it.
+//! Failures of a tree of processes, while a stream flows through it.
 //!
 //! Each test is a scenario: it breaks something, waits until every node is attached again, and prints how long that
-//! took and which lines of the stream each node missed or saw twice. `scripts/failures` plays each many times.
+//! took and which lines of the stream each node missed or saw twice. `scripts/failures` runs them many times.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -18,58 +18,75 @@ mod rounds;
 mod stream;
 mod tree;
 
+use crate::outcome::Outcome;
 use crate::tree::Tree;
 
 #[test]
-fn inner_node_killed() {
-    rounds::play("inner_node_killed", || {
-        let mut tree = Tree::grow();
-        let killed = tree.kill_an_inner_node();
-        let whole_again = tree.wait_until_whole();
-        let outcome = tree.finish(whole_again - killed);
-        assert!(outcome.moved() > 0);
-        outcome.assert_the_untouched_saw_everything_once();
-        outcome
-    });
+fn a_killed_inner_node_costs_no_node_elsewhere_a_line() {
+    rounds::run(
+        "an inner node is killed",
+        || {
+            let mut tree = Tree::grow();
+            let killed = tree.kill_an_inner_node();
+            let whole_again = tree.wait_until_whole();
+            tree.finish(whole_again - killed)
+        },
+        |outcome| {
+            assert!(outcome.moved() > 0);
+            outcome.assert_the_untouched_saw_everything_once();
+        },
+    );
 }
 
 #[test]
-fn root_killed_with_a_standby() {
-    rounds::play("root_killed_with_a_standby", || {
-        let mut tree = Tree::grow_with_a_standby();
-        let killed = tree.kill_the_root();
-        let whole_again = tree.wait_until_whole();
-        let outcome = tree.finish(whole_again - killed);
-        // All nodes below the old root; none has kept its path to a root.
-        assert!(outcome.moved() > 0);
-        outcome
-    });
+fn a_standby_succeeds_a_killed_root() {
+    rounds::run(
+        "the root is killed, and a standby takes over",
+        || {
+            let mut tree = Tree::grow_with_a_standby();
+            let killed = tree.kill_the_root();
+            let whole_again = tree.wait_until_whole();
+            tree.finish(whole_again - killed)
+        },
+        some_have_moved,
+    );
 }
 
 #[test]
 #[cfg(unix)]
-fn root_asleep_and_succeeded_by_a_standby() {
-    rounds::play("root_asleep_and_succeeded_by_a_standby", || {
-        let mut tree = Tree::grow_with_a_standby();
-        let asleep = tree.put_the_root_to_sleep_and_wake_it();
-        let whole_again = tree.wait_until_whole();
-        let outcome = tree.finish(whole_again - asleep);
-        assert!(outcome.moved() > 0);
-        outcome
-    });
+fn a_root_that_slept_steps_down_for_a_standby() {
+    rounds::run(
+        "the root sleeps, and steps down when it wakes",
+        || {
+            let mut tree = Tree::grow_with_a_standby();
+            let asleep = tree.put_the_root_to_sleep_and_wake_it();
+            let whole_again = tree.wait_until_whole();
+            tree.finish(whole_again - asleep)
+        },
+        some_have_moved,
+    );
 }
 
 #[test]
-fn server_killed_and_restarted() {
-    rounds::play("server_killed_and_restarted", || {
-        let mut tree = Tree::grow();
-        tree.kill_the_server();
-        let restarted = tree.restart_the_server();
-        tree.join_another();
-        let joined = tree.wait_until_whole();
-        let outcome = tree.finish(joined - restarted);
-        assert_eq!(outcome.moved(), 0);
-        outcome.assert_all_saw_everything_once();
-        outcome
-    });
+fn a_restarted_server_costs_no_node_a_line() {
+    rounds::run(
+        "the server is killed and restarted",
+        || {
+            let mut tree = Tree::grow();
+            tree.kill_the_server();
+            let restarted = tree.restart_the_server();
+            tree.join_another();
+            let joined = tree.wait_until_whole();
+            tree.finish(joined - restarted)
+        },
+        |outcome| {
+            assert_eq!(outcome.moved(), 0);
+            outcome.assert_all_saw_everything_once();
+        },
+    );
+}
+
+/// With another root, every path is another one. So no node is sure to have seen every line.
+fn some_have_moved(outcome: &Outcome) {
+    assert!(outcome.moved() > 0);
 }

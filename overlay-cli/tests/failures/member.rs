@@ -1,93 +1,95 @@
-//! A node of the tree, seen from outside: by the facts it tells and the lines it prints.
+//! A node of the tree, seen from outside: the facts that it tells, and the lines that it prints.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::outcome::{Fate, Node};
+use crate::outcome::{Effect, Node};
 use crate::process::Process;
 use crate::stream::{Tally, numbers};
 
-/// How long a node may be silent before a test gives up: far longer than it should.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which a node must tell the next fact: far longer than it should take.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An `overlay join`.
 pub(crate) struct Member {
     process: Process,
-    /// What it has told so far.
+    /// Its facts so far.
     facts: Vec<(Instant, Value)>,
     started: Instant,
-    is_newcomer: bool,
+    joined_later: bool,
 }
 
 impl Member {
-    /// One that is there before the stream begins.
-    pub(crate) fn founder(process: Process) -> Self {
+    /// A node that is there before the stream begins.
+    pub(crate) fn early(process: Process) -> Self {
         Self {
             process,
             facts: Vec::new(),
             started: Instant::now(),
-            is_newcomer: false,
+            joined_later: false,
         }
     }
 
-    /// One that comes when the stream is flowing.
-    pub(crate) fn newcomer(process: Process) -> Self {
+    /// A node that joins while the stream flows.
+    pub(crate) fn late(process: Process) -> Self {
         Self {
-            is_newcomer: true,
-            ..Self::founder(process)
+            joined_later: true,
+            ..Self::early(process)
         }
     }
 
-    pub(crate) fn is_newcomer(&self) -> bool {
-        self.is_newcomer
+    pub(crate) fn joined_later(&self) -> bool {
+        self.joined_later
     }
 
-    /// Takes note of what it has told since.
+    /// Takes the facts that have come since.
     pub(crate) fn listen(&mut self) {
         while let Some(fact) = self.process.next_fact(Duration::ZERO) {
             self.facts.push(fact);
         }
     }
 
-    /// Its id; `None` until it has told it.
+    /// Its id. `None` until it has told it.
     pub(crate) fn id(&self) -> Option<&str> {
         self.facts
             .iter()
             .find_map(|(_, fact)| fact["node"].as_str())
     }
 
-    /// Its parent's id; `None` while it has none.
+    /// Its parent's id. `None` while it has no parent.
     pub(crate) fn parent(&self) -> Option<&str> {
-        let (_, latest) = self.places().next_back()?;
+        let (_, latest) = self.parent_changes().next_back()?;
         (latest["event"] == "joined").then(|| latest["parent"].as_str().unwrap())
     }
 
-    /// When it last got a parent.
+    /// The moment when it last got a parent.
     pub(crate) fn joined_at(&self) -> Option<Instant> {
         let joined = |(_, fact): &&(Instant, Value)| fact["event"] == "joined";
-        self.places().rfind(joined).map(|(at, _)| *at)
+        self.parent_changes().rfind(joined).map(|(at, _)| *at)
     }
 
     /// Whether it has lost its first parent, or found another one.
     pub(crate) fn was_moved(&self) -> bool {
-        self.places().count() > 1
+        self.parent_changes().count() > 1
     }
 
-    /// How long it has been without a parent at a time, at the longest.
+    /// The longest time without a parent.
     fn orphaned(&self) -> Duration {
-        let places: Vec<&(Instant, Value)> = self.places().collect();
+        let changes: Vec<&(Instant, Value)> = self.parent_changes().collect();
         let lost_one = |pair: &&[&(Instant, Value)]| pair[0].1["event"] == "parent_closed";
-        let spells = places.windows(2).filter(lost_one);
-        let longest = spells.map(|pair| pair[1].0 - pair[0].0).max();
+        let intervals = changes.windows(2).filter(lost_one);
+        let longest = intervals.map(|pair| pair[1].0 - pair[0].0).max();
         longest.unwrap_or_default()
     }
 
-    /// The facts about its place in the tree.
-    fn places(&self) -> impl DoubleEndedIterator<Item = &(Instant, Value)> {
-        let about_place =
+    /// The facts about its parent.
+    fn parent_changes(&self) -> impl DoubleEndedIterator<Item = &(Instant, Value)> {
+        let about_parent =
             |fact: &Value| fact["event"] == "joined" || fact["event"] == "parent_closed";
-        self.facts.iter().filter(move |(_, fact)| about_place(fact))
+        self.facts
+            .iter()
+            .filter(move |(_, fact)| about_parent(fact))
     }
 
     /// `kill -9`.
@@ -95,27 +97,27 @@ impl Member {
         self.process.kill();
     }
 
-    /// Waits for the stream's end to come, and hears all that it has to tell until then.
+    /// Waits until it has told that the stream has ended.
     pub(crate) fn wait_for_the_end(&mut self) {
         while self
             .facts
             .last()
             .is_none_or(|(_, fact)| fact["event"] != "ended")
         {
-            match self.process.next_fact(PATIENCE) {
+            match self.process.next_fact(TIMEOUT) {
                 Some(fact) => self.facts.push(fact),
                 None => panic!("the stream did not end at a node:\n{}", self.history()),
             }
         }
     }
 
-    /// What it made of the stream, whose end it has heard and whose last line this was.
-    pub(crate) fn verdict(self, fate: Fate, last: u64) -> Node {
+    /// The node after the end of a stream with this last line.
+    pub(crate) fn finish(self, effect: Effect, last: u64) -> Node {
         let (id, orphaned) = (self.id().unwrap().to_owned(), self.orphaned());
         let (status, stdout, stderr) = self.process.finish();
         assert!(status.success(), "{stderr}");
         let printed = numbers(&stdout);
-        let first = if self.is_newcomer {
+        let first = if self.joined_later {
             *printed.first().expect("the stream goes on")
         } else {
             1
@@ -123,13 +125,13 @@ impl Member {
         let tally = Tally::of(&printed, first, last);
         Node {
             id,
-            fate,
+            effect,
             orphaned,
             tally,
         }
     }
 
-    /// What it has told, for whoever must find out what went wrong.
+    /// All its facts, to find out what went wrong.
     pub(crate) fn history(&self) -> String {
         let line = |(at, fact): &(Instant, Value)| {
             format!("{:8.3} s  {fact}\n", (*at - self.started).as_secs_f64())

@@ -1,73 +1,95 @@
-//! How a scenario ended: how long it took, and what each node made of the stream.
+//! The outcome of a scenario: how long it took, and which lines of the stream each node printed.
 
-use std::fmt::Write;
+use std::fmt;
 use std::time::Duration;
 
 use crate::stream::{Lines, Tally};
 
 pub(crate) struct Outcome {
-    /// What the scenario measures: until every node is attached again, as seen from outside.
+    /// The time until all nodes were attached again, as seen from outside.
     pub(crate) took: Duration,
-    /// How many lines the stream had.
+    /// The number of lines of the stream.
     pub(crate) lines: u64,
+    /// All nodes that are there at the end.
     pub(crate) nodes: Vec<Node>,
 }
 
-/// A node that has lived to see the end.
+/// A node at the end of a scenario.
 pub(crate) struct Node {
     pub(crate) id: String,
-    pub(crate) fate: Fate,
-    /// How long it was without a parent.
+    pub(crate) effect: Effect,
+    /// The longest time without a parent.
     pub(crate) orphaned: Duration,
     pub(crate) tally: Tally,
 }
 
-/// What befell a node.
+/// The effect of a failure on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fate {
-    /// Nothing: it had the same path to the root all the time.
+pub(crate) enum Effect {
+    /// None: its path to the root was the same all the time.
     Untouched,
-    /// It lost its parent, and found another one.
+    /// The node lost its parent, and found another one.
     Moved,
-    /// It kept its parent, but some node above it did not.
-    BelowOne,
-    /// It came when the stream was flowing already.
-    Newcomer,
+    /// The node kept its parent, but a node further up did not.
+    BelowMoved,
+    /// The node joined after the failure.
+    JoinedLater,
 }
 
-impl Fate {
+impl Effect {
     const fn name(self) -> &'static str {
         match self {
             Self::Untouched => "untouched",
             Self::Moved => "changed parents",
-            Self::BelowOne => "below one that did",
-            Self::Newcomer => "came later",
+            Self::BelowMoved => "below one that did",
+            Self::JoinedLater => "joined later",
         }
     }
 }
 
-impl Node {
+impl fmt::Display for Node {
     /// A row of the table.
-    fn print(&self) {
-        let mut fate = self.fate.name().to_owned();
-        if self.fate == Fate::Moved {
-            let _ = write!(fate, ", {:.2} s without one", self.orphaned.as_secs_f64());
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut effect = self.effect.name().to_owned();
+        if self.effect == Effect::Moved {
+            let seconds = self.orphaned.as_secs_f64();
+            effect = format!("{effect}, {seconds:.2} s without one");
         }
         let (id, tally) = (&self.id[..8], &self.tally);
-        println!(
-            "  {id}  {fate:35}  missing {:15}  doubled {}",
+        write!(
+            f,
+            "{id}  {effect:35}  missing {:15}  doubled {}",
             tally.missing, tally.doubled
-        );
+        )
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// A table of the nodes that were affected.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nodes, lines) = (self.took.as_secs_f64(), self.nodes.len(), self.lines);
+        writeln!(f, "{seconds:.2} s; {nodes} nodes, lines 1-{lines}")?;
+        let (quiet, mut eventful): (Vec<&Node>, Vec<&Node>) = self
+            .nodes
+            .iter()
+            .partition(|node| node.effect == Effect::Untouched && node.tally.is_clean());
+        eventful.sort_by_key(|node| node.effect);
+        for node in eventful {
+            writeln!(f, "  {node}")?;
+        }
+        write!(
+            f,
+            "  {} others untouched, with every line once",
+            quiet.len()
+        )
     }
 }
 
 impl Outcome {
-    /// How many nodes changed parents.
+    /// The number of nodes that changed parents.
     pub(crate) fn moved(&self) -> usize {
-        self.nodes
-            .iter()
-            .filter(|node| node.fate == Fate::Moved)
-            .count()
+        let moved = |node: &&Node| node.effect == Effect::Moved;
+        self.nodes.iter().filter(moved).count()
     }
 
     /// The longest time that a node was without a parent.
@@ -76,49 +98,24 @@ impl Outcome {
         orphaned.max().unwrap_or_default()
     }
 
-    /// How many lines were missing, and how many came twice, over all nodes.
-    pub(crate) fn missing_and_doubled(&self) -> (usize, usize) {
-        let count = |lines: fn(&Tally) -> &Lines| -> usize {
-            let tallies = self.nodes.iter().map(|node| lines(&node.tally).count());
-            tallies.sum()
-        };
-        (count(|tally| &tally.missing), count(|tally| &tally.doubled))
+    /// The number of such lines, over all nodes.
+    pub(crate) fn count(&self, lines: fn(&Tally) -> &Lines) -> usize {
+        let nodes = self.nodes.iter();
+        nodes.map(|node| lines(&node.tally).count()).sum()
     }
 
-    /// A table.
-    pub(crate) fn print(&self, scenario: &str) {
-        let (seconds, nodes, lines) = (self.took.as_secs_f64(), self.nodes.len(), self.lines);
-        println!("\n{scenario}: {seconds:.2} s; {nodes} nodes, lines 1-{lines}");
-        let (quiet, mut eventful): (Vec<&Node>, Vec<&Node>) = self
-            .nodes
-            .iter()
-            .partition(|node| node.fate == Fate::Untouched && node.tally.is_clean());
-        eventful.sort_by_key(|node| node.fate);
-        eventful.into_iter().for_each(Node::print);
-        println!("  {} others untouched, with every line once", quiet.len());
-    }
-
-    /// A node that is not touched has all of the stream, and once, whatever trouble others are in.
+    /// Asserts that no node has less of the stream, or more, because another one is in trouble.
     pub(crate) fn assert_the_untouched_saw_everything_once(&self) {
-        self.assert_saw_everything_once(|fate| fate == Fate::Untouched);
+        self.assert_saw_everything_once(|effect| effect == Effect::Untouched);
     }
 
     pub(crate) fn assert_all_saw_everything_once(&self) {
         self.assert_saw_everything_once(|_| true);
     }
 
-    fn assert_saw_everything_once(&self, concerned: impl Fn(Fate) -> bool) {
-        for Node {
-            id, fate, tally, ..
-        } in &self.nodes
-        {
-            assert!(
-                !concerned(*fate) || tally.is_clean(),
-                "{id} ({}): missing {}, doubled {}",
-                fate.name(),
-                tally.missing,
-                tally.doubled
-            );
+    fn assert_saw_everything_once(&self, must: impl Fn(Effect) -> bool) {
+        for node in self.nodes.iter().filter(|node| must(node.effect)) {
+            assert!(node.tally.is_clean(), "{node}");
         }
     }
 }

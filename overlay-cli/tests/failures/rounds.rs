@@ -1,85 +1,163 @@
-//! A scenario, many times over: how often it failed, and its figures.
+//! Rounds: a scenario once, or many times over with the figures of all.
 
+use std::cell::Cell;
+use std::env;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use crate::outcome::Outcome;
 
-/// What came out of all rounds.
-#[derive(Default)]
-struct Summary {
-    took: Vec<Duration>,
-    longest_orphaned: Duration,
-    missing: usize,
-    doubled: usize,
-    failures: usize,
+/// The environment variable with the number of rounds. Without it, there is one.
+const ROUNDS: &str = "OVERLAY_ROUNDS";
+
+/// Runs a scenario and checks its outcome, in as many rounds as the environment says. Fails if one of them does.
+pub(crate) fn run(name: &str, scenario: impl Fn() -> Outcome, check: impl Fn(&Outcome)) {
+    let Ok(rounds) = env::var(ROUNDS) else {
+        let outcome = scenario();
+        println!("\n{name}: {outcome}");
+        return check(&outcome);
+    };
+    let rounds = rounds.parse().expect("a number of rounds");
+    println!("\n{name}");
+    let failures = repeat(rounds, scenario, check);
+    assert_eq!(failures, 0, "{name}");
 }
 
-/// Plays a scenario as often as the environment variable `OVERLAY_ROUNDS` says, once if it says nothing. Fails if a
-/// round did, when all are through.
-pub(crate) fn play(name: &str, scenario: impl Fn() -> Outcome) {
-    let rounds = std::env::var("OVERLAY_ROUNDS").ok();
-    let rounds = rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
-    let mut summary = Summary::default();
-    for _ in 0..rounds {
-        match catch_unwind(AssertUnwindSafe(&scenario)) {
-            Ok(outcome) => {
-                outcome.print(name);
-                summary.add(&outcome);
+/// Prints a line for each round and one for all. Returns the number of rounds that failed.
+fn repeat(rounds: usize, scenario: impl Fn() -> Outcome, check: impl Fn(&Outcome)) -> usize {
+    let mut figures = Vec::new();
+    for round in 1..=rounds {
+        let of_round = catch_unwind(AssertUnwindSafe(|| {
+            let outcome = scenario();
+            let checked = catch_unwind(AssertUnwindSafe(|| check(&outcome)));
+            checked.unwrap_or_else(|panic| {
+                println!("  {outcome}");
+                resume_unwind(panic);
+            });
+            Figures::of(&outcome)
+        }));
+        match of_round {
+            Ok(of_round) => {
+                println!("  round {round}: {of_round}");
+                figures.push(of_round);
             }
-            // The panic has said why.
-            Err(_) => summary.failures += 1,
+            // The panic has been printed.
+            Err(_) => println!("  round {round}: FAILED"),
         }
     }
-    println!("{name}: {rounds} rounds, {summary}");
-    assert_eq!(summary.failures, 0, "rounds of {name} failed");
+    let failures = rounds - figures.len();
+    print!("  rounds {rounds}, failures {failures}");
+    if let Some(summary) = Summary::of(&figures) {
+        print!("; {summary}");
+    }
+    println!();
+    failures
+}
+
+/// The figures of one round.
+#[derive(Clone, Copy, Debug)]
+struct Figures {
+    /// The seconds until every node was attached again.
+    took: f64,
+    /// The longest time that a node knew that it had no parent, in seconds.
+    orphaned: f64,
+    missing: usize,
+    doubled: usize,
+}
+
+impl Figures {
+    fn of(outcome: &Outcome) -> Self {
+        Self {
+            took: outcome.took.as_secs_f64(),
+            orphaned: outcome.longest_orphaned().as_secs_f64(),
+            missing: outcome.count(|tally| &tally.missing),
+            doubled: outcome.count(|tally| &tally.doubled),
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.2} s, {:.2} s without a parent, missing {}, doubled {}",
+            self.took, self.orphaned, self.missing, self.doubled
+        )
+    }
+}
+
+/// The figures of all rounds together.
+#[derive(Debug)]
+struct Summary {
+    min: f64,
+    median: f64,
+    max: f64,
+    orphaned: f64,
+    missing: usize,
+    doubled: usize,
 }
 
 impl Summary {
-    fn add(&mut self, outcome: &Outcome) {
-        let (missing, doubled) = outcome.missing_and_doubled();
-        self.took.push(outcome.took);
-        self.took.sort_unstable();
-        self.longest_orphaned = self.longest_orphaned.max(outcome.longest_orphaned());
-        self.missing += missing;
-        self.doubled += doubled;
+    /// `None` without a round.
+    fn of(rounds: &[Figures]) -> Option<Self> {
+        let mut took: Vec<f64> = rounds.iter().map(|round| round.took).collect();
+        took.sort_by(f64::total_cmp);
+        let (min, max) = (*took.first()?, *took.last()?);
+        Some(Self {
+            min,
+            median: f64::midpoint(took[(took.len() - 1) / 2], took[took.len() / 2]),
+            max,
+            orphaned: rounds
+                .iter()
+                .map(|round| round.orphaned)
+                .fold(0.0, f64::max),
+            missing: rounds.iter().map(|round| round.missing).sum(),
+            doubled: rounds.iter().map(|round| round.doubled).sum(),
+        })
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failures", self.failures)?;
-        if let [min, .., max] | [min @ max] = self.took[..] {
-            let median = median(&self.took);
-            write!(
-                f,
-                "; until whole: {min:.2?}, median {median:.2?}, at most {max:.2?}"
-            )?;
-            write!(
-                f,
-                "; without a parent: at most {:.2?}",
-                self.longest_orphaned
-            )?;
-            write!(
-                f,
-                "; lines: {} missing, {} doubled",
-                self.missing, self.doubled
-            )?;
-        }
-        Ok(())
+        write!(
+            f,
+            "seconds: min {:.2}, median {:.2}, max {:.2}; without a parent: max {:.2}; lines: missing {}, doubled {}",
+            self.min, self.median, self.max, self.orphaned, self.missing, self.doubled
+        )
     }
 }
 
-/// The value in the middle, or the mean of both.
-fn median(sorted: &[Duration]) -> Duration {
-    let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
-    (sorted[low] + sorted[high]) / 2
+#[test]
+fn a_summary_has_the_median_and_the_extremes() {
+    let round = |took: f64| Figures {
+        took,
+        orphaned: took / 2.0,
+        missing: 1,
+        doubled: 0,
+    };
+    let shown = |rounds: &[Figures]| Summary::of(rounds).unwrap().to_string();
+    assert_eq!(
+        shown(&[round(4.0), round(1.0), round(2.0)]),
+        "seconds: min 1.00, median 2.00, max 4.00; without a parent: max 2.00; lines: missing 3, doubled 0"
+    );
+    assert!(shown(&[round(1.0), round(2.0)]).contains("median 1.50"));
+    assert!(Summary::of(&[]).is_none());
 }
 
 #[test]
-fn a_median_is_in_the_middle() {
-    let times: Vec<Duration> = [1, 3, 8].map(Duration::from_secs).into();
-    assert_eq!(median(&times), Duration::from_secs(3));
-    assert_eq!(median(&times[..2]), Duration::from_secs(2));
+fn a_round_that_fails_is_counted_and_the_next_one_runs() {
+    let lines = Cell::new(0);
+    let scenario = || {
+        lines.set(lines.get() + 1);
+        assert_ne!(lines.get(), 2, "the scenario fails, on purpose");
+        Outcome {
+            took: Duration::ZERO,
+            lines: lines.get(),
+            nodes: Vec::new(),
+        }
+    };
+    let check = |outcome: &Outcome| assert_ne!(outcome.lines, 3, "the check fails, on purpose");
+    assert_eq!(repeat(4, scenario, check), 2);
+    assert_eq!(lines.get(), 4);
 }

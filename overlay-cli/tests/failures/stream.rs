@@ -1,4 +1,4 @@
-//! Numbered lines that flow into a tree, and what a node made of them.
+//! A stream of numbered lines into a tree, and a tally of what a node printed of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,9 +11,9 @@ use std::time::Duration;
 /// Fifty lines a second.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// The lines 1, 2, 3 … on their way into a root, until [`end`](Self::end). While the root is dead they wait.
+/// The lines 1, 2, 3 … that are written to a root, until [`end`](Self::end). While the root is dead, they wait.
 pub(crate) struct Stream {
-    /// Dropped at the end.
+    /// The inputs of further roots. Dropped at the end.
     roots: Option<Sender<ChildStdin>>,
     /// `None` once it has ended.
     writing: Option<JoinHandle<u64>>,
@@ -23,7 +23,7 @@ impl Stream {
     pub(crate) fn start(root: ChildStdin) -> Self {
         let (roots, next_root) = mpsc::channel();
         let writing = thread::spawn(move || {
-            // The input of an old root stays open: it is to live on, as far as it can.
+            // The input of an old root stays open, so that it lives on as far as it can.
             let (mut roots, mut last) = (vec![root], 0);
             loop {
                 match next_root.recv_timeout(INTERVAL) {
@@ -55,14 +55,14 @@ impl Stream {
     }
 }
 
-/// What a node did not print once.
+/// The lines that a node did not print exactly once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) missing: Lines,
     pub(crate) doubled: Lines,
 }
 
-/// Numbers of lines, ascending. Shown as `3-5, 9`.
+/// Numbers of lines, ascending. They are shown as `3-5, 9`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines(Vec<u64>);
 
@@ -73,7 +73,7 @@ pub(crate) fn numbers(stdout: &str) -> Vec<u64> {
 }
 
 impl Tally {
-    /// What is wrong with `printed` if `first` to `last` should have been printed, each once.
+    /// The tally of a node that should have printed the lines from `first` to `last`, each once.
     pub(crate) fn of(printed: &[u64], first: u64, last: u64) -> Self {
         let mut times: BTreeMap<u64, usize> = (first..=last).map(|line| (line, 0)).collect();
         for line in printed {
@@ -99,8 +99,8 @@ impl Lines {
         self.0.len()
     }
 
-    /// The same as first and last lines of runs without a break.
-    pub(crate) fn runs(&self) -> Vec<(u64, u64)> {
+    /// The first and last lines of each run without a break.
+    fn runs(&self) -> Vec<(u64, u64)> {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for &line in &self.0 {
             match runs.last_mut() {

@@ -1,22 +1,22 @@
-//! A tree of processes with a stream flowing through it, and what can befall it.
+//! A tree of processes with a stream flowing through it, and the failures that it can suffer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::member::Member;
-use crate::outcome::{Fate, Outcome};
+use crate::outcome::{Effect, Outcome};
 use crate::process::{Process, Server};
 use crate::stream::Stream;
 
-/// How many nodes there are below the root.
+/// The number of nodes below the root.
 const NODES: usize = 30;
 
-/// How many children a node has at the most: the tree is three levels deep.
+/// Most children of a node: the tree is three levels deep.
 const DEGREE: u16 = 3;
 
-/// How long the tree may take to be whole: far longer than it should.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time in which the tree must be whole: far longer than it should take.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Only one scenario at a time: what is measured is not how busy the machine is.
 static TURN: Mutex<()> = Mutex::new(());
@@ -25,9 +25,9 @@ pub(crate) struct Tree {
     server: Option<Server>,
     address: String,
     root: Root,
-    /// A root that stands by, and is a node of the tree until it is promoted.
+    /// The standby, which is a node of the tree until it is promoted.
     standby: Option<Root>,
-    /// Whether the standby has taken the root's place.
+    /// Whether the standby has taken over.
     succeeded: bool,
     members: Vec<Member>,
     stream: Stream,
@@ -46,7 +46,7 @@ impl Tree {
         Self::plant(false)
     }
 
-    /// The same with a second root that stands by. It came before the nodes, so it has children.
+    /// Such a tree with a standby. It joins before the nodes, so it has children.
     pub(crate) fn grow_with_a_standby() -> Self {
         Self::plant(true)
     }
@@ -58,7 +58,7 @@ impl Tree {
         let mut root = Root::start(&server, &["--wait-for", &nodes.to_string()]);
         let standby = with_standby.then(|| {
             let mut standby = Root::start(&server, &[]);
-            standby.process.fact("standing_by");
+            standby.process.fact("standby");
             standby
         });
         let mut tree = Self {
@@ -68,7 +68,7 @@ impl Tree {
             standby,
             succeeded: false,
             members: (0..NODES)
-                .map(|_| Member::founder(server.join(DEGREE)))
+                .map(|_| Member::early(server.join(DEGREE)))
                 .collect(),
             server: Some(server),
             _turn: turn,
@@ -98,34 +98,34 @@ impl Tree {
         now
     }
 
-    /// Kills the root, and waits until the standby has taken its place.
+    /// Kills the root, and waits until the standby has taken over.
     pub(crate) fn kill_the_root(&mut self) -> Instant {
         let now = Instant::now();
         self.root.process.kill();
-        self.succeed();
+        self.promote_the_standby();
         now
     }
 
-    /// Stops the root, like a machine that falls asleep, and wakes it when the standby has taken its place.
+    /// Stops the root, like a machine that falls asleep. Wakes it when the standby has taken over.
     #[cfg(unix)]
     pub(crate) fn put_the_root_to_sleep_and_wake_it(&mut self) -> Instant {
         let now = Instant::now();
         self.root.process.signal("-STOP");
-        let mut old = self.succeed();
+        let mut old = self.promote_the_standby();
         old.process.signal("-CONT");
-        old.process.fact("demoted");
+        old.process.fact("stepped_down");
         let (_, _, stderr) = old.process.finish();
         assert!(stderr.contains("another root has taken over"), "{stderr}");
         now
     }
 
-    /// Waits until the standby is the root, where the stream goes on. Returns the old one.
-    fn succeed(&mut self) -> Root {
-        let mut heir = self.standby.take().unwrap();
-        heir.process.fact("promoted");
-        self.stream.turn_to(heir.process.stdin());
+    /// Waits until the standby is the root, and lets the stream go on there. Returns the old root.
+    fn promote_the_standby(&mut self) -> Root {
+        let mut promoted = self.standby.take().unwrap();
+        promoted.process.fact("promoted");
+        self.stream.turn_to(promoted.process.stdin());
         self.succeeded = true;
-        std::mem::replace(&mut self.root, heir)
+        std::mem::replace(&mut self.root, promoted)
     }
 
     /// Kills the server, and waits until the root knows.
@@ -142,12 +142,12 @@ impl Tree {
 
     pub(crate) fn join_another(&mut self) {
         let server = self.server.as_ref().unwrap();
-        self.members.push(Member::newcomer(server.join(DEGREE)));
+        self.members.push(Member::late(server.join(DEGREE)));
     }
 
-    /// Waits until every node has a way to the root. Returns when the last of them found its place.
+    /// Waits until every node has a path to the root. Returns the moment when the last of them got its parent.
     pub(crate) fn wait_until_whole(&mut self) -> Instant {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             self.members.iter_mut().for_each(Member::listen);
             let lost: Vec<&Member> = self
@@ -166,7 +166,7 @@ impl Tree {
             if Instant::now() > deadline {
                 let histories: Vec<String> = lost.iter().map(|member| member.history()).collect();
                 panic!(
-                    "{} nodes have no way to the root:\n{}",
+                    "{} nodes have no path to the root:\n{}",
                     lost.len(),
                     histories.join("\n")
                 );
@@ -175,37 +175,39 @@ impl Tree {
         }
     }
 
-    /// Ends the stream, and lets every node say what it made of it.
+    /// Ends the stream, and waits for every node to print the rest of it.
     pub(crate) fn finish(mut self, took: Duration) -> Outcome {
         let_it_flow();
         let last = self.stream.end();
         self.members.iter_mut().for_each(Member::wait_for_the_end);
-        let fates: Vec<Fate> = self.members.iter().map(|it| self.fate(it)).collect();
+        let effects: Vec<Effect> = self.members.iter().map(|it| self.effect_on(it)).collect();
         let (status, _, stderr) = self.root.process.finish();
         assert!(status.success(), "{stderr}");
-        let members = self.members.into_iter().zip(fates);
+        let members = self.members.into_iter().zip(effects);
         Outcome {
             took,
             lines: last,
-            nodes: members.map(|(it, fate)| it.verdict(fate, last)).collect(),
+            nodes: members
+                .map(|(it, effect)| it.finish(effect, last))
+                .collect(),
         }
     }
 
-    /// What befell a node that has heard the stream's end.
-    fn fate(&self, member: &Member) -> Fate {
+    /// The effect on a node that has heard the stream's end.
+    fn effect_on(&self, member: &Member) -> Effect {
         let above = self.above(member).unwrap();
         if member.was_moved() {
-            Fate::Moved
-        } else if member.is_newcomer() {
-            Fate::Newcomer
+            Effect::Moved
+        } else if member.joined_later() {
+            Effect::JoinedLater
         } else if self.succeeded || above.into_iter().any(Member::was_moved) {
-            Fate::BelowOne
+            Effect::BelowMoved
         } else {
-            Fate::Untouched
+            Effect::Untouched
         }
     }
 
-    /// The nodes between this one and a root; `None` if there is no way between them.
+    /// The nodes between this one and a root. `None` if there is no path between them.
     fn above<'a>(&'a self, mut member: &'a Member) -> Option<Vec<&'a Member>> {
         let mut above = Vec::new();
         while !self.is_root(member.parent()?) {
@@ -222,7 +224,7 @@ impl Tree {
         Some(above)
     }
 
-    /// Whether this is the root, or one that stands by: below both there are places in the tree.
+    /// Whether this is the root or the standby: a node below either of them is in the tree.
     fn is_root(&self, id: &str) -> bool {
         let standby = self.standby.as_ref();
         id == self.root.id || standby.is_some_and(|standby| id == standby.id)
@@ -238,7 +240,7 @@ impl Root {
     }
 }
 
-/// Every scenario has some lines before it, in its midst, and after it.
+/// Time for some lines: every scenario has some before, during and after the failure.
 fn let_it_flow() {
     thread::sleep(Duration::from_secs(1));
 }

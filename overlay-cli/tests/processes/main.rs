@@ -159,11 +159,11 @@ fn a_person_is_told_when_the_server_goes_and_when_it_is_back() {
     node.fact("joined");
     drop(server);
     let server = Server::listen(&address);
-    let mut newcomer = server.join(1);
-    newcomer.fact("joined");
+    let mut late = server.join(1);
+    late.fact("joined");
     drop(root.stdin());
     let (_, _, stderr) = root.finish();
-    assert_said(&stderr, &["newcomers wait", "server is there again"]);
+    assert_said(&stderr, &["joiners wait", "server is there again"]);
     assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
 }
 
@@ -184,9 +184,27 @@ fn a_standby_takes_over_when_the_root_is_killed() {
     let mut first = server.root(1, &[]);
     let epoch = first.fact("promoted")["epoch"].as_u64().unwrap();
     let mut second = server.root(1, &[]);
-    assert_eq!(second.fact("standing_by")["epoch"], epoch);
+    assert_eq!(second.fact("standby")["epoch"], epoch);
     first.kill();
     assert!(second.fact("promoted")["epoch"].as_u64().unwrap() > epoch);
+}
+
+#[test]
+fn a_person_is_told_that_a_second_root_stands_by() {
+    let server = Server::start();
+    let mut first = server.root(1, &[]);
+    first.fact("promoted");
+    let mut second = server.command(&["root"]);
+    second.env("OVERLAY_TOKEN", TOKEN).stdin(Stdio::piped());
+    let mut second = Process::start(second);
+    while first.fact("tree")["depth"] != json!([1, 1]) {}
+    let mut node = server.join(1);
+    assert_eq!(node.fact("joined")["depth"], 2);
+    first.kill();
+    node.fact("root_changed");
+    drop(second.stdin());
+    let (_, _, stderr) = second.finish();
+    assert_said(&stderr, &["This one stands by", "Registered as the root"]);
 }
 
 #[test]

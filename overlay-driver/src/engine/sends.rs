@@ -1,5 +1,5 @@
-//! App messages on their way into the core. The core refuses what a neighbour has no room for; here it
-//! waits, and its caller with it.
+//! App messages that wait to be sent. The core refuses a message that a neighbour has no room for; here it waits, and
+//! its caller with it.
 
 use bytes::Bytes;
 use futures_channel::oneshot;
@@ -15,7 +15,7 @@ pub(super) struct PendingSend {
     pub(super) done: oneshot::Sender<Result<(), SendError>>,
 }
 
-/// Where a message goes.
+/// A message's destination.
 #[derive(Clone, Copy)]
 enum Target {
     Link(LinkId),
@@ -23,7 +23,7 @@ enum Target {
 }
 
 impl Engine {
-    /// Sends what waits and can be sent now, in order for each recipient.
+    /// Sends the waiting messages that can be sent now, in order for each recipient.
     pub(super) fn retry_sends(&mut self) {
         let mut blocked = Vec::new();
         for _ in 0..self.sends.len() {

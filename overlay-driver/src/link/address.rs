@@ -1,16 +1,15 @@
-//! Which local addresses a link is bound to.
+//! The local addresses that a link is bound to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rtc::shared::ifaces::ifaces;
 use tracing::debug;
 
-/// Most addresses of one link. Each costs a socket, and every pair of a local and a remote one is
-/// probed; a machine with more has bridges and temporary addresses.
+/// Most addresses of one link. Each costs a socket, and every pair of a local and a remote one is probed. A machine
+/// with more has bridges and temporary addresses.
 const MAX_ADDRESSES: usize = 8;
 
-/// The addresses to bind, each to a free port: those in `bind`, or all that other machines may
-/// reach.
+/// The addresses to bind, each with a free port: those in `bind`, or all that other machines may reach.
 pub(super) fn local(bind: &[IpAddr]) -> Vec<SocketAddr> {
     let mut addresses = if bind.is_empty() {
         reachable()
@@ -43,7 +42,7 @@ fn reachable() -> Vec<IpAddr> {
     found
 }
 
-/// Addresses that mean something else on each interface; a candidate cannot say on which.
+/// Whether an address means something else on each interface. An ICE candidate cannot say on which.
 fn is_link_local(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

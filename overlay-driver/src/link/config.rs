@@ -1,4 +1,4 @@
-//! How links are set up: addresses, servers, limits.
+//! The settings of links: addresses, servers, limits.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -6,43 +6,39 @@ use std::time::Duration;
 /// The settings of every link of a [`Dialer`](super::Dialer).
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
-    /// STUN and TURN servers, which tell a link how it is seen from outside. Default: none, enough
-    /// where nodes reach each other's own addresses.
+    /// STUN and TURN servers, which tell a link its address as seen from outside. Default: none, which is enough where
+    /// nodes reach each other's own addresses.
     pub ice_servers: Vec<IceServer>,
-    /// Whether links go through a TURN server only, so that no peer learns this machine's
-    /// addresses. Default: no.
+    /// Whether links go through a TURN server only, so that no peer learns this machine's addresses. Default: no.
     pub relay_only: bool,
-    /// The local addresses that links are bound to, one socket for each. Default: empty, which
-    /// means all interfaces that the machine has when the link is opened, or loopback if it has
-    /// none.
+    /// The local addresses that links are bound to, one socket for each. Default: empty. Then they are those of all
+    /// interfaces that the machine has when the link is opened, or loopback if it has none.
     pub bind: Vec<IpAddr>,
-    /// How many handshakes that others have asked for run at the same time; more wait their turn.
-    /// Default: 64. On a busy machine fewer leave it idle while packets are on their way, and with
-    /// many more all of them end late.
+    /// Most handshakes that run at the same time on the answering side. Further ones wait. Default: 64. With fewer, a
+    /// machine is idle while packets are in flight; with many more, all of them end late.
     pub max_handshakes: usize,
-    /// How long one handshake may keep others waiting. Default: 5 s; an honest one takes a second
-    /// over a bad path, and offers without a peer behind them must not hold all places.
+    /// Time for which one handshake counts towards [`max_handshakes`](Self::max_handshakes). Default: 5 s. An honest
+    /// one takes a second on a bad network, and offers without a peer behind them must not keep the others waiting.
     pub handshake_turn: Duration,
-    /// How long a link may take to open once both sides have described themselves, before it is
-    /// given up. Default: 15 s; the answer is still on its way through the tree at first.
+    /// Time in which a link must open once both sides have described themselves. Otherwise it is given up. Default:
+    /// 15 s, because the answer is still on its way through the tree at first.
     pub handshake_timeout: Duration,
-    /// How long a description waits for local candidates, which then travel in it and not each on
-    /// its own. Default: 20 ms; the addresses of this machine are known in less than one, and the
-    /// answer of a STUN server usually comes later than is worth waiting for.
+    /// Time for which a description waits for local ICE candidates, which then travel in it and not each on its own.
+    /// Default: 20 ms. The addresses of this machine are known in less than one. The answer of a STUN server usually
+    /// comes later than is worth waiting for.
     pub gathering: Duration,
-    /// After how much silence a peer is lost. Half of it makes sure that a path is interrupted; a
-    /// peer that is heard in the other half is kept. Default: 3 s, with a probe every half second.
+    /// Time of silence after which a peer is lost. After half of it, the path is taken to be interrupted. A peer that
+    /// is heard in the other half is kept. Default: 3 s, with a probe every half second.
     pub lost_after: Duration,
-    /// How many bytes [`Link::send`](super::Link::send) queues before the link is given up as
-    /// stalled. Default: 1 MiB, 64 of the longest frames. The core paces app messages by credit far
-    /// below this: a peer with so much in its queue takes nothing at all.
+    /// Most bytes that [`Link::send`](super::Link::send) queues. With more, the link ends as stalled. Default: 1 MiB,
+    /// 64 of the longest frames. The core limits app messages by credit to far less, so a peer with so much in its
+    /// queue takes nothing at all.
     pub max_backlog: usize,
     /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye
     /// needs one round trip, and a node should not wait long for a peer that may be dead.
     pub flush_timeout: Duration,
-    /// The size that is asked for the receive buffer of each UDP socket, in bytes; the system may
-    /// grant less. Default: 1 MiB. The usual 208 KiB overflow in a burst of full frames, and what
-    /// is lost costs a retransmission timeout.
+    /// Size that is requested for the receive buffer of each UDP socket, in bytes. The system may grant less. Default:
+    /// 1 MiB. The usual 208 KiB overflow in a burst of full frames, and each loss costs a retransmission timeout.
     pub receive_buffer: usize,
 }
 
@@ -78,7 +74,7 @@ impl Default for LinkConfig {
 /// A STUN or TURN server.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct IceServer {
-    /// Where it is: `stun:host:port` or `turn:host:port`, over UDP. The port may be left out: 3478.
+    /// The server's addresses: `stun:host:port` or `turn:host:port`, over UDP. The default port is 3478.
     pub urls: Vec<String>,
     /// The user name for TURN.
     pub username: String,
@@ -95,7 +91,7 @@ impl std::fmt::Debug for IceServer {
     }
 }
 
-/// Why there can be no links with a [`LinkConfig`].
+/// The reason why a [`LinkConfig`] can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A server's URL cannot be used.

@@ -1,4 +1,4 @@
-//! The runtime as one peer connection sees it.
+//! The runtime of one peer connection, whose tasks end with it.
 //!
 //! `webrtc` leaves its driver task running when a connection is dropped, and does not tell when that
 //! task panics. Here the task ends with the connection's [`Leash`], and a panic becomes an error of
@@ -25,12 +25,12 @@ use webrtc::runtime::{
 use super::LinkError;
 use super::opening::{Opening, Paced};
 
-/// How long the name of a STUN or TURN server may take to resolve, before the link does without it.
+/// Time in which the name of a STUN or TURN server must resolve. Otherwise the link does without it.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Ends the connection's tasks when it is dropped.
 #[derive(Debug)]
-pub(super) struct Leash {
+pub(super) struct TaskGuard {
     _held: Sender<Infallible>,
 }
 
@@ -44,13 +44,13 @@ pub(super) struct Confined {
 }
 
 impl Confined {
-    /// `runtime`, with tasks that end with the leash and report a panic to `faults`.
+    /// `runtime`, with tasks that end with the guard and report a panic to `faults`.
     pub(super) fn new(
         runtime: Arc<dyn Runtime>,
         receive_buffer: usize,
         opening: Arc<Opening>,
         faults: Sender<LinkError>,
-    ) -> (Self, Leash) {
+    ) -> (Self, TaskGuard) {
         let (held, released) = async_channel::bounded(1);
         let confined = Self {
             runtime,
@@ -59,7 +59,7 @@ impl Confined {
             opening,
             faults,
         };
-        (confined, Leash { _held: held })
+        (confined, TaskGuard { _held: held })
     }
 }
 

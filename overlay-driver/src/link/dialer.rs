@@ -1,4 +1,4 @@
-//! What the links of a process share.
+//! The dialer: what the links of a process share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::session::{Role, Session};
 use super::{Link, LinkEvent};
 use crate::Runtime;
 
-/// Opens links. Cheap to clone; all clones share one certificate and one limit on handshakes.
+/// A dialer opens links. Clones are cheap, and share one certificate and one limit on handshakes.
 #[derive(Clone, Debug)]
 pub struct Dialer(Arc<Shared>);
 
@@ -72,11 +72,10 @@ impl Dialer {
         })))
     }
 
-    /// Opens a link to a peer that is not known yet: its first event is the
-    /// [`Offer`](LinkEvent::Offer).
+    /// Opens a link to a peer that is not known yet. Its first event is the [`Offer`](LinkEvent::Offer).
     ///
-    /// The link's events go to `events`, each with `key`. The receiver should be bounded: while it
-    /// is full, the link takes nothing more from its peer.
+    /// The link's events go to `events`, each with `key`. That channel should be bounded: while it is full, the link
+    /// takes nothing more from its peer.
     pub fn offer<K>(&self, key: K, events: Sender<(K, LinkEvent)>) -> Link
     where
         K: Copy + Send + Sync + 'static,
@@ -84,12 +83,11 @@ impl Dialer {
         Session::start(self.0.clone(), Role::Offer, key, events)
     }
 
-    /// Opens a link to the peer that made `offer`: its first event is the answer.
+    /// Opens a link to the peer that made `offer`. Its first event is the answer.
     ///
-    /// The handshake waits while [`max_handshakes`](LinkConfig::max_handshakes) others are under
-    /// way. Only the answering side counts, because with its answer a handshake begins; were both
-    /// to count, nodes of one process could all wait for each other. `key` and `events` as for
-    /// [`offer`](Self::offer).
+    /// While [`max_handshakes`](LinkConfig::max_handshakes) others run, the handshake waits. Only the answering side
+    /// counts, because a handshake begins with its answer. If both counted, nodes of one process could all wait for
+    /// each other. `key` and `events` are as for [`offer`](Self::offer).
     pub fn answer<K>(&self, key: K, offer: Sdp, events: Sender<(K, LinkEvent)>) -> Link
     where
         K: Copy + Send + Sync + 'static,
@@ -126,8 +124,8 @@ fn servers(config: &LinkConfig) -> Result<Vec<RTCIceServer>, ConfigError> {
     Ok(servers.collect())
 }
 
-/// Whether the URL is of a TURN server; an error says why it cannot be used. The stack itself would
-/// leave the server out and say so in the log of every connection.
+/// Whether the URL is of a TURN server. An error says why it cannot be used; the stack itself would leave the server
+/// out, and say so in the log of every connection.
 fn is_relay(server: &IceServer, url: &str) -> Result<bool, String> {
     let parsed = Url::parse_url(url).map_err(|error| error.to_string())?;
     match (parsed.scheme, parsed.proto) {

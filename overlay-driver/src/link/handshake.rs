@@ -1,4 +1,4 @@
-//! How a link opens: descriptions and candidates on their way out and in.
+//! The handshake that opens a link: descriptions and ICE candidates, sent and received.
 
 use async_lock::SemaphoreGuardArc;
 use futures_util::FutureExt;
@@ -12,57 +12,55 @@ use super::peer::Peer;
 use super::session::{Role, Session, Step, race};
 use super::{LinkError, LinkEvent, sdp};
 
-/// What a handshake starts with.
+/// The start of a handshake.
 pub(super) struct Start {
-    /// For the answering side: the offer, and the place among the handshakes that are under way.
+    /// For the answering side: the offer, and the permit to run the handshake.
     offer: Option<(String, SemaphoreGuardArc)>,
     remote: Remote,
 }
 
 impl<K: Copy + Send + Sync + 'static> Session<K> {
-    /// Looks at the offer, if it is an answer that is wanted, and waits for a place among the
-    /// handshakes.
+    /// On the answering side, looks at the offer and waits for a permit.
     pub(super) async fn prepare(&self, role: Role) -> Step<Start> {
         let mut remote = Remote::default();
         let offer = match role {
             Role::Offer => None,
             Role::Answer(offer) => {
                 let offer = remote.describe(&offer)?;
-                let place = self.shared.handshakes.acquire_arc().map(Ok);
+                let permit = self.shared.handshakes.acquire_arc().map(Ok);
                 let early = async {
                     loop {
                         remote.keep(self.next_signal().await?);
                     }
                 };
-                Some((offer, race(place, early).await?))
+                Some((offer, race(permit, early).await?))
             }
         };
         Ok(Start { offer, remote })
     }
 
-    /// Does the handshake; returns when the channel is open.
+    /// Does the handshake. Returns when the channel is open.
     pub(super) async fn shake_hands(&self, peer: &Peer, start: Start) -> Step<()> {
-        let place = match start.offer {
+        let permit = match start.offer {
             None => {
                 let offer = peer.offer().await.map_err(|error| setup(&error))?;
                 self.tell(peer, offer, LinkEvent::Offer).await?;
                 None
             }
-            Some((offer, place)) => {
+            Some((offer, permit)) => {
                 let answer = peer.answer(offer).await.map_err(|error| bad(&error))?;
                 let answered = |answer| LinkEvent::Signal(Signal::Answer(answer));
                 self.tell(peer, answer, answered).await?;
-                Some(place)
+                Some(permit)
             }
         };
-        let signals = race(self.trickle(peer), self.listen(peer, start.remote, place));
+        let signals = race(self.trickle(peer), self.listen(peer, start.remote, permit));
         race(opened(peer), signals).await
     }
 
-    /// Tells our description, with the candidates that are found at once.
+    /// Sends this side's description, with the ICE candidates that are found at once.
     ///
-    /// On loopback that is as fast as telling them apart, and it is one message on the way through
-    /// the tree instead of three.
+    /// On loopback that is as fast as sending each on its own, and it is one message through the tree instead of three.
     async fn tell(
         &self,
         peer: &Peer,
@@ -87,7 +85,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         Ok(())
     }
 
-    /// Tells the candidates that are found later.
+    /// Sends the ICE candidates that are found later.
     async fn trickle(&self, peer: &Peer) -> Step<()> {
         while let Some(candidate) = peer.found().await {
             self.emit(LinkEvent::Signal(Signal::IceCandidate(candidate)))
@@ -96,15 +94,14 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         pending().await
     }
 
-    /// Takes the peer's signals for as long as a handshake may last. Only the answering side has a
-    /// `place`.
+    /// Takes the peer's signals for as long as a handshake may last. Only the answering side has a `permit`.
     async fn listen(
         &self,
         peer: &Peer,
         mut remote: Remote,
-        place: Option<SemaphoreGuardArc>,
+        permit: Option<SemaphoreGuardArc>,
     ) -> Step<()> {
-        if place.is_none() {
+        if permit.is_none() {
             let answer = loop {
                 match self.next_signal().await? {
                     Signal::Answer(answer) => break remote.describe(&answer)?,
@@ -123,15 +120,15 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
                 remote.keep(self.next_signal().await?);
             }
         };
-        race(candidates, self.deadline(place)).await
+        race(candidates, self.deadline(permit)).await
     }
 
-    /// Gives up the place among the handshakes when its time is over, and then the link.
-    async fn deadline(&self, place: Option<SemaphoreGuardArc>) -> Step<()> {
+    /// Returns the permit when its time is over, and later gives up the link.
+    async fn deadline(&self, permit: Option<SemaphoreGuardArc>) -> Step<()> {
         let config = &self.shared.config;
         let first = config.handshake_turn.min(config.handshake_timeout);
         self.sleep(first).await;
-        drop(place);
+        drop(permit);
         self.sleep(config.handshake_timeout.saturating_sub(first))
             .await;
         Err(LinkError::Unreachable)
@@ -150,25 +147,25 @@ async fn opened(peer: &Peer) -> Step<()> {
     }
 }
 
-/// What the peer has told of itself.
+/// The peer, as far as it has described itself.
 #[derive(Default)]
 struct Remote {
-    /// Candidates that the connection has not been told yet.
+    /// ICE candidates that the connection does not know yet.
     kept: Vec<IceCandidate>,
-    /// How many candidates have been taken in all.
+    /// The number of ICE candidates that have been taken in all.
     candidates: usize,
 }
 
 impl Remote {
-    /// Sieves the peer's description.
+    /// The peer's description, without what cannot be used.
     fn describe(&mut self, description: &str) -> Step<String> {
-        let (sieved, candidates) =
-            sdp::sieve(description).map_err(|error| LinkError::BadDescription(error.to_owned()))?;
+        let (filtered, candidates) = sdp::filter(description)
+            .map_err(|error| LinkError::BadDescription(error.to_owned()))?;
         self.candidates += candidates;
-        Ok(sieved)
+        Ok(filtered)
     }
 
-    /// Keeps a candidate, if it is usable and not one too many.
+    /// Keeps an ICE candidate, if it is usable and within the limit.
     fn keep(&mut self, signal: Signal) {
         match signal {
             Signal::IceCandidate(candidate)

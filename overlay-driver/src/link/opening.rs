@@ -1,5 +1,5 @@
-//! What a connection needs until it is open, because of the order in which `webrtc` works: it reads
-//! up to 64 datagrams, sends, handles events, and sleeps.
+//! Help for a connection until it is open, because of the order in which `webrtc` works: it reads up to 64 datagrams,
+//! sends, handles events, and sleeps.
 //!
 //! - What an event produces, above all the first packet of the next layer's handshake, waits for a
 //!   timer. [`Opening::nudge`] ends the sleep, and so a link opens in 2 ms instead of 600.

@@ -22,18 +22,17 @@ use webrtc::peer_connection::{
 
 use super::LinkError;
 use super::address;
-use super::confine::{Confined, Leash};
+use super::confine::{Confined, TaskGuard};
 use super::dialer::Shared;
 use super::opening::Opening;
 
-/// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the
-/// receiver's socket.
+/// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// Local candidates that may wait to be read. There is one for each address and server.
+/// Local ICE candidates that may wait to be read. There is one for each address and server.
 const FOUND: usize = 64;
 
-/// What is heard from the peer at the moment.
+/// Whether the peer is heard at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Heard,
@@ -49,7 +48,7 @@ pub(super) struct Peer {
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
     opening: Arc<Opening>,
-    _leash: Leash,
+    _tasks: TaskGuard,
 }
 
 impl Peer {
@@ -58,7 +57,7 @@ impl Peer {
         let (reach_sender, reach) = async_channel::bounded(1);
         let (fault_sender, faults) = async_channel::bounded(1);
         let opening = Arc::new(Opening::default());
-        let (runtime, leash) = Confined::new(
+        let (runtime, tasks) = Confined::new(
             shared.runtime.clone(),
             shared.config.receive_buffer,
             opening.clone(),
@@ -93,11 +92,11 @@ impl Peer {
             reach,
             faults,
             opening,
-            _leash: leash,
+            _tasks: tasks,
         })
     }
 
-    /// Makes the offer. Candidates are found from here on.
+    /// Makes the offer. ICE candidates are found from here on.
     pub(super) async fn offer(&self) -> Result<String> {
         let offer = self
             .connection
@@ -108,7 +107,7 @@ impl Peer {
         Ok(text)
     }
 
-    /// Takes the peer's offer and answers it. Candidates are found from here on.
+    /// Takes the peer's offer and answers it. ICE candidates are found from here on.
     pub(super) async fn answer(&self, offer: String) -> Result<String> {
         let offer = RTCSessionDescription::offer(offer)?;
         self.connection.set_remote_description(offer).await?;
@@ -130,7 +129,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes a candidate of the peer.
+    /// Takes an ICE candidate of the peer.
     pub(super) async fn add(&self, candidate: &IceCandidate) -> Result<()> {
         let candidate = RTCIceCandidateInit {
             candidate: candidate.to_string(),
@@ -143,12 +142,12 @@ impl Peer {
         Ok(())
     }
 
-    /// The next local candidate; `None` when all have been found.
+    /// The next local ICE candidate. `None` when all have been found.
     pub(super) async fn found(&self) -> Option<IceCandidate> {
         self.found.recv().await.ok().flatten()
     }
 
-    /// The next change of what is heard from the peer, or why the connection is over.
+    /// The next change of whether the peer is heard, or the reason why the connection is over.
     pub(super) async fn reach(&self) -> std::result::Result<Reach, LinkError> {
         match select(Box::pin(self.faults.recv()), Box::pin(self.reach.recv())).await {
             Either::Left((fault, _)) => Err(fault.unwrap_or(LinkError::Crashed)),
@@ -156,7 +155,7 @@ impl Peer {
         }
     }
 
-    /// The next event of the channel; `None` when there will be no more.
+    /// The next event of the channel. `None` when there will be no more.
     pub(super) async fn event(&self) -> Option<DataChannelEvent> {
         let event = self.channel.poll().await;
         if let Some(DataChannelEvent::OnOpen) = event {
@@ -221,7 +220,7 @@ fn settings(shared: &Shared) -> SettingEngine {
         .build()
 }
 
-/// Passes on what the connection's own task reports. It runs on that task and so never waits.
+/// The handler that passes on the connection's events. It runs on the connection's own task and so never waits.
 struct Handler {
     found: Sender<Option<IceCandidate>>,
     reach: Sender<Reach>,

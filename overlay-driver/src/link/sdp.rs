@@ -1,18 +1,18 @@
-//! Descriptions and candidates as text: what a peer's may hold, and how ours are put together.
+//! Descriptions and ICE candidates as text: what a peer's may hold, and how this side's are put together.
 //!
-//! The WebRTC stack parses both; this is the coarse sieve before it. It keeps a peer from adding
-//! media, from having many addresses probed, and from having names resolved.
+//! The WebRTC stack parses both; this is the coarse filter before it. It keeps a peer from adding media, from having
+//! many addresses probed, and from having names resolved.
 
 use std::net::IpAddr;
 
 use overlay_core::{IceCandidate, MAX_SDP};
 
-/// The most ICE candidates that a peer may name. Each is probed 60 times from every local address, whoever
-/// is there; a browser with two networks and a TURN server has about ten.
+/// The most ICE candidates that a peer may name. Each is probed 60 times from every local address, even if it is a
+/// stranger's. A browser with two networks and a TURN server has about ten.
 pub(super) const MAX_CANDIDATES: usize = 16;
 
-/// Whether a candidate can be probed: UDP, and an address rather than a name. Browsers hide local
-/// addresses behind `.local` names; such a peer is found all the same, because it probes us.
+/// Whether an ICE candidate can be probed: UDP, and an address rather than a name. Browsers hide local addresses behind
+/// `.local` names; such a peer is found all the same, because it probes this side.
 pub(super) fn usable(candidate: &str) -> bool {
     let mut fields = candidate
         .strip_prefix("candidate:")
@@ -27,8 +27,8 @@ pub(super) fn usable(candidate: &str) -> bool {
         && port.is_some_and(|port| port != 0)
 }
 
-/// A peer's description without the candidates that cannot be used, and how many it has.
-pub(super) fn sieve(description: &str) -> Result<(String, usize), &'static str> {
+/// A peer's description without the ICE candidates that cannot be used, and the number of those left.
+pub(super) fn filter(description: &str) -> Result<(String, usize), &'static str> {
     let mut media = description.lines().filter(|line| line.starts_with("m="));
     let (Some(section), None) = (media.next(), media.next()) else {
         return Err("it does not have exactly one media section");
@@ -37,7 +37,7 @@ pub(super) fn sieve(description: &str) -> Result<(String, usize), &'static str> 
         return Err("its media section is not for data channels");
     }
     let mut candidates = 0;
-    let mut sieved = String::with_capacity(description.len());
+    let mut filtered = String::with_capacity(description.len());
     for line in description.lines() {
         if let Some(candidate) = line.strip_prefix("a=candidate:") {
             if candidates == MAX_CANDIDATES || !usable(candidate) {
@@ -45,13 +45,13 @@ pub(super) fn sieve(description: &str) -> Result<(String, usize), &'static str> 
             }
             candidates += 1;
         }
-        sieved.push_str(line);
-        sieved.push_str("\r\n");
+        filtered.push_str(line);
+        filtered.push_str("\r\n");
     }
-    Ok((sieved, candidates))
+    Ok((filtered, candidates))
 }
 
-/// Our description with as many of the candidates as it has room for, and the rest of them.
+/// This side's description with as many of the ICE candidates as it has room for, and the rest of them.
 pub(super) fn with_candidates(
     mut description: String,
     candidates: Vec<IceCandidate>,
@@ -77,7 +77,7 @@ mod tests {
     const DATA: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel";
 
     #[test]
-    fn only_candidates_that_can_be_probed_are_usable() {
+    fn only_ice_candidates_that_can_be_probed_are_usable() {
         assert!(usable(
             "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
         ));
@@ -100,22 +100,22 @@ mod tests {
 
     #[test]
     fn a_description_must_be_for_data_channels_alone() {
-        assert!(sieve(&format!("v=0\r\n{DATA}\r\n")).is_ok());
-        assert!(sieve("v=0\r\n").is_err());
-        assert!(sieve(&format!("v=0\r\n{DATA}\r\n{DATA}\r\n")).is_err());
-        assert!(sieve("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n").is_err());
+        assert!(filter(&format!("v=0\r\n{DATA}\r\n")).is_ok());
+        assert!(filter("v=0\r\n").is_err());
+        assert!(filter(&format!("v=0\r\n{DATA}\r\n{DATA}\r\n")).is_err());
+        assert!(filter("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n").is_err());
     }
 
     #[test]
-    fn candidates_beyond_the_limit_are_left_out() {
+    fn ice_candidates_beyond_the_limit_are_left_out() {
         let candidate = "a=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n";
-        let (sieved, count) = sieve(&format!("{DATA}\r\n{}", candidate.repeat(100))).unwrap();
+        let (filtered, count) = filter(&format!("{DATA}\r\n{}", candidate.repeat(100))).unwrap();
         assert_eq!(count, MAX_CANDIDATES);
-        assert_eq!(sieved.matches("a=candidate").count(), MAX_CANDIDATES);
+        assert_eq!(filtered.matches("a=candidate").count(), MAX_CANDIDATES);
     }
 
     #[test]
-    fn candidates_that_do_not_fit_a_description_are_kept_for_later() {
+    fn ice_candidates_that_do_not_fit_a_description_are_kept_for_later() {
         let candidates = vec![IceCandidate::new("c".repeat(500)).unwrap(); 20];
         let (description, rest) = with_candidates(String::from("v=0\r\n"), candidates);
         assert!(Sdp::new(description).is_ok());

@@ -27,21 +27,21 @@ const SIGNALS: usize = 64;
 /// Messages that are passed on before other tasks get a turn.
 const TURN: usize = 32;
 
-/// How often it is checked whether the peer has acknowledged everything.
+/// Interval of the checks whether the peer has acknowledged everything.
 const FLUSH_CHECK: Duration = Duration::from_millis(2);
 
-/// How many moments a silent peer is waited for.
-const PATIENCE: u32 = 5;
+/// Intervals of silence after which a peer is lost.
+const SILENT_INTERVALS: u32 = 5;
 
-/// Which side of the handshake a link is.
+/// The side of the handshake that a link is.
 pub(super) enum Role {
-    /// The one that speaks first.
+    /// The side that begins.
     Offer,
-    /// The one that has been spoken to.
+    /// The side that was sent this offer.
     Answer(Sdp),
 }
 
-/// What comes of a step of a link's life. Most steps end only with the link.
+/// The outcome of a step of a link's life. Most steps end only with the link.
 pub(super) type Step<T = Infallible> = Result<T, LinkError>;
 
 /// A link's task.
@@ -135,8 +135,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         }
     }
 
-    /// Passes on what came before the peer's close: the stack may tell the close first. Now that the
-    /// connection is closed here as well, all there is can be read at once.
+    /// Passes on what came before the peer's close, since the stack may report the close first. The connection is
+    /// closed on this side as well by now, so all there is can be read at once.
     async fn last_words(&self, peer: &Peer) -> Step<()> {
         while let Some(Some(event)) = peer.event().now_or_never() {
             if let DataChannelEvent::OnMessage(message) = event {
@@ -187,7 +187,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
 
     /// Waits until the link is closed on this side, and then as long as it may still send.
     async fn closing(&self) -> Step {
-        // Signals are of no use any more: the way has been found.
+        // Signals are of no use any more: the peer has been reached.
         while self.next_signal().await.is_ok() {}
         if !self.backlog.is_exceeded() {
             self.sleep(self.shared.config.flush_timeout).await;
@@ -201,21 +201,21 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
             let mut reach = peer.reach().await?;
             // While a link opens, its own deadline counts.
             while reach == Reach::Silent && peer.is_open() {
-                reach = self.patience(peer).await?;
+                reach = self.wait_for_silent(peer).await?;
             }
         }
     }
 
-    /// Waits for a silent peer to be heard again. A moment that took twice its time does not count:
-    /// it is this machine that stands still, and what the peer has sent may wait to be read.
-    async fn patience(&self, peer: &Peer) -> Step<Reach> {
-        let moment = self.shared.config.lost_after / 2 / PATIENCE;
-        let mut left = PATIENCE;
+    /// Waits for a silent peer to be heard again. An interval that took twice its time does not count: then it was this
+    /// machine that stood still, and what the peer has sent may wait to be read.
+    async fn wait_for_silent(&self, peer: &Peer) -> Step<Reach> {
+        let interval = self.shared.config.lost_after / 2 / SILENT_INTERVALS;
+        let mut left = SILENT_INTERVALS;
         while left > 0 {
             let start = self.shared.runtime.now();
-            match select(pin!(peer.reach()), self.sleep(moment)).await {
+            match select(pin!(peer.reach()), self.sleep(interval)).await {
                 Either::Left((reach, _)) => return reach,
-                Either::Right(_) if self.shared.runtime.now() - start < moment * 2 => left -= 1,
+                Either::Right(_) if self.shared.runtime.now() - start < interval * 2 => left -= 1,
                 Either::Right(_) => {}
             }
         }
@@ -226,7 +226,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         self.signals.recv().await.map_err(|_| self.closed())
     }
 
-    /// Why this side has closed the link.
+    /// The reason why this side has closed the link.
     fn closed(&self) -> LinkError {
         if self.backlog.is_exceeded() {
             LinkError::Stalled
@@ -245,8 +245,8 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     }
 }
 
-/// Whichever is ready first. Boxed, because futures that hold others by value double with each
-/// layer, and a task keeps the size of its largest moment.
+/// The output of the future that is ready first. Both are boxed: futures that hold others by value double with each
+/// layer, and a task keeps the size of its largest state.
 pub(super) fn race<T>(
     first: impl Future<Output = T>,
     second: impl Future<Output = T>,

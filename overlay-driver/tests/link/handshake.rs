@@ -1,4 +1,4 @@
-//! From an offer to an open link, or to the reason why not.
+//! Handshakes: from an offer to an open link, or to the reason why there is none.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn many_handshakes_at_once_all_succeed() {
 }
 
 #[test]
-fn an_answer_that_is_long_on_its_way_is_in_time() {
+fn a_late_answer_is_in_time() {
     on_each_runtime(async |dialer| {
         let one = Side::offer(&dialer);
         let other = Side::answer(&dialer, one.offered().await);
@@ -60,7 +60,7 @@ fn an_answer_that_is_long_on_its_way_is_in_time() {
     });
 }
 
-/// A description without its candidates, and the candidates.
+/// A description without its ICE candidates, and these.
 fn apart(description: &Sdp) -> (Sdp, Vec<Signal>) {
     let (candidates, rest): (Vec<&str>, Vec<&str>) = description
         .split_inclusive("\r\n")
@@ -73,7 +73,7 @@ fn apart(description: &Sdp) -> (Sdp, Vec<Signal>) {
 }
 
 #[test]
-fn candidates_may_travel_apart_and_arrive_before_the_answer() {
+fn ice_candidates_may_travel_apart_and_arrive_before_the_answer() {
     on_each_runtime(async |dialer| {
         let one = Side::offer(&dialer);
         let (offer, from_one) = apart(&one.offered().await);
@@ -91,7 +91,7 @@ fn candidates_may_travel_apart_and_arrive_before_the_answer() {
     });
 }
 
-/// An answering side whose peer never hears of it.
+/// An answering side whose peer never hears its answer.
 async fn abandoned(dialer: &Dialer) -> Side {
     let offer = Side::offer(dialer).offered().await;
     let side = Side::answer(dialer, offer);
@@ -174,7 +174,7 @@ fn with_server(url: String) -> LinkConfig {
 }
 
 #[test]
-fn the_address_that_a_stun_server_sees_is_told_as_a_candidate() {
+fn the_address_that_a_stun_server_sees_becomes_an_ice_candidate() {
     on_tokio(async {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let url = format!("stun:{}", server.local_addr().unwrap());

@@ -11,7 +11,7 @@ use overlay_driver::link::{Dialer, Link, LinkConfig, LinkError, LinkEvent};
 pub(crate) use overlay_smol::Smol;
 pub(crate) use overlay_tokio::Tokio;
 
-/// Longer than anything should take on a busy machine.
+/// A timeout that is longer than anything should take on a busy machine.
 const GENEROUS: Duration = Duration::from_secs(60);
 
 /// Runs a test on tokio.
@@ -34,11 +34,11 @@ pub(crate) async fn pause(duration: Duration) {
     smol::Timer::after(duration).await;
 }
 
-/// What `future` gives, if it does in time.
+/// The output of `future`, if it comes in time.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match select(Box::pin(future), Box::pin(pause(GENEROUS))).await {
         Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("waited in vain for {what}"),
+        Either::Right(_) => panic!("waited too long for {what}"),
     }
 }
 
@@ -90,7 +90,7 @@ impl Side {
         }
     }
 
-    /// Why the link is over, whatever comes before; and nothing comes after.
+    /// The reason why the link is over. Asserts that no event comes after it.
     pub(crate) async fn end(&self) -> LinkError {
         let end = loop {
             if let LinkEvent::Closed(end) = self.next().await {

@@ -1,4 +1,4 @@
-//! Peers that send what no honest peer sends.
+//! Hostile peers: they send what no honest peer sends.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn an_answer_that_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn candidates_that_make_no_sense_are_left_out() {
+fn ice_candidates_that_make_no_sense_are_left_out() {
     on_each_runtime(async |dialer| {
         let one = Side::offer(&dialer);
         let other = Side::answer(&dialer, one.offered().await);
@@ -95,8 +95,8 @@ fn candidates_that_make_no_sense_are_left_out() {
     });
 }
 
-/// Lets a link with a garbled description live for a moment; says how it ended.
-async fn fate(side: Side) -> LinkError {
+/// The end of a link with a garbled description that lives for a moment.
+async fn outcome(side: Side) -> LinkError {
     pause(Duration::from_millis(5)).await;
     side.link.close();
     side.end().await
@@ -108,7 +108,7 @@ fn no_garbled_offer_crashes_a_link() {
         let dialer = dialer();
         let offer = Side::offer(&dialer).offered().await;
         for garbled in garblings(&offer) {
-            let end = fate(Side::answer(&dialer, garbled.clone())).await;
+            let end = outcome(Side::answer(&dialer, garbled.clone())).await;
             assert_ne!(end, LinkError::Crashed, "{garbled}");
         }
     });
@@ -124,13 +124,13 @@ fn no_garbled_answer_crashes_a_link() {
             let side = Side::offer(&dialer);
             side.offered().await;
             side.link.signal(Signal::Answer(garbled.clone()));
-            assert_ne!(fate(side).await, LinkError::Crashed, "{garbled}");
+            assert_ne!(outcome(side).await, LinkError::Crashed, "{garbled}");
         }
     });
 }
 
 #[test]
-fn no_garbled_candidate_disturbs_a_handshake() {
+fn no_garbled_ice_candidate_disturbs_a_handshake() {
     on_tokio(async {
         let dialer = dialer();
         let candidate = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host generation 0";
@@ -163,8 +163,8 @@ fn garbled_packets_crash_no_process() {
                 Ok((one, other)) => {
                     one.link.send(Bytes::from_static(b"ping"));
                     other.link.send(Bytes::from_static(b"pong"));
-                    assert_ne!(fate(one).await, LinkError::Crashed);
-                    assert_ne!(fate(other).await, LinkError::Crashed);
+                    assert_ne!(outcome(one).await, LinkError::Crashed);
+                    assert_ne!(outcome(other).await, LinkError::Crashed);
                 }
                 Err(end) => assert_ne!(end, LinkError::Crashed),
             }

@@ -1,4 +1,4 @@
-//! Peers and tasks that go without a word, or seem to.
+//! Peers and tasks that are gone without a goodbye, or seem to be.
 
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ fn messages_arrive_whole_and_in_order_at_a_receiver_that_is_slow_at_first() {
 }
 
 #[test]
-fn frames_go_both_ways_at_once() {
+fn frames_go_in_both_directions_at_once() {
     const COUNT: u8 = 200;
     on_each_runtime(async |dialer| {
         let (one, other) = pair(&dialer).await;
@@ -97,7 +97,7 @@ fn messages_sent_before_a_close_arrive_before_it() {
 }
 
 #[test]
-fn dropping_a_link_closes_it() {
+fn a_link_that_is_dropped_is_closed() {
     on_each_runtime(async |dialer| {
         let (one, other) = pair(&dialer).await;
         drop(one);
@@ -106,7 +106,7 @@ fn dropping_a_link_closes_it() {
 }
 
 #[test]
-fn closing_twice_and_sending_afterwards_do_no_harm() {
+fn a_closed_link_may_be_closed_again_and_drops_frames() {
     on_each_runtime(async |dialer| {
         let (one, other) = pair(&dialer).await;
         one.link.close();
@@ -145,7 +145,7 @@ fn a_path_that_loses_packets_loses_no_message() {
 }
 
 #[test]
-fn the_last_words_of_a_peer_that_closes_at_once_are_heard() {
+fn a_message_before_an_immediate_close_arrives() {
     on_tokio(async {
         let dialer = Dialer::new(&Tokio, LinkConfig::loopback()).unwrap();
         for _ in 0..20 {

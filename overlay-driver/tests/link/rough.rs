@@ -1,4 +1,4 @@
-//! A runtime whose sockets do harm to what they send.
+//! A runtime whose sockets lose or garble what they send.
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
@@ -24,7 +24,7 @@ enum Harm {
     Crash,
 }
 
-/// Does harm to the first datagram of each socket, and then to one in `every`.
+/// A runtime that harms the first datagram of each socket, and then one in `every`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rough {
     harm: Harm,

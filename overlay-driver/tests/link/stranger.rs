@@ -1,4 +1,4 @@
-//! A peer that is not one of ours: the bare WebRTC stack, free to break the rules.
+//! A peer that is no node: the bare WebRTC stack, free to break the rules.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl PeerConnectionEventHandler for Gathered {
 }
 
 impl Stranger {
-    /// A stranger that has offered a link to one of ours, which is open.
+    /// A stranger, and the node's side of an open link to it. The stranger has made the offer.
     pub(crate) async fn meet(dialer: &Dialer) -> (Self, Side) {
         let (sender, gathered) = async_channel::bounded(1);
         let settings = SettingEngineBuilder::new()
@@ -57,7 +57,7 @@ impl Stranger {
         let offer = connection.local_description().await.unwrap().sdp;
 
         let side = Side::answer(dialer, Sdp::new(offer).unwrap());
-        // It believes that it may send more than we take.
+        // It believes that it may send more than a node takes.
         let answer = side
             .answered()
             .await
