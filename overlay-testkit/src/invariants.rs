@@ -14,7 +14,7 @@ use crate::violation::{Invariant, Violation};
 use links::{Links, Told};
 use requests::Requests;
 
-/// The embedder's view of one node: what the node asks for must make sense to one who believes every word.
+/// The embedder's view of one node: what the node asks for must make sense to an embedder that believes every word.
 ///
 /// Call [`before`](Self::before) with each event and [`after`](Self::after) with what the node answered.
 #[derive(Debug, Default)]

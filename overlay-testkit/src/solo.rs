@@ -105,7 +105,7 @@ impl Solo {
         actions
     }
 
-    /// Lets time pass without a word from anybody but the server, which answers pings; returns all
+    /// Lets time pass without a word from any peer but the server, which answers pings; returns all
     /// that the node does meanwhile.
     pub fn wait(&mut self, time: Duration) -> Vec<Action> {
         let end = self.now + time;

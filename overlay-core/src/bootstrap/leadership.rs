@@ -10,7 +10,7 @@
 //!
 //! A server that was restarted has forgotten all this. So a root and its standbys say which epoch they have seen. A
 //! root goes on in its own epoch; a standby waits for that root as if it had just left. If two former roots come
-//! back, the one with the higher epoch leads, and the other stands by.
+//! back, the one with the higher epoch leads, and the other is a standby.
 
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;

@@ -125,7 +125,7 @@ pub enum RejectReason {
     #[error("the tree is full")]
     Full,
     /// Too many joins are under way.
-    #[error("too many joins are under kind")]
+    #[error("too many joins are under way")]
     Busy,
     /// The overlay has no root now.
     #[error("the overlay has no root now")]

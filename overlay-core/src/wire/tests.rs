@@ -239,7 +239,7 @@ fn text_and_lists_past_their_limit_are_refused() {
         signal: Signal::IceCandidate(IceCandidate::new(text(MAX_ICE_CANDIDATE)).unwrap()),
     });
     let mut bytes = encode(&long).to_vec();
-    // The length stands before the text; one byte more of each.
+    // The length comes before the text; one byte more of each.
     let at = bytes.len() - MAX_ICE_CANDIDATE - 2;
     assert_eq!(bytes[at..at + 2], [0x80, 4]);
     bytes[at] += 1;

@@ -1,4 +1,4 @@
-//! Neighbours and newcomers who mean harm, or speak another language.
+//! Neighbours and joiners that mean harm, or speak another language.
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
@@ -196,7 +196,7 @@ fn a_node_below_can_not_ask_in_the_name_of_a_node_above() {
     assert!(refused(
         &solo.says(child, &moving(1000, move_to(1, ANY_DEPTH)))
     ));
-    // An orphan has forgotten who was above it. It is still itself.
+    // An orphan has forgotten its ancestors. It is still itself.
     solo.event(EventKind::LinkClosed(parent));
     assert!(refused(
         &solo.says(child, &moving(1000, move_to(1, ANY_DEPTH)))

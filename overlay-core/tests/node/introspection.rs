@@ -95,7 +95,7 @@ fn the_queue_of_requests_tells_how_full_it_is() {
         (load.parked, load.early_ice_candidates) = (2, 5);
     });
     assert_eq!(is, expected);
-    // Who waits longest takes the failed candidate's place, and the other one waits for it.
+    // The request that waits longest takes the failed candidate's slot, and the other one waits for it.
     solo.event(EventKind::LinkClosed(link));
     let load = solo.node.load();
     assert_eq!((load.parked, load.early_ice_candidates), (1, 4));

@@ -10,7 +10,7 @@ use crate::harness::{
     sent, token, told,
 };
 
-/// A node that wants the crown, and has told the server.
+/// A node that wants to lead, and has told the server.
 fn claimant() -> Solo {
     let mut solo = Solo::new(Config::default());
     let token = token("token");
@@ -28,7 +28,7 @@ fn standby() -> (Solo, LinkId) {
     (solo, link)
 }
 
-/// A would-be root for whom the server has no role: it joins. The link of its first attempt.
+/// A node that wants to lead where standbys are enough: it joins. The link of its first attempt.
 fn one_too_many() -> (Solo, LinkId) {
     let mut solo = claimant();
     let link = opened(&solo.registered_as(ClientRole::Joiner, 5))[0];
@@ -210,11 +210,11 @@ fn a_joiner_is_not_made_a_root() {
 fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
     let mut world = World::new();
     let root = world.root(2);
-    let heir = world.standby(2);
+    let standby = world.standby(2);
     world.join(9);
     world.kill(root);
     world.run(secs(120));
-    assert_eq!(world.node(heir).role(), Role::Root);
+    assert_eq!(world.node(standby).role(), Role::Root);
     assert_eq!(world.depths().iter().sum::<usize>(), 10);
     world.assert_sound();
 }
@@ -223,11 +223,11 @@ fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
 fn an_old_root_that_was_cut_off_joins_the_new_ones_tree() {
     let mut world = World::new();
     let root = world.root(2);
-    let heir = world.standby(2);
+    let standby = world.standby(2);
     world.join(6);
     world.sleep(root, secs(60));
     world.run(secs(60));
-    assert_eq!(world.node(heir).role(), Role::Root);
+    assert_eq!(world.node(standby).role(), Role::Root);
     world.run(secs(60));
     assert_eq!(world.node(root).role(), Role::Member);
     assert_eq!(world.depths().iter().sum::<usize>(), 8);

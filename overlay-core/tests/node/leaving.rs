@@ -37,7 +37,7 @@ fn both_sides_of_a_goodbye_know_why() {
     let mut world = World::new();
     world.root(1);
     world.join(2);
-    // A root has nobody above who could take its children.
+    // A root has no node above that could take its children.
     world.event(2, EventKind::Leave);
     world.event(0, EventKind::Leave);
     world.run(secs(1));

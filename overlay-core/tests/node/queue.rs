@@ -64,7 +64,7 @@ fn a_request_that_loses_patience_settles_for_a_connected_child() {
 fn a_request_that_lost_patience_takes_the_first_child_that_connects() {
     let mut solo = Solo::root(config(2));
     let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
-    // It waits for the first candidate, and then for anybody.
+    // It waits for the first candidate, and then for any.
     solo.request(3);
     solo.wait(secs(3));
     let actions = solo.greet(links[1], join_of(2));

@@ -1,4 +1,4 @@
-//! A tree that stays shallow: who is invited up, who makes room, and who waits for whom.
+//! A tree that stays shallow: which node is invited up, which makes room, and what requests wait for.
 
 use overlay_core::wire::{Invitation, JoinFrame, JoinRequest, LinkFrame, TO_THE_ROOT};
 use std::time::Duration;

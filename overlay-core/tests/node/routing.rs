@@ -38,7 +38,7 @@ fn an_answer_goes_up_and_candidates_go_both_ways() {
 
 #[test]
 fn candidates_of_both_sides_cross_a_deep_tree() {
-    // The harness connects nobody before candidates have crossed in both directions.
+    // The harness opens no link before ICE candidates have crossed in both directions.
     let mut world = World::new();
     world.root(1);
     world.join(8);

@@ -300,7 +300,7 @@ fn a_joiner_that_waits_comes_as_soon_as_there_is_a_root() {
     solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) });
     let wait = solo.node.config().retry_min;
     assert_eq!(opened(&solo.wait(wait)).len(), 1);
-    // It is news to nobody else.
+    // It is news to no other node.
     assert_eq!(
         solo.server_says(&ServerFrame::RootReady { epoch: Epoch(1) }),
         []

@@ -284,9 +284,9 @@ impl Draw {
             .unwrap_or(&Fault::Kill);
         let time = self.moment();
         self.at(time, Step::Fault(fault, 0));
-        let heir = self.nodes + 1;
+        let standby = self.nodes + 1;
         let pause = log_uniform(&mut self.rng, 1_000, 60_000_000);
-        self.at(time + pause, Step::Wish(Wish::Root, heir));
+        self.at(time + pause, Step::Wish(Wish::Root, standby));
     }
 
     /// The root broadcasts without a pause while machines leave and come back.

@@ -61,7 +61,7 @@ pub fn pick<T>(which: u8, among: &[T]) -> Option<&T> {
 }
 
 /// Declares structs of named parts and enums of tuples, and how they are read and spelled. Before each variant
-/// stands its weight; those of an enum sum up to 256 at the most.
+/// comes its weight; those of an enum sum up to 256 at the most.
 macro_rules! vocabulary {
     () => {};
     (

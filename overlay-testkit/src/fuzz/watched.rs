@@ -32,7 +32,7 @@ pub struct Watched {
 pub struct Link {
     /// The node's name for it.
     pub id: LinkId,
-    /// Whose join it was opened for.
+    /// The join that it was opened for.
     pub join: JoinId,
     /// Whether it is this node that dials.
     pub dials: bool,

@@ -45,7 +45,7 @@ vocabulary! {
         1 => Join(word: JoinWord),
         /// A child's subtree, after this many requests.
         1 => Status(seen: u8, subtree: u8),
-        /// A parent that stands elsewhere now.
+        /// A parent whose path has changed.
         1 => Moved(node: u8, epoch: u8),
         /// So much was taken.
         1 => Credit(bytes: u32),
@@ -95,7 +95,7 @@ pub fn join(node: u8, attempt: u8) -> JoinId {
     frames::join((node % 8).into(), attempt.into())
 }
 
-/// Where the node with this number says it stands: nowhere, below the node that it says it to, or below the root.
+/// The path that the node with this number claims: none, below the node that it tells, or below the root.
 #[must_use]
 pub fn path_of(node: u8) -> Path {
     let root = Path::root(id(100));

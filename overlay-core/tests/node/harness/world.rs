@@ -26,7 +26,7 @@ pub(crate) struct Person {
     pub(crate) node: Node,
     invariants: Invariants,
     pub(crate) alive: bool,
-    /// Its clock stands still until then.
+    /// Its clock is still until then.
     asleep_until: Instant,
     /// What becomes of handshakes that it has a part in.
     pub(crate) handshakes: Handshakes,
@@ -70,7 +70,7 @@ pub(crate) struct World {
     deadlines: BTreeSet<(Instant, Ix)>,
     scheduled: u64,
     rng: Rng,
-    /// Everything that every node did, if somebody wants to compare.
+    /// Everything that every node did, to be compared.
     pub(crate) journal: Option<String>,
 }
 
@@ -249,7 +249,7 @@ impl World {
         }
     }
 
-    /// A node's clock stands still; what is sent to it arrives when it wakes.
+    /// A node's clock is still; what is sent to it arrives when it wakes.
     pub(crate) fn sleep(&mut self, ix: Ix, time: Duration) {
         self.people[ix].asleep_until = self.now + time;
         self.update_deadline(ix);

@@ -52,7 +52,7 @@ pub(crate) struct Tree {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_DEGREE)))]
     pub(crate) degree: u16,
 
-    /// Which child takes a newcomer: balanced or hash.
+    /// The policy that chooses a child for a joiner: balanced or hash.
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 

@@ -55,7 +55,7 @@ struct End {
 }
 
 impl Wires {
-    /// Takes the next event off one of the queues that have any; to whom it happens.
+    /// Takes the next event off one of the queues that have any, with the node that it happens to.
     pub(super) fn next(&mut self, which: usize) -> Option<(usize, EventKind)> {
         let nodes = || [0, 1].into_iter();
         let embedders = nodes().zip(self.embedders.iter_mut());
