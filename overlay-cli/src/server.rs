@@ -41,7 +41,7 @@ fn failure(error: ServerError) -> anyhow::Error {
 
     let kind = match &error {
         ServerError::Listen { cause, .. } => Some(cause.kind()),
-        ServerError::Service(_) => None,
+        _ => None,
     };
     let failure = anyhow::Error::from(error);
     match kind {

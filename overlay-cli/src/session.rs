@@ -163,7 +163,7 @@ const fn hint(cause: &BootstrapLost) -> Option<&'static str> {
         BootstrapLost::Refused(Refusal::UnknownOverlay) => {
             Some("check the name given with --overlay: the server has a fixed list of them")
         }
-        BootstrapLost::Refused(_) | BootstrapLost::NoServer => None,
+        _ => None,
     }
 }
 

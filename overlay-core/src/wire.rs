@@ -34,6 +34,7 @@ pub const MAX_FRAME: usize = 16 * 1024;
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// Longer than [`MAX_FRAME`].
     #[error("a frame of {0} bytes exceeds the limit of {MAX_FRAME}")]

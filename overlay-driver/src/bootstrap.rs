@@ -38,6 +38,7 @@ pub(crate) enum BootstrapEvent {
 
 /// The reason why there is no connection to a bootstrap server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BootstrapError {
     /// Nothing listens there, or the name is unknown.
     #[error("cannot reach {server}: {cause}")]

@@ -38,6 +38,7 @@ enum Dialing {
 
 /// A node can't be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// The protocol's configuration is impossible.
     #[error(transparent)]

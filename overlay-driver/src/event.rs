@@ -54,6 +54,7 @@ pub struct Message {
 
 /// The reason why a node has no bootstrap server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BootstrapLost {
     /// The server refused this node.
     #[error("the bootstrap server refused: {0}")]

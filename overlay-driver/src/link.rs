@@ -46,6 +46,7 @@ pub enum LinkEvent {
 
 /// The reason why a link is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LinkError {
     /// This side has closed it.
     #[error("closed by this side")]

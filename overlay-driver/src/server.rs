@@ -68,6 +68,7 @@ impl ServerConfig {
 
 /// The server can't be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerError {
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {cause}")]

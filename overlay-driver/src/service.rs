@@ -38,6 +38,7 @@ pub struct Service {
 
 /// A server can't be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServiceError {
     /// Its configuration is impossible.
     #[error(transparent)]

@@ -93,6 +93,7 @@ impl std::fmt::Debug for IceServer {
 
 /// The reason why a [`LinkConfig`] can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// A server's URL cannot be used.
     #[error("ICE server \"{url}\": {reason}")]
