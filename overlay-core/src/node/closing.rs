@@ -4,7 +4,7 @@ use super::Node;
 use super::downstream::Freed;
 use super::link::{Link, State};
 use super::routing::{NextHop, Peer};
-use super::upstream::{Draining, Membership, failure};
+use super::upstream::{Membership, failure};
 use crate::action::Action;
 use crate::close::CloseReason;
 use crate::id::LinkId;
@@ -111,7 +111,7 @@ impl Node {
 
     /// The app wants to leave the tree. A node that is told twice waits for its children no longer.
     pub(super) fn leave(&mut self) {
-        if matches!(self.upstream.membership, Membership::Leaving) {
+        if matches!(*self.upstream.membership(), Membership::Leaving) {
             return;
         }
         if self.upstream.is_draining() {
@@ -127,22 +127,26 @@ impl Node {
         }
         let has_children = self.children().next().is_some();
         let (net, fx) = (&mut self.net, &mut self.fx);
-        match self.upstream.membership {
-            Membership::Member { parent, .. } if has_children => {
-                self.upstream.membership = Membership::Draining(Draining::new(parent, fx));
+        let drained_through = if has_children {
+            self.upstream.drain(fx)
+        } else {
+            None
+        };
+        match drained_through {
+            Some(parent) => {
                 net.server.close(fx);
                 // The parent first: from here on it sends no joiner that could come below a child that moves.
                 net.links.transmit(parent, &LinkFrame::Leaving, fx);
                 self.downstream.invite_all(&mut net.links, fx);
                 self.go_if_drained();
             }
-            _ => self.say_goodbye_to_all(),
+            None => self.say_goodbye_to_all(),
         }
     }
 
     /// Goes, if this node only waits for its children and none of them is about to go elsewhere any more.
     pub(super) fn go_if_drained(&mut self) {
-        let Membership::Draining(draining) = &self.upstream.membership else {
+        let Membership::Draining(draining) = self.upstream.membership() else {
             return;
         };
         let waits_for = |link: &Link| draining.waits_for(link);
@@ -153,7 +157,7 @@ impl Node {
 
     /// Says goodbye to all neighbours, and to the server.
     pub(super) fn say_goodbye_to_all(&mut self) {
-        self.upstream.membership = Membership::Leaving;
+        self.upstream.leave();
         let is_neighbour = |link: &Link| link.state.neighbour().is_some();
         while let Some(neighbour) = self.net.links.find(is_neighbour) {
             self.part(neighbour, GoodbyeReason::Leaving, CloseReason::Left);
@@ -164,8 +168,7 @@ impl Node {
     }
 
     fn finish_leaving(&mut self) {
-        if matches!(self.upstream.membership, Membership::Leaving) && self.net.links.is_empty() {
-            self.upstream.membership = Membership::Detached;
+        if self.net.links.is_empty() && self.upstream.left() {
             self.fx.notify(Notification::Left);
         }
     }

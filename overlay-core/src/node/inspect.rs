@@ -115,7 +115,7 @@ impl Node {
     /// Where the node is in relation to the tree.
     #[must_use]
     pub const fn role(&self) -> Role {
-        match self.upstream.membership {
+        match *self.upstream.membership() {
             Membership::Detached => Role::Detached,
             Membership::Joining(_) => Role::Joining,
             Membership::Member { .. } => Role::Member,
@@ -128,7 +128,7 @@ impl Node {
     #[must_use]
     pub const fn is_standby(&self) -> bool {
         let in_tree = matches!(
-            self.upstream.membership,
+            *self.upstream.membership(),
             Membership::Joining(_) | Membership::Member { .. }
         );
         in_tree && self.net.server.wants_to_lead()
@@ -192,7 +192,7 @@ impl Node {
     /// How far the node's own search for a parent is; `None` unless it is [joining](Role::Joining).
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        let Membership::Joining(joining) = &self.upstream.membership else {
+        let Membership::Joining(joining) = self.upstream.membership() else {
             return None;
         };
         Some(match joining.step {

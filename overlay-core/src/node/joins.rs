@@ -11,7 +11,7 @@ use crate::wire::{Invitation, JoinFrame, JoinKind, JoinRequest};
 impl Node {
     /// A frame that the server has sent on: to a root from joiners, to a joiner from its acceptor.
     pub(super) fn server_join_frame(&mut self, id: BootstrapId, frame: JoinFrame) {
-        match (&self.upstream.membership, frame) {
+        match (self.upstream.membership(), frame) {
             (Membership::Root, JoinFrame::Request(request)) => {
                 self.admit(Peer::Server(id), request);
             }
@@ -57,7 +57,7 @@ impl Node {
 
     /// The parent invites this node to go elsewhere, or to pass that on.
     pub(super) fn invited(&mut self, invitation: Invitation) {
-        if !matches!(self.upstream.membership, Membership::Member { .. }) {
+        if !matches!(*self.upstream.membership(), Membership::Member { .. }) {
             return;
         }
         let (net, fx) = (&mut self.net, &mut self.fx);

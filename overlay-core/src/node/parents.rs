@@ -24,12 +24,12 @@ impl Node {
         }
         let attempt = self.net.links.state(link).and_then(State::attempt);
         let census = attempt.ok_or(Violation::UnexpectedFrame)?.census.clone();
-        let (attempt, orphaned) = match &self.upstream.membership {
+        let (attempt, orphaned) = match self.upstream.membership() {
             Membership::Joining(joining) => joining.history(),
             _ => (1, None),
         };
         let moves = self.upstream.is_moving();
-        if let Membership::Member { parent, .. } = self.upstream.membership {
+        if let Membership::Member { parent, .. } = *self.upstream.membership() {
             self.fx.stats.moves_done += 1;
             self.downstream
                 .forget_routes_through(parent, &mut self.net, &mut self.fx);
@@ -38,10 +38,7 @@ impl Node {
         self.downstream.introduce(*census);
         let depth = path.depth();
         self.ancestry.set(path, welcome.epoch);
-        self.upstream.membership = Membership::Member {
-            parent: link,
-            moving: None,
-        };
+        self.upstream.arrive(link);
         let node = welcome.id;
         let (net, fx) = (&mut self.net, &mut self.fx);
         if let Some(link) = net.links.get_mut(link) {
@@ -96,7 +93,7 @@ impl Node {
     pub(super) fn hand_over_if_caught_up(&mut self) {
         if let Membership::Member {
             moving: Some(link), ..
-        } = self.upstream.membership
+        } = *self.upstream.membership()
             && let Some(handover) = self.net.links.handover_mut(link)
             && !self.payload.position.lacks(handover.next())
         {

@@ -14,7 +14,7 @@
 use super::Node;
 use super::routing::Peer;
 use super::server::{Goal, Heard, Lost};
-use super::upstream::{Joining, Membership};
+use super::upstream::Membership;
 use crate::close::CloseReason;
 use crate::id::Epoch;
 use crate::notification::Notification;
@@ -23,17 +23,16 @@ use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
 impl Node {
     /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
     pub(super) fn join(&mut self, goal: Goal) {
-        if matches!(self.upstream.membership, Membership::Detached) {
+        if self.upstream.join() {
             self.ancestry.forget_epochs();
             self.payload.position.forget();
-            self.upstream.membership = Membership::Joining(Joining::newcomer());
             self.net.server.pursue(goal, &mut self.fx);
         }
     }
 
     /// The app wants the node to lead a tree of its own, without a server. No other node gives out epochs.
     pub(super) fn lead_alone(&mut self) {
-        if matches!(self.upstream.membership, Membership::Detached) {
+        if matches!(*self.upstream.membership(), Membership::Detached) {
             self.lead(Epoch(self.ancestry.epoch().0.saturating_add(1)));
         }
     }
@@ -59,7 +58,7 @@ impl Node {
                     .forget_waiting_from(Peer::Server(id), net, fx);
                 if retries {
                     self.upstream.introduction_lost(net, fx);
-                } else if matches!(self.upstream.membership, Membership::Joining(_)) {
+                } else if matches!(*self.upstream.membership(), Membership::Joining(_)) {
                     // No attempt can succeed. An orphan must not keep its children to itself: they leave with
                     // a goodbye and look for parents of their own.
                     self.leave();
@@ -71,7 +70,7 @@ impl Node {
     /// The server says that this node is the root.
     fn promoted(&mut self, epoch: Epoch) {
         let (net, fx) = (&mut self.net, &mut self.fx);
-        match self.upstream.membership {
+        match *self.upstream.membership() {
             Membership::Root if epoch == self.ancestry.epoch() => return,
             Membership::Root => {}
             Membership::Joining(_) => self.upstream.cancel(CloseReason::Cancelled, net, fx),
@@ -89,7 +88,7 @@ impl Node {
     /// The server says that another node is the root, in this epoch.
     fn step_down(&mut self, epoch: Epoch) {
         let (at, net, fx) = (&mut self.ancestry, &mut self.net, &mut self.fx);
-        match self.upstream.membership {
+        match *self.upstream.membership() {
             Membership::Root => {
                 at.trust(epoch);
                 fx.notify(Notification::SteppedDown { epoch });
@@ -106,7 +105,7 @@ impl Node {
         let known = self.ancestry.epoch();
         let kept = known > Epoch(0) && planted!(self.fx.config, EpochKept);
         let epoch = if kept { known } else { epoch };
-        self.upstream.membership = Membership::Root;
+        self.upstream.lead();
         self.ancestry.lead(epoch, &self.fx);
         self.fx.notify(Notification::Promoted { epoch });
         let (net, fx) = (&mut self.net, &mut self.fx);

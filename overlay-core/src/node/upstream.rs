@@ -12,6 +12,7 @@ mod joining;
 
 use crate::id::LinkId;
 use crate::node::ancestry::Above;
+use crate::node::effects::Effects;
 use crate::node::routing::Peer;
 use crate::time::Instant;
 
@@ -22,12 +23,22 @@ pub(crate) use joining::{Joining, Step};
 /// The node's role, and how many attempts it has made.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) membership: Membership,
+    membership: Membership,
     /// How many attempts to get a parent this node has made in its life.
     attempts: u32,
 }
 
 /// Where a node is in relation to the tree.
+///
+/// | from | by | to |
+/// |---|---|---|
+/// | detached | the app: join | joining |
+/// | joining, member | a parent's welcome | member |
+/// | joining, member, root | a lost parent, another root | joining |
+/// | detached, joining, member | the app, the server | root |
+/// | member | the app: leave, with children | draining |
+/// | any but detached | the app: leave; the children have gone | leaving |
+/// | leaving | the last link has closed | detached |
 #[derive(Debug)]
 pub(crate) enum Membership {
     /// Not in the tree, and not about to be.
@@ -65,6 +76,68 @@ impl Upstream {
             membership: Membership::Detached,
             attempts: 0,
         }
+    }
+
+    pub(crate) const fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// The app wants to join a tree. False if the node is in one, or on its way.
+    pub(crate) fn join(&mut self) -> bool {
+        let detached = matches!(self.membership, Membership::Detached);
+        if detached {
+            self.membership = Membership::Joining(Joining::newcomer());
+        }
+        detached
+    }
+
+    /// A parent has welcomed this node.
+    pub(crate) fn arrive(&mut self, parent: LinkId) {
+        debug_assert!(
+            matches!(
+                self.membership,
+                Membership::Joining(_) | Membership::Member { .. }
+            ),
+            "a node arrives that was looking for a parent"
+        );
+        let moving = None;
+        self.membership = Membership::Member { parent, moving };
+    }
+
+    /// This node is the root.
+    pub(crate) fn lead(&mut self) {
+        debug_assert!(
+            !matches!(
+                self.membership,
+                Membership::Draining(_) | Membership::Leaving
+            ),
+            "a node that leaves does not lead"
+        );
+        self.membership = Membership::Root;
+    }
+
+    /// This node leaves as soon as its children have other parents. Returns its own, which they ask; `None`, and nothing
+    /// has changed, if it has none.
+    pub(crate) fn drain(&mut self, fx: &Effects) -> Option<LinkId> {
+        let Membership::Member { parent, .. } = self.membership else {
+            return None;
+        };
+        self.membership = Membership::Draining(Draining::new(parent, fx));
+        Some(parent)
+    }
+
+    /// This node says goodbye to all neighbours.
+    pub(crate) fn leave(&mut self) {
+        self.membership = Membership::Leaving;
+    }
+
+    /// The last link of a leaving node has closed. False if the node does not leave.
+    pub(crate) fn left(&mut self) -> bool {
+        let leaving = matches!(self.membership, Membership::Leaving);
+        if leaving {
+            self.membership = Membership::Detached;
+        }
+        leaving
     }
 
     /// The link to the parent.

@@ -116,7 +116,7 @@ impl Downstream {
         let Some(child) = net.links.child_mut(link) else {
             return;
         };
-        child.intake = Intake::Leaving;
+        child.intake = child.intake.left();
         self.report.changed(fx);
         if self.slots.give_back(link) {
             self.place_all_behind(link, at, net, fx);

@@ -92,6 +92,13 @@ impl Intake {
         }
     }
 
+    /// The child leaves the tree, whatever it was asked before.
+    pub(crate) const fn left(self) -> Self {
+        match self {
+            Self::Open | Self::Invited | Self::Relocating | Self::Leaving => Self::Leaving,
+        }
+    }
+
     /// Nothing came of the invitation.
     pub(crate) const fn stayed(self) -> Option<Self> {
         match self {

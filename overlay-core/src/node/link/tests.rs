@@ -153,6 +153,11 @@ fn an_attempt_comes_from_each_stage_to_the_next_alone() {
 
 #[test]
 fn a_childs_intake_opens_again_unless_the_child_leaves() {
+    assert!(
+        INTAKES
+            .iter()
+            .all(|intake| intake.left() == Intake::Leaving)
+    );
     let table = INTAKES.map(|intake| (intake.invited(), intake.asked(), intake.stayed()));
     let expected = [
         (Some(Intake::Invited), None, None),
