@@ -32,7 +32,7 @@ fn the_swarm_finds_every_planted_bug() {
         "bug", "seeds", "steps", "runs"
     );
     let mut missed = Vec::new();
-    for &bug in Planted::ALL {
+    for bug in Planted::ALL {
         let Some((seed, schedule, failure)) = caught(bug) else {
             println!("{bug:<24} missed in {SEEDS} seeds");
             missed.push(bug);
