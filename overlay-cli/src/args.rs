@@ -16,7 +16,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say more on stderr; twice for debugging, three times for everything
+    /// Log more to stderr: -v for info, -vv for debug, -vvv for debug of all libraries
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Up(Up),
     /// Run a bootstrap server, which introduces joiners to the root
     Server(Server),
-    /// Lead a tree: send what comes on stdin to each of its nodes
+    /// Be the root, or a standby for it: send stdin to every node
     Root(Root),
     /// Join a tree, and print what its root sends
     Join(Join),
@@ -39,12 +39,12 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) nodes: usize,
 
-    /// Most children of a node
+    /// The maximum number of children of a node
     #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) degree: u16,
 
-    /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
-    /// the shallowest free slot, or hash, the rule of the original webrtc-tree-overlay
+    /// How a full node chooses the child that takes a joiner: balanced (the shallowest free slot below it) or hash
+    /// (the rule of the original webrtc-tree-overlay)
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
@@ -56,11 +56,11 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) exit_when_joined: bool,
 
-    /// The time in which all nodes must join; those that have not are given up
+    /// Fail if not all nodes have joined after this time
     #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
-    /// Print one line of JSON per fact
+    /// Print events as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -90,11 +90,11 @@ pub(crate) struct Server {
     #[command(flatten)]
     pub(crate) token: TokenArg,
 
-    /// Take the clients' addresses from `X-Forwarded-For`: only behind a proxy that sets it
+    /// Take the clients' addresses from `X-Forwarded-For`: use it only behind a proxy that sets it
     #[arg(long)]
     pub(crate) behind_proxy: bool,
 
-    /// Print one line of JSON per fact
+    /// Print events as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -104,12 +104,12 @@ pub(crate) struct Root {
     #[command(flatten)]
     pub(crate) token: TokenArg,
 
-    /// Read stdin only when this many nodes are in the tree. Default: when there is one, and no other has
-    /// joined for two seconds
+    /// Read stdin when this many nodes are in the tree. Default: 2 seconds after the latest join, at most 10 after
+    /// the first
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,
 
-    /// Print one line of JSON per fact
+    /// Print events as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -120,7 +120,7 @@ pub(crate) struct Root {
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
-    /// Print one line of JSON per fact, on stderr: stdout is for the data
+    /// Print events as JSON, one per line, on stderr: stdout is for the data
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -144,16 +144,16 @@ pub(crate) struct Session {
     #[arg(long, default_value = "default", value_name = "NAME", value_parser = overlay_name)]
     pub(crate) overlay: OverlayName,
 
-    /// Most children of this node
+    /// The maximum number of children of this node
     #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
     pub(crate) degree: u16,
 
-    /// The child that takes a joiner for which its parent has no slot: balanced, the one whose subtree has
-    /// the shallowest free slot, or hash, the rule of the original webrtc-tree-overlay
+    /// How a full node chooses the child that takes a joiner: balanced (the shallowest free slot below it) or hash
+    /// (the rule of the original webrtc-tree-overlay)
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
-    /// If no server could be reached after this many seconds, give up; 0 means never
+    /// Give up if no server answers within this many seconds; 0 means never
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) connect_timeout: Duration,
 
@@ -232,7 +232,7 @@ impl Links {
 #[derive(Debug, Args)]
 pub(crate) struct TokenArg {
     /// A file with the root's token; on the server it may also hold lines `NAME TOKEN`, one for each
-    /// overlay
+    /// overlay. Or set `OVERLAY_TOKEN`
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 

@@ -74,7 +74,7 @@ impl News {
                     "messages"
                 };
                 facts.say(&format!(
-                    "{broadcasts} {messages} passed meanwhile and are lost."
+                    "Missed {broadcasts} {messages} while without a parent."
                 ));
             }
             Event::Node(Notification::RootChanged { epoch, root }) => {

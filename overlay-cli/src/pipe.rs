@@ -66,7 +66,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
                 return Ok(None);
             }
             let room = CHUNK - self.buffer.len();
-            // What has room for little is read little by little.
+            // `read_buf` reads no more than the spare capacity.
             self.buffer.reserve(room);
             let read = (&mut self.input)
                 .take(room as u64)

@@ -22,7 +22,7 @@ impl Facts {
             return;
         };
         line.push(b'\n');
-        // The reader that closed the other end does not want to know.
+        // A closed pipe is not an error: its reader has seen enough.
         let _ = match self {
             Self::Off => Ok(()),
             Self::Stdout => std::io::stdout().write_all(&line),

@@ -102,7 +102,7 @@ impl Session {
                 Event::Node(Notification::BootstrapReady) => {
                     self.contact_by = None;
                     if std::mem::take(&mut self.server_lost) {
-                        self.facts.say("The bootstrap server is there again.");
+                        self.facts.say("Connected to the bootstrap server again.");
                     }
                     let node = self.node.id().to_string();
                     self.facts.tell(&Fact::Registered { node });
@@ -110,7 +110,7 @@ impl Session {
                 }
                 Event::BootstrapLost { cause, retry_in } => self.server_lost(&cause, retry_in)?,
                 event => {
-                    // A node that has a parent does not care.
+                    // A node that has a parent does not need the server.
                     self.server_lost &=
                         !matches!(event, Event::Node(Notification::ParentConnected { .. }));
                     return Ok(event);

@@ -48,31 +48,31 @@ enum Fact {
 }
 
 pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
-    let mut stage = Stage::set(&args).await?;
+    let mut demo = Demo::start(&args).await?;
     let progress = progress(&args);
     let outcome = tokio::select! {
-        summary = stage.grow(&args, &progress) => Some(summary?),
+        summary = demo.grow(&args, &progress) => Some(summary?),
         () = stop::requested() => None,
     };
     progress.finish_and_clear();
     let Some(summary) = outcome else {
-        stage.strike().await;
+        demo.stop().await;
         return Ok(ExitCode::from(130));
     };
     if args.json {
-        stage.facts.tell(&summary);
+        demo.facts.tell(&summary);
     } else {
-        // The reader that closed the other end does not want to know.
+        // A closed pipe is not an error: its reader has seen enough.
         let _ = std::io::stdout().write_all(summary.picture().as_bytes());
     }
     if !args.exit_when_joined && summary.all_joined() {
-        stage.facts.say("Running until Ctrl-C.");
+        demo.facts.say("Running until Ctrl-C.");
         tokio::select! {
-            () = stage.watch() => {}
+            () = demo.watch() => {}
             () = stop::requested() => {}
         }
     }
-    stage.strike().await;
+    demo.stop().await;
     if summary.all_joined() {
         Ok(ExitCode::SUCCESS)
     } else {
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
 }
 
 /// Everything that runs.
-struct Stage {
+struct Demo {
     server: Server,
     root: Node,
     nodes: Vec<Node>,
@@ -93,9 +93,9 @@ struct Stage {
     facts: Facts,
 }
 
-impl Stage {
+impl Demo {
     /// Starts the server and the root.
-    async fn set(args: &Up) -> anyhow::Result<Self> {
+    async fn start(args: &Up) -> anyhow::Result<Self> {
         let facts = if args.json { Facts::Stdout } else { Facts::Off };
         let token = random_token()?;
         let runtime = args.runtime.handle();
@@ -180,14 +180,14 @@ impl Stage {
         }
     }
 
-    /// Ends everything, the leaves with the root.
-    async fn strike(self) {
+    /// Makes all nodes leave, then the root, then stops the server.
+    async fn stop(self) {
         join_all(self.nodes.iter().map(Node::leave)).await;
         self.root.leave().await;
         self.server.shut_down().await;
     }
 
-    /// How many nodes stand at each depth, by the links that they have.
+    /// The number of nodes at each depth, by the links that they have.
     async fn depths(&self) -> Vec<u64> {
         let statuses = join_all(self.nodes.iter().map(Node::status)).await;
         let parents = statuses

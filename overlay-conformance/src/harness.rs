@@ -131,7 +131,7 @@ impl Member {
         Self { node, events }
     }
 
-    /// Its id.
+    /// The node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.node.id()

@@ -1,4 +1,4 @@
-//! A table whose ids are never given to another entry.
+//! A table whose ids are not given to another entry for 2³² entries.
 //!
 //! An id says where its entry is, so looking it up costs no search. It also says which entry of that place it
 //! means. So news about an entry that is gone finds nothing, even if another entry is in its place by now.
@@ -20,7 +20,7 @@ pub trait Id: Copy {
     fn generation(self) -> u32;
 }
 
-/// Entries by ids that the table mints. Ids repeat after 2³² entries at the earliest.
+/// A table of entries, keyed by ids that it issues. Ids repeat after 2³² entries at the earliest.
 pub struct Arena<I, T> {
     slots: Slab<Slot<T>>,
     /// How many entries there ever were: the generation of the latest.

@@ -116,7 +116,7 @@ impl Server {
         })
     }
 
-    /// Accepts a client from `source`, if the server and the source have a connection free. See
+    /// Accepts a client from `source`, unless the server has shut down or a limit on connections is reached. See
     /// [`max_connections`](Config::max_connections) and
     /// [`max_connections_per_source`](Config::max_connections_per_source).
     pub fn accept(&mut self, now: Instant, source: Source) -> Result<ConnectionId, NotAccepted> {

@@ -9,7 +9,7 @@ use core::ops::{Deref, DerefMut};
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// Something is longer than its limit.
+/// The error for a text or list above its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{len} exceeds the limit of {limit}")]
 pub struct TooLong {
@@ -66,7 +66,7 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     }
 }
 
-/// At most `MAX` elements.
+/// A list of at most `MAX` elements.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct List<T, const MAX: usize>(Vec<T>);

@@ -11,7 +11,7 @@ use crate::wire::Token;
 /// Something that happened, and when.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The embedder's clock. A moment before the latest one seen counts as that one.
+    /// The embedder's clock. If it is before the latest moment seen, that one is used.
     pub now: Instant,
     /// What happened.
     pub kind: EventKind,
@@ -25,8 +25,8 @@ impl Event {
     }
 }
 
-/// What happened. An event about a link or server connection that the node has already let go of is
-/// expected (they cross) and changes nothing.
+/// A kind of event. An event about a link or server connection that the node has already closed is normal, and
+/// changes nothing.
 ///
 /// Exhaustive on purpose: an embedder that does not know of an event can't report it, and the compiler should say so.
 #[derive(Debug, PartialEq, Eq)]

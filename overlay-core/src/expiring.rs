@@ -47,10 +47,6 @@ impl<K: Ord + Clone, V> Expiring<K, V> {
         self.entries.get(key).map(|(deadline, _)| *deadline)
     }
 
-    pub(crate) fn contains(&self, key: &K) -> bool {
-        self.entries.contains_key(key)
-    }
-
     /// Takes an entry out, with its deadline.
     pub(crate) fn remove(&mut self, key: &K) -> Option<(Instant, V)> {
         let (deadline, value) = self.entries.remove(key)?;
@@ -60,10 +56,6 @@ impl<K: Ord + Clone, V> Expiring<K, V> {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// The entries in the order of their keys.
@@ -159,7 +151,7 @@ mod tests {
         assert_eq!(expiring.remove(&1), None);
         assert_eq!(expiring.next_deadline(), Some(at(20)));
         assert_eq!(due(&mut expiring, 20), [2]);
-        assert!(expiring.is_empty());
+        assert_eq!(expiring.len(), 0);
     }
 
     #[test]

@@ -55,7 +55,6 @@ mod census;
 mod close;
 mod config;
 mod event;
-#[allow(dead_code, reason = "not all of its users are here yet")]
 mod expiring;
 pub mod flow;
 mod id;

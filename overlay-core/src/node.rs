@@ -10,8 +10,8 @@
 //! | `downstream` | slots, other nodes' joins, rebalancing, the census of the subtree |
 //! | `payload` | app messages, and how far the root's broadcasts have come |
 //! | `net` | the peers: links, the server, and the routes of joins between them |
-//! | `routing` | which way a join's signals pass |
 //! | `server` | the connection to the bootstrap server, and the lease |
+//! | `routing` | which way a join's signals pass |
 //! | `liveness` | heartbeats and the deadlines of links |
 //! | `link` | one connection, and what it is: a checked state machine |
 //! | `ancestry` | the path from the root, and its epoch |

@@ -92,7 +92,7 @@ impl Builder {
         self
     }
 
-    /// Most children. Default: 10.
+    /// The maximum number of children, 0 to 1,024. Default: 10.
     #[must_use]
     pub const fn max_degree(mut self, max_degree: u16) -> Self {
         self.config.max_degree = max_degree;
@@ -120,7 +120,7 @@ impl Builder {
         self
     }
 
-    /// A dialer that is shared with other nodes of the process, and its limit on handshakes with it.
+    /// A dialer that several nodes of the process share: one certificate, one limit on handshakes.
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialing = Dialing::Shared(dialer);

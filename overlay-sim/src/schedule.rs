@@ -1,4 +1,4 @@
-//! A run, written down: what the world is like and what is done to it.
+//! A schedule: the setup of a world, and timed steps.
 
 mod draw;
 pub(crate) mod names;
@@ -27,7 +27,7 @@ pub struct Setup {
     pub config: Config,
 }
 
-/// A run, written down.
+/// The setup of a world, and the steps that are applied to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// What the world is like.
@@ -36,12 +36,12 @@ pub struct Schedule {
     pub steps: Vec<TimedStep>,
 }
 
-/// Something that is done at some moment.
+/// A step, and the moment at which it is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimedStep {
-    /// When.
+    /// The moment, in virtual time.
     pub at: Instant,
-    /// What.
+    /// The step.
     pub step: Step,
 }
 

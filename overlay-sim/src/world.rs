@@ -69,11 +69,11 @@ pub struct World {
     leaders: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
-    /// Until when an app took nothing, if one ever did: so long a parent may fail to bring what it has.
+    /// The end of the last period in which an app was slow. Until then a parent may be late.
     slow_until: Option<Instant>,
     /// When a link between neighbours was last closed.
     pub(crate) last_parting: Option<Instant>,
-    /// When ends closed of which others may not know yet, if frames are looked at that closely.
+    /// The close times of ends whose peers may not have noticed. Kept only under `Scrutiny::Frames`.
     departed: BTreeMap<EndId, Instant>,
     /// Whether no link may close any more.
     pub(crate) calm: bool,
@@ -238,7 +238,7 @@ impl World {
         living.map(|machine| (machine.number, &machine.node))
     }
 
-    /// How many nodes stand at each depth of the tree, the root at 0: those that the root reaches by links
+    /// The number of nodes at each depth of the tree, the root at 0: those that the root reaches by links
     /// on which parent and child agree.
     #[must_use]
     pub fn depths(&self) -> Vec<u64> {

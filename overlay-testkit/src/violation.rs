@@ -25,7 +25,7 @@ pub enum Invariant {
     /// At most one connection to the server, with ids that count up.
     #[error("a node has one server connection at most and uses only that")]
     OneServerConnection,
-    /// Children and candidates never exceed `max_degree`.
+    /// Taken slots never exceed `max_degree`; one child that leaves may come on top.
     #[error("children and candidates never exceed max_degree")]
     MaxDegree,
     /// An event causes a bounded number of actions.
@@ -169,7 +169,7 @@ pub struct Violation {
 }
 
 impl Invariant {
-    /// `Ok` if the condition is true; `detail` says what is seen if it is not.
+    /// Checks this invariant. Returns a violation with `detail` if `condition` is false.
     pub fn holds<D: fmt::Display>(
         self,
         condition: bool,

@@ -163,7 +163,10 @@ fn a_person_is_told_when_the_server_goes_and_when_it_is_back() {
     late.fact("joined");
     drop(root.stdin());
     let (_, _, stderr) = root.finish();
-    assert_said(&stderr, &["joiners wait", "server is there again"]);
+    assert_said(
+        &stderr,
+        &["joiners wait", "Connected to the bootstrap server again"],
+    );
     assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
 }
 

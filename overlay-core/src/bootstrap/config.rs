@@ -106,7 +106,7 @@ pub struct Traffic {
     pub bytes: Rate,
 }
 
-/// A bound that makes no sense.
+/// A reason for which a server's configuration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -9,7 +9,7 @@ use crate::wire::{OverlayName, Refusal};
 /// An input of a server: what has happened, and when.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The present time. One before that of an earlier input counts as the earlier input's.
+    /// The present time. If it is before an earlier input's time, that one is used.
     pub now: Instant,
     /// What has happened.
     pub kind: EventKind,
@@ -39,7 +39,7 @@ pub enum EventKind {
     Shutdown,
 }
 
-/// What a driver does for a server, in the order given. Exhaustive, because each kind must be carried out.
+/// A command for the driver of a server. Commands are carried out in order. Exhaustive, because each kind must be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a message to a client.

@@ -34,15 +34,15 @@ pub struct Neighbour {
     pub node: NodeId,
 }
 
-/// How far a node that wants a parent has come, step by step.
+/// The stage of a node's attempt to find a parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Until the next attempt: the node has lost its parent, or an attempt has failed.
+    /// The node waits for its next attempt: it has lost its parent, or an attempt has failed.
     Waiting {
         /// When the attempt begins.
         until: Instant,
     },
-    /// Until the server is ready.
+    /// The node waits for the server to register it.
     Introducing,
     /// An attempt has begun: the embedder makes the offer.
     Offering {
@@ -90,9 +90,8 @@ pub struct Load {
     /// App messages that wait for a neighbour's credit, on all links, in bytes as
     /// [`message_cost`](crate::flow::message_cost) counts them.
     pub queued: usize,
-    /// The most of them on one link: at most [`send_queue`](Config::send_queue) and one message at
-    /// the root; elsewhere what a parent may send comes on top, [`window`](Config::window) and
-    /// [`MIN_WINDOW`](crate::flow::MIN_WINDOW).
+    /// The longest queue of one link, in bytes. At the root it is at most [`send_queue`](Config::send_queue) and one
+    /// message. At other nodes [`window`](Config::window) and [`MIN_WINDOW`](crate::flow::MIN_WINDOW) come on top.
     pub longest_queue: usize,
     /// Broadcasts that the app holds, by their receipts, or a queue. Each takes room in the
     /// [`window`](Config::window) that it came through or, at the root, in the queues.

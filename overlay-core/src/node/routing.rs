@@ -1,8 +1,8 @@
 //! The routes of joins: which way a join's signals pass between joiner and acceptor.
 //!
 //! Each node that a request passes remembers where it came from and where it went, for the length of
-//! the join. Candidates and a cancellation go down that route, the answer, candidates and a rejection
-//! up. A frame that comes from neither end, or goes the wrong way, is dropped: knowing the name of a
+//! the join. ICE candidates and a cancellation go down that route; the answer, ICE candidates and a rejection
+//! go up. A frame that comes from neither end, or goes the wrong way, is dropped: knowing the name of a
 //! join gives no peer a part in it.
 
 use alloc::collections::BTreeSet;

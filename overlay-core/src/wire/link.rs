@@ -101,9 +101,9 @@ pub struct StreamPosition {
 /// The wish of a parent that a node go elsewhere, with all below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// The depth below the receiver of the node that is meant, on the route to the deepest leaf.
+    /// The number of levels from the receiver down to the invited node, towards the deepest leaf.
     pub down: u8,
-    /// The levels above the receiver of the node that places it; [`TO_THE_ROOT`] is the root.
+    /// The number of levels from the receiver up to the node that finds the slot; [`TO_THE_ROOT`] is the root.
     pub up: u8,
     /// The depth below that one at which it may be at most; [`ANY_DEPTH`] is no limit.
     pub max_depth: u8,

@@ -17,7 +17,7 @@ pub const MAX_TOKEN: usize = 256;
 /// The name of a tree, among those that one server introduces joiners to.
 pub type OverlayName = Text<MAX_OVERLAY_NAME>;
 
-/// The proof of a root's right. Never printed.
+/// The secret that lets a node register as a root. At most 256 bytes. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(Text<MAX_TOKEN>);
@@ -87,7 +87,7 @@ pub enum ClientRole {
     Root,
 }
 
-/// From a node to the server.
+/// A frame from a node to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientFrame {
     /// The first frame.
@@ -111,7 +111,7 @@ pub enum ClientFrame {
     StepDown,
 }
 
-/// From the server to a node.
+/// A frame from the server to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerFrame {
     /// The client is registered.

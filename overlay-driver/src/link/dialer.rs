@@ -1,4 +1,4 @@
-//! The dialer: what the links of a process share.
+//! The dialer: an opener of links, shared by the nodes of a process.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::session::{Role, Session};
 use super::{Link, LinkEvent};
 use crate::Runtime;
 
-/// A dialer opens links. Clones are cheap, and share one certificate and one limit on handshakes.
+/// An opener of WebRTC links. Clones are cheap, and share one certificate and one limit on handshakes.
 #[derive(Clone, Debug)]
 pub struct Dialer(Arc<Shared>);
 

@@ -13,7 +13,7 @@ use crate::world::{Failure, SetupError, World};
 use overlay_core::shape;
 use overlay_testkit::net::Limits;
 
-/// What is to grow.
+/// The parameters of a growth experiment.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
     /// How many children each node takes.
@@ -44,9 +44,9 @@ pub struct GrowthResult {
     pub nodes: u64,
     /// How many nodes are in the tree.
     pub attached: u64,
-    /// How many of them stand at each depth.
+    /// The number of nodes at each depth.
     pub depths: Vec<u64>,
-    /// The share of nodes that stand at a depth at which the complete tree has one for them.
+    /// The share of nodes at a depth at which the complete tree has one for them.
     pub same_depth: f64,
     /// How deep the complete tree is.
     pub ideal_max_depth: usize,
@@ -60,10 +60,10 @@ pub struct GrowthResult {
     pub trace_hash: u64,
 }
 
-/// Why a tree has not grown.
+/// The failure of a growth experiment.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GrowthError {
-    /// There is no such tree.
+    /// The setup is invalid.
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// An invariant was violated.
@@ -77,11 +77,11 @@ impl From<Failure> for GrowthError {
     }
 }
 
-/// How much time nodes that have not found a place yet get after the last one has begun to join.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time that nodes without a parent get after the last one has begun to join.
+const SETTLE_TIME: Duration = Duration::from_secs(120);
 
 impl Growing {
-    /// A tree that is only a root yet.
+    /// A tree that consists of its root.
     pub fn new(growth: Growth) -> Result<Self, GrowthError> {
         let setup = Setup {
             seed: growth.seed,
@@ -124,7 +124,7 @@ impl Growing {
 
     /// Lets every node arrive that is joining.
     pub fn settle(&mut self) -> Result<(), GrowthError> {
-        let limit = self.world.now() + PATIENCE;
+        let limit = self.world.now() + SETTLE_TIME;
         while self.world.joining() > 0 && self.world.now() < limit {
             let next = self.world.now() + Duration::from_millis(10);
             self.world.run_until(next)?;

@@ -320,8 +320,8 @@ impl World {
             self.arm(ix);
         }
         self.run_until(self.now)?;
-        let has_heir = self.nodes().any(|(_, node)| node.is_standby());
-        if self.root().is_none() && !has_heir {
+        let has_standby = self.nodes().any(|(_, node)| node.is_standby());
+        if self.root().is_none() && !has_standby {
             let next = self.machines.iter().map(|machine| machine.number).max();
             self.apply(&Step::Wish(
                 Wish::Root,

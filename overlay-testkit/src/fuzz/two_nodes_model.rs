@@ -1,10 +1,13 @@
-//! Two nodes, and a wire that delivers in the order of each connection, but of the connections in any.
+//! Two nodes, and a wire that keeps the order within a connection, not between connections.
 //!
-//! Claims, against a naive model of one queue for each direction of a link: what is delivered is what was taken to be
-//! sent, in that order, nothing lost and nothing doubled; a link that is closed with a goodbye has delivered all of it;
-//! two honest nodes never find fault with each other. When everything is delivered and taken: parent and child agree,
-//! nothing is left in the model's queues, a node whose message was refused has been told that there is room. And when nothing
-//! interferes any more, the joiner comes to be the root's child.
+//! The claims, against a naive model of one queue for each direction of a link:
+//!
+//! - Messages are delivered in the order in which they were sent, none lost and none doubled.
+//! - A link that is closed with a goodbye has delivered all of them.
+//! - Two honest nodes never find fault with each other.
+//! - When everything is delivered and taken, parent and child agree, and the model's queues are empty. A node whose
+//!   message was refused has been told that there is room.
+//! - When nothing interferes any more, the joiner becomes the root's child.
 
 mod wire_model;
 
@@ -40,7 +43,7 @@ vocabulary! {
         queue: u8,
     }
 
-    /// Something happens. A node is chosen by a bit: `true` is the joiner.
+    /// A step of the model. `joiner` selects the node.
     pub enum Step {
         /// The next of what is on its way on one of the connections arrives.
         120 => Deliver(which: u8),

@@ -42,10 +42,10 @@ pub struct Link {
     stage: u8,
 }
 
-/// No clock gets there: deadlines beyond the end of time are at its end, and never come.
+/// The deadline that never comes: later ones than a clock can show are set to it.
 const END_OF_TIME: Instant = Instant::from_micros(u64::MAX);
 
-/// More timeouts than a node has that has left: one for each route that it remembers, at the most.
+/// An upper bound on the timeouts of a node that has left: one for each route that it remembers.
 const MOST_TIMEOUTS: usize = 5_000;
 
 impl Watched {
@@ -174,12 +174,12 @@ impl Watched {
 
     /// Time passes, and the node is not told.
     pub fn sleep(&mut self, time: Duration) {
-        // Half of eternity is as far as a clock may jump: the end of it is no moment to plan from.
+        // The clock stops at half its range, so that deadlines can still be added to it.
         let latest = Instant::from_micros(u64::MAX / 2);
         self.solo.now = (self.solo.now + time).min(latest).max(self.solo.now);
     }
 
-    /// Time passes until something is due. None if nothing ever is.
+    /// Advances the clock to the next deadline, and reports it. `None` if there is no deadline.
     pub fn wait_until_due(&mut self) -> Option<Vec<Action>> {
         let due = self.solo.node.next_deadline()?;
         if due == END_OF_TIME {

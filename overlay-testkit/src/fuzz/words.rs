@@ -1,4 +1,4 @@
-//! The nodes of the stories, and the words that they say.
+//! Frames of the fuzz targets, decoded from the bytes of a fuzzer.
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
@@ -47,7 +47,7 @@ vocabulary! {
         1 => Status(seen: u8, subtree: u8),
         /// A parent whose path has changed.
         1 => Moved(node: u8, epoch: u8),
-        /// So much was taken.
+        /// Credit for this many bytes.
         1 => Credit(bytes: u32),
         /// The end: of the link alone, of its membership, or of its being below this parent.
         1 => Goodbye(how: u8),
@@ -57,9 +57,9 @@ vocabulary! {
         1 => Broadcast(len: u16),
         /// The wish that a node this far below go elsewhere: this many levels up, and at most this deep below that.
         1 => Invite(down: u8, up: u8, max_depth: u8),
-        /// Nothing came of that wish.
+        /// The invited child stays.
         1 => Stay,
-        /// It leaves, and its children will ask for other parents.
+        /// The child leaves the tree, and its children will ask for other parents.
         1 => Leaving,
         /// The next broadcast has this number, of this root.
         1 => Counts(node: u8, epoch: u8, next: u16),

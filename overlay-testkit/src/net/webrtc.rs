@@ -8,7 +8,7 @@ use overlay_core::{IceCandidate, Instant, LinkId, Sdp, Signal};
 
 use super::Ix;
 
-/// One end of a connection; never used again for another.
+/// The id of one end of a connection; never given to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EndId {
     index: u32,
@@ -105,7 +105,7 @@ impl Ends {
         self.0.remove(id)
     }
 
-    /// What an end answers to the offer that it was made for.
+    /// The SDP answer of an end to the offer that it was created for.
     #[must_use]
     pub fn answer(&self, id: EndId) -> Sdp {
         let offer = self.get(id).and_then(|end| end.peer);
