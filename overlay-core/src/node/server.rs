@@ -5,7 +5,7 @@ mod session;
 
 use core::time::Duration;
 
-use keepalive::{Ping, Rhythm};
+use keepalive::Rhythm;
 use session::Session;
 
 use super::effects::Effects;
@@ -78,7 +78,7 @@ impl Connection {
     }
 
     pub(crate) const fn is_registered(&self) -> bool {
-        matches!(self.session, Session::Registered { .. })
+        self.session.role().is_some()
     }
 
     /// Whether `id` is the connection that frames can be sent on now.
@@ -145,9 +145,7 @@ impl Connection {
                 self.close(fx);
             }
         } else if self.hang_up_as_joiner(fx) {
-            self.session = Session::Waiting {
-                until: fx.now + fx.config.retry_max,
-            };
+            self.session.wait(fx.now + fx.config.retry_max);
         }
     }
 
@@ -163,31 +161,24 @@ impl Connection {
         self.goal = None;
         self.failures = 0;
         if let Some(id) = self.session.id() {
-            if let Session::Registered {
-                role: ClientRole::Root,
-                ..
-            } = self.session
-            {
+            if self.session.role() == Some(ClientRole::Root) {
                 say(id, &ClientFrame::StepDown, fx);
             }
             fx.act(Action::CloseBootstrap(id));
         }
         self.told = Epoch::default();
-        self.session = Session::Closed;
+        self.session.close();
     }
 
     /// The server has accepted the connection: says hello. `leads`: the epoch in which this node is the root, if it
     /// is.
-    pub(crate) fn opened(&mut self, opened: BootstrapId, leads: Option<Epoch>, fx: &mut Effects) {
-        let (Session::Connecting { id, .. }, Some(goal)) = (&self.session, &self.goal) else {
+    pub(crate) fn opened(&mut self, id: BootstrapId, leads: Option<Epoch>, fx: &mut Effects) {
+        let deadline = fx.now + fx.config.bootstrap_timeout;
+        let expected = self.session.greet(id, fx.now, deadline);
+        let Some(goal) = self.goal.as_ref().filter(|_| expected) else {
             fx.stats.late_events += 1;
             return;
         };
-        let id = *id;
-        if id != opened {
-            fx.stats.late_events += 1;
-            return;
-        }
         let registration = match goal {
             Goal::Join => Registration::Joiner,
             Goal::Lead(token) => Registration::Root {
@@ -204,11 +195,6 @@ impl Connection {
             registration,
         };
         say(id, &hello, fx);
-        self.session = Session::Greeting {
-            id,
-            asked: fx.now,
-            deadline: fx.now + fx.config.bootstrap_timeout,
-        };
     }
 
     /// The server has sent a message.
@@ -222,9 +208,7 @@ impl Connection {
             fx.stats.late_events += 1;
             return None;
         }
-        if let Session::Registered { heard, .. } = &mut self.session {
-            *heard = fx.now;
-        }
+        self.session.heard(fx.now);
         match wire::decode::<ServerFrame>(bytes) {
             Ok(ServerFrame::Welcome {
                 keepalive_ms,
@@ -277,31 +261,15 @@ impl Connection {
         if self.next_deadline().is_none_or(|due| due > fx.now) {
             return None;
         }
-        match &mut self.session {
-            Session::Closed => None,
-            Session::Waiting { .. } => {
-                self.connect(fx);
-                None
-            }
-            Session::Registered {
-                id,
-                rhythm,
-                heard,
-                ping: ping @ Ping::Answered(_),
-                ..
-            } if *heard + rhythm.patience > fx.now => {
-                *ping = Ping::Asked(fx.now);
-                let id = *id;
-                say(id, &ClientFrame::Ping, fx);
-                None
-            }
-            Session::Connecting { id, .. }
-            | Session::Greeting { id, .. }
-            | Session::Registered { id, .. } => {
-                let id = *id;
-                Some(self.hang_up(id, None, Duration::ZERO, fx))
-            }
+        if let Some(id) = self.session.ask(fx.now) {
+            say(id, &ClientFrame::Ping, fx);
+            return None;
         }
+        let Some(id) = self.session.id() else {
+            self.connect(fx);
+            return None;
+        };
+        Some(self.hang_up(id, None, Duration::ZERO, fx))
     }
 
     /// Sends a join's frame, if there is a connection that takes it.
@@ -315,27 +283,20 @@ impl Connection {
     fn connect(&mut self, fx: &mut Effects) {
         self.tries = self.tries.wrapping_add(1);
         let id = BootstrapId(self.tries);
-        self.session = Session::Connecting {
-            id,
-            deadline: fx.now + fx.config.bootstrap_timeout,
-        };
+        let deadline = fx.now + fx.config.bootstrap_timeout;
+        self.session.connect(id, deadline);
         fx.act(Action::ConnectBootstrap(id));
     }
 
     /// Hangs up, if this node wants to lead and the server takes it for a mere joiner.
     fn hang_up_as_joiner(&mut self, fx: &mut Effects) -> bool {
-        match self.session {
-            Session::Registered {
-                id,
-                role: ClientRole::Joiner,
-                ..
-            } if self.wants_to_lead() => {
-                fx.act(Action::CloseBootstrap(id));
-                self.session = Session::Closed;
-                true
-            }
-            _ => false,
-        }
+        let joiner = self.session.role() == Some(ClientRole::Joiner);
+        let Some(id) = self.session.id().filter(|_| joiner && self.wants_to_lead()) else {
+            return false;
+        };
+        fx.act(Action::CloseBootstrap(id));
+        self.session.close();
+        true
     }
 
     fn welcomed(
@@ -345,22 +306,12 @@ impl Connection {
         epoch: Epoch,
         fx: &mut Effects,
     ) -> Option<Heard> {
-        let Session::Greeting { id, asked, .. } = self.session else {
-            return None;
-        };
         let rhythm = match role {
             ClientRole::Root => rhythm.of_root(),
             ClientRole::Joiner | ClientRole::Standby => rhythm,
         };
+        let id = self.session.register(role, rhythm, fx.now)?;
         self.failures = 0;
-        self.session = Session::Registered {
-            id,
-            role,
-            rhythm,
-            heard: fx.now,
-            ping: Ping::Answered(fx.now),
-            lease: asked + rhythm.lease,
-        };
         if role != ClientRole::Joiner && !self.wants_to_lead() {
             fx.stats.server_garbage += 1;
             return Some(self.hang_up(id, Some(Refusal::Malformed), Duration::ZERO, fx));
@@ -410,10 +361,10 @@ impl Connection {
             let wait = backoff::after_failures(self.failures, &fx.config, &mut fx.rng);
             wait.max(retry_after.min(fx.config.retry_max))
         });
-        self.session = retry_in.map_or(Session::Closed, |wait| Session::Waiting {
-            until: fx.now + wait,
-        });
-        if retry_in.is_none() {
+        if let Some(wait) = retry_in {
+            self.session.wait(fx.now + wait);
+        } else {
+            self.session.close();
             self.goal = None;
         }
         fx.notify(Notification::BootstrapLost { refusal, retry_in });
