@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_message_is_no_piece() {
+    fn a_message_without_a_known_tag_is_ignored() {
         assert_eq!(parse(b""), None);
         assert_eq!(parse(b"\x01x"), None);
         assert_eq!(parse(b"hello"), None);

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_three_words_is_a_mistake() {
+    fn a_line_of_three_words_is_rejected() {
         assert!(parse("a b c").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Nodes that misbehave on their links: theirs is closed, and all other nodes go on.
 
 use overlay_core::wire::{LinkFrame, VERSION, WireError};
-use overlay_core::{CloseReason, JoinId, NodeId, Violation};
+use overlay_core::{CloseReason, JoinId, NodeId, ProtocolError};
 use overlay_driver::{Event, Notification};
 
 use crate::Driver;
@@ -120,7 +120,7 @@ pub(crate) async fn a_child_that_speaks_for_the_root_is_cut_off(driver: Driver) 
     let (number, payload) = (1, b"lies");
     scene.link.say(&LinkFrame::Broadcast { number, payload });
     scene
-        .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
+        .ends_for(CloseReason::ProtocolError(ProtocolError::UnexpectedFrame))
         .await;
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn a_child_that_sends_more_than_it_was_granted_is_cut_off(drive
     }
     scene.link.closed().await;
     scene
-        .root_says(CloseReason::Violation(Violation::WindowExceeded))
+        .root_says(CloseReason::ProtocolError(ProtocolError::WindowExceeded))
         .await;
 }
 
@@ -152,6 +152,6 @@ pub(crate) async fn a_forged_answer_from_a_child_harms_no_joiner(driver: Driver)
         window: 0,
     });
     scene
-        .ends_for(CloseReason::Violation(Violation::UnexpectedFrame))
+        .ends_for(CloseReason::ProtocolError(ProtocolError::UnexpectedFrame))
         .await;
 }

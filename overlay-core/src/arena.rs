@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_in_the_order_of_their_places() {
+    fn iteration_follows_the_index() {
         let mut arena = Arena::<LinkId, _>::new();
         let first = arena.insert(1);
         let second = arena.insert(2);

@@ -48,13 +48,13 @@ pub enum CloseReason {
     Malformed(WireError),
     /// The neighbour broke the protocol.
     #[error("the neighbour broke the protocol: {0}")]
-    Violation(Violation),
+    ProtocolError(ProtocolError),
 }
 
 /// How a neighbour can break the protocol. More ways may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Violation {
+pub enum ProtocolError {
     /// A frame that does not belong to the link's present state.
     #[error("unexpected frame")]
     UnexpectedFrame,

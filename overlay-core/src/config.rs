@@ -31,7 +31,7 @@ pub struct Config {
     /// Default 2 s: most handshakes take less, so a flash crowd still
     /// gets the complete tree, and one hanging candidate delays no joiner by more. A leaving node waits as
     /// long for a child that has not even asked for another parent: it may be dead.
-    pub patience: Duration,
+    pub settle_timeout: Duration,
 
     /// The time for which a request waits in all, at this node and those above, before it is rejected as `Busy`.
     /// Default 10 s: the joiner is better off with another attempt than with an answer later than this.
@@ -47,7 +47,7 @@ pub struct Config {
     pub max_early_ice_candidates: usize,
 
     /// The most joins whose route is remembered. When the table is full, a new join takes the place of one whose
-    /// answer passed longer than `patience` ago; if there is none, it is rejected as `Busy`. Default 4096:
+    /// answer passed longer than `settle_timeout` ago; if there is none, it is rejected as `Busy`. Default 4096:
     /// with handshakes of a second, more than a thousand joins a second pass through one node.
     pub max_routes: usize,
 
@@ -117,7 +117,7 @@ impl Default for Config {
             max_degree: 10,
             policy: Policy::Balanced,
             request_timeout: Duration::from_secs(30),
-            patience: Duration::from_secs(2),
+            settle_timeout: Duration::from_secs(2),
             wait_timeout: Duration::from_secs(10),
             max_waiting: 1024,
             max_early_ice_candidates: 16,
@@ -168,7 +168,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let durations = [
             ("request_timeout", self.request_timeout),
-            ("patience", self.patience),
+            ("settle_timeout", self.settle_timeout),
             ("wait_timeout", self.wait_timeout),
             ("heartbeat_interval", self.heartbeat_interval),
             ("status_interval", self.status_interval),
@@ -238,8 +238,8 @@ mod tests {
             ConfigError::MaxDegree(1025)
         );
         assert_eq!(
-            refused(|c| c.patience = Duration::ZERO),
-            ConfigError::Zero("patience")
+            refused(|c| c.settle_timeout = Duration::ZERO),
+            ConfigError::Zero("settle_timeout")
         );
         assert_eq!(
             refused(|c| c.link_timeout = c.heartbeat_interval),

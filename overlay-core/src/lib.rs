@@ -71,7 +71,7 @@ pub mod wire;
 
 pub use action::{Action, Delivery, Dial, Receipt, Scope};
 pub use census::Census;
-pub use close::{CloseReason, Violation};
+pub use close::{CloseReason, ProtocolError};
 pub use config::{Config, ConfigError, MAX_DEGREE};
 pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};

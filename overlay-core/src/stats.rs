@@ -22,7 +22,7 @@ pub struct Stats {
     /// Events about links and server connections that were already gone.
     pub late_events: u64,
     /// Links closed because the neighbour sent garbage or broke the protocol.
-    pub violations: u64,
+    pub protocol_errors: u64,
     /// Links closed because the neighbour fell silent.
     pub silent_neighbours: u64,
     /// App messages delivered to the app.

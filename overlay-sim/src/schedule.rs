@@ -59,7 +59,7 @@ impl Setup {
 
 impl Schedule {
     /// Whether the tree that comes out must be the complete one: nodes join and nothing else happens, the
-    /// policy is the one that promises it, no table is too small, and handshakes take less than patience.
+    /// policy is the one that promises it, no table is too small, and handshakes take less than `settle_timeout`.
     #[must_use]
     pub fn must_be_complete(&self) -> bool {
         let joins_only = |timed: &TimedStep| {
@@ -75,7 +75,7 @@ impl Schedule {
         config.policy == Policy::Balanced
             && config.max_waiting >= crowd
             && config.max_routes >= crowd
-            && config.patience >= profile.slowest() * 20
+            && config.settle_timeout >= profile.slowest() * 20
             && self.steps.iter().all(joins_only)
     }
 
@@ -146,10 +146,10 @@ macro_rules! settings {
 const SETTINGS: &[Setting] = settings![
     "degree" count max_degree,
     "request-timeout" time request_timeout,
-    "patience" time patience,
-    "park-timeout" time wait_timeout,
-    "max-parked" count max_waiting,
-    "max-early-candidates" count max_early_ice_candidates,
+    "settle-timeout" time settle_timeout,
+    "wait-timeout" time wait_timeout,
+    "max-waiting" count max_waiting,
+    "max-early-ice-candidates" count max_early_ice_candidates,
     "max-routes" count max_routes,
     "heartbeat-interval" time heartbeat_interval,
     "link-timeout" time link_timeout,

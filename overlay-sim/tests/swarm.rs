@@ -22,7 +22,7 @@ fn the_trace_of_a_seed_is_the_same_on_every_machine() {
 }
 
 #[test]
-fn a_drawn_schedule_survives_its_own_text() {
+fn a_random_schedule_parses_back_from_its_text() {
     for seed in 0..500 {
         let drawn = schedule(seed);
         let read: Schedule = drawn.to_string().parse().unwrap();

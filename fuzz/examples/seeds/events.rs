@@ -14,7 +14,7 @@ const fn opening(role: Role) -> Opening {
         early: 2,
         routes: 4,
         request: 29,
-        patience: 1,
+        settle_timeout: 1,
         park: 9,
         queue: 1,
         hash: false,

@@ -37,7 +37,7 @@ fn links() -> Vec<(&'static str, Bytes)> {
             join(JoinWord::Move(0, 1, 9, 7, 7)),
         ),
         (
-            "link-move-to-nowhere-in-the-name-of-one-who-waits",
+            "link-move-to-nowhere-in-the-name-of-a-waiting-joiner",
             join(JoinWord::Move(6, 1, 0, 0, 0)),
         ),
         (
@@ -50,7 +50,7 @@ fn links() -> Vec<(&'static str, Bytes)> {
             join(JoinWord::Candidate(5, 1)),
         ),
         (
-            "link-candidate-for-one-who-waits",
+            "link-candidate-for-a-waiting-joiner",
             join(JoinWord::Candidate(6, 1)),
         ),
         (
@@ -58,7 +58,10 @@ fn links() -> Vec<(&'static str, Bytes)> {
             join(JoinWord::Reject(5, 1, 1_000)),
         ),
         ("link-cancel-of-a-candidate", join(JoinWord::Cancel(3, 1))),
-        ("link-cancel-of-one-who-waits", join(JoinWord::Cancel(6, 1))),
+        (
+            "link-cancel-of-a-waiting-joiner",
+            join(JoinWord::Cancel(6, 1)),
+        ),
         ("link-status", LinkWord::Status(1, 2)),
         ("link-status-of-a-full-child", LinkWord::Status(1, 0)),
         ("link-moved", LinkWord::Moved(1, 2)),
@@ -73,7 +76,7 @@ fn links() -> Vec<(&'static str, Bytes)> {
         ("link-invite-to-nowhere", LinkWord::Invite(0, 0, 0)),
         ("link-stay", LinkWord::Stay),
         ("link-leaving", LinkWord::Leaving),
-        ("link-counts", LinkWord::Counts(1, 2, 1)),
+        ("link-new-stream", LinkWord::NewStream(1, 2, 1)),
         ("link-direct-empty", LinkWord::Direct(0)),
         ("link-direct", LinkWord::Direct(20)),
         ("link-direct-longest", LinkWord::Direct(62_000)),
@@ -137,7 +140,10 @@ fn servers() -> Vec<(&'static str, Bytes)> {
         ("server-promoted", ServerWord::Promoted(3)),
         ("server-refused-superseded", ServerWord::Refused(0, 1_000)),
         ("server-refused-wrong-token", ServerWord::Refused(3, 0)),
-        ("server-refused-for-ever", ServerWord::Refused(1, u32::MAX)),
+        (
+            "server-refused-without-end",
+            ServerWord::Refused(1, u32::MAX),
+        ),
         ("server-pong", ServerWord::Pong),
         ("server-root-ready", ServerWord::RootReady(2)),
         ("server-request", join(JoinWord::Request(0, 1, 2))),

@@ -12,7 +12,7 @@ const fn every(time: Time, count: Count) -> Wild {
         degree: Count::Usual,
         hash: false,
         request: time,
-        patience: time,
+        settle_timeout: time,
         park: time,
         parked: count,
         early: count,
@@ -56,15 +56,12 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ..USUAL
     };
     let too_short = Wild {
-        patience: Time::Nanos(999),
+        settle_timeout: Time::Nanos(999),
         ..USUAL
     };
     let seeds = [
         ("the-defaults", USUAL),
-        (
-            "everything-for-ever-and-without-end",
-            every(Time::Max, Count::Max),
-        ),
+        ("everything-without-limit", every(Time::Max, Count::Max)),
         (
             "every-time-of-a-billion-years",
             every(Time::Secs(u64::MAX), Count::Usual),
@@ -74,7 +71,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         ("a-leaf-that-hashes", leaf),
         ("the-highest-degree", widest),
         ("refused-for-its-degree", too_wide),
-        ("refused-for-its-impatience", too_short),
+        ("refused-for-a-short-settle-timeout", too_short),
     ];
     let none: [u8; 0] = [];
     seeds.map(|(name, wild)| (name, write(&wild, &none))).into()

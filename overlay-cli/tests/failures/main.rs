@@ -22,7 +22,7 @@ use crate::outcome::Outcome;
 use crate::tree::Tree;
 
 #[test]
-fn a_killed_inner_node_costs_no_node_elsewhere_a_line() {
+fn a_killed_inner_node_loses_no_line_outside_its_subtree() {
     rounds::run(
         "an inner node is killed",
         || {
@@ -68,7 +68,7 @@ fn a_root_that_slept_steps_down_for_a_standby() {
 }
 
 #[test]
-fn a_restarted_server_costs_no_node_a_line() {
+fn a_server_restart_loses_no_line() {
     rounds::run(
         "the server is killed and restarted",
         || {

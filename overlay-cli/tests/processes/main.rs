@@ -127,7 +127,7 @@ fn a_killed_process_is_noticed_and_its_child_joins_again() {
 }
 
 #[test]
-fn a_person_is_told_of_a_parent_lost_and_found() {
+fn join_reports_a_lost_and_a_new_parent() {
     let server = Server::start();
     let mut root = server.root(1, &["--wait-for", "2"]);
     let mut doomed = server.join(1);

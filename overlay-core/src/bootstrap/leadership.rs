@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standbys_word_counts_only_where_no_root_is_known() {
+    fn a_standbys_epoch_counts_only_where_no_root_is_known() {
         for before in leaderships() {
             let mut leadership = before;
             leadership.recall(Epoch(9), NOW);

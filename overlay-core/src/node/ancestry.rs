@@ -1,6 +1,6 @@
 //! The node's line of ancestors, and the epoch of the root at its top.
 
-use crate::close::Violation;
+use crate::close::ProtocolError;
 use crate::id::{Epoch, LinkId, NodeId};
 use crate::notification::Notification;
 use crate::path::Path;
@@ -102,10 +102,14 @@ impl Ancestry {
 }
 
 /// The path of this node below `parent`, whose own path is `above`.
-pub(crate) fn path_below(parent: NodeId, above: &Path, fx: &Effects) -> Result<Path, Violation> {
+pub(crate) fn path_below(
+    parent: NodeId,
+    above: &Path,
+    fx: &Effects,
+) -> Result<Path, ProtocolError> {
     let descendant = above.contains(fx.id) && !planted!(fx.config, LoopWelcomed);
     if above.last() != Some(parent) || descendant {
-        return Err(Violation::BadPath);
+        return Err(ProtocolError::BadPath);
     }
-    above.child(fx.id).map_err(|_| Violation::BadPath)
+    above.child(fx.id).map_err(|_| ProtocolError::BadPath)
 }

@@ -9,7 +9,7 @@ use super::link::{Held, State, Welcome};
 use super::payload::{self, Arrived, Payload};
 use super::routing::Peer;
 use super::upstream::Upstream;
-use crate::close::{CloseReason, Violation};
+use crate::close::{CloseReason, ProtocolError};
 use crate::id::{Epoch, LinkId, NodeId};
 use crate::notification::Notification;
 use crate::path::Path;
@@ -91,10 +91,10 @@ impl Node {
                     Ok(())
                 }
             }
-            .map_err(CloseReason::Violation),
+            .map_err(CloseReason::ProtocolError),
         };
         if let Err(reason) = result {
-            self.fx.stats.violations += 1;
+            self.fx.stats.protocol_errors += 1;
             self.shut(id, reason);
         }
     }
@@ -111,7 +111,7 @@ impl Node {
     }
 
     /// From the acceptor of this node's own attempt.
-    fn acceptor_frame(&mut self, link: LinkId, frame: LinkFrame<'_>) -> Result<(), Violation> {
+    fn acceptor_frame(&mut self, link: LinkId, frame: LinkFrame<'_>) -> Result<(), ProtocolError> {
         let LinkFrame::Welcome {
             id,
             epoch,
@@ -121,7 +121,7 @@ impl Node {
             ..
         } = frame
         else {
-            return Err(Violation::UnexpectedFrame);
+            return Err(ProtocolError::UnexpectedFrame);
         };
         let welcome = Welcome {
             id,
@@ -144,7 +144,7 @@ impl Node {
         link: LinkId,
         frame: &LinkFrame<'_>,
         bytes: &Bytes,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolError> {
         let (net, fx) = (&mut self.net, &mut self.fx);
         if let LinkFrame::Direct { .. } | LinkFrame::Broadcast { .. } = frame {
             fx.stats.messages_held_back += 1;
@@ -157,7 +157,7 @@ impl Node {
             let handover = net.links.handover_mut(link);
             handover.map(|handover| handover.hold(frame, bytes, fx.config.window))
         };
-        match held.unwrap_or(Err(Violation::UnexpectedFrame))? {
+        match held.unwrap_or(Err(ProtocolError::UnexpectedFrame))? {
             Held::Waits => {}
             Held::Answer(answer) => net.links.transmit(link, &answer, fx),
             Held::Enough => self.hand_over(link),
@@ -167,14 +167,18 @@ impl Node {
     }
 
     /// From a candidate: its greeting makes it a child.
-    fn candidate_frame(&mut self, link: LinkId, frame: &LinkFrame<'_>) -> Result<(), Violation> {
+    fn candidate_frame(
+        &mut self,
+        link: LinkId,
+        frame: &LinkFrame<'_>,
+    ) -> Result<(), ProtocolError> {
         let LinkFrame::Hello { join, window, .. } = *frame else {
-            return Err(Violation::UnexpectedFrame);
+            return Err(ProtocolError::UnexpectedFrame);
         };
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
         let candidate = net.links.candidate_mut(link);
         if !candidate.is_some_and(|candidate| candidate.may_greet(join)) {
-            return Err(Violation::WrongJoin);
+            return Err(ProtocolError::WrongJoin);
         }
         let objection = self
             .downstream
@@ -211,7 +215,7 @@ impl Node {
         node: NodeId,
         frame: LinkFrame<'_>,
         bytes: &Bytes,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolError> {
         let (net, fx) = (&mut self.net, &mut self.fx);
         match frame {
             LinkFrame::Join(JoinFrame::Request(request)) => {
@@ -252,7 +256,7 @@ impl Node {
         node: NodeId,
         frame: LinkFrame<'_>,
         bytes: &Bytes,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolError> {
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
         match frame {
             LinkFrame::Status { seen, census } => {
@@ -283,7 +287,7 @@ impl Node {
         node: NodeId,
         frame: LinkFrame<'_>,
         bytes: &Bytes,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolError> {
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         match frame {
             LinkFrame::Heartbeat => {}
@@ -301,16 +305,21 @@ impl Node {
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving
-            | LinkFrame::Broadcast { .. } => return Err(Violation::UnexpectedFrame),
+            | LinkFrame::Broadcast { .. } => return Err(ProtocolError::UnexpectedFrame),
         }
         Ok(())
     }
 
     /// The parent has another path: so has this node, and all below it.
-    fn parent_moved(&mut self, parent: NodeId, epoch: Epoch, path: &Path) -> Result<(), Violation> {
+    fn parent_moved(
+        &mut self,
+        parent: NodeId,
+        epoch: Epoch,
+        path: &Path,
+    ) -> Result<(), ProtocolError> {
         let path = path_below(parent, path, &self.fx)?;
         if self.ancestry.is_stale(epoch, &self.fx) {
-            return Err(Violation::StaleEpoch);
+            return Err(ProtocolError::StaleEpoch);
         }
         let depth = path.depth();
         self.ancestry.set(path, epoch);

@@ -76,8 +76,8 @@ impl Net {
 
     /// Whether one more join can be remembered.
     pub(crate) fn room_for_route(&mut self, fx: &Effects) -> bool {
-        // Answered longer than `patience` ago.
-        let settled = fx.now.before(fx.config.patience) + fx.config.request_timeout;
+        // Answered longer than `settle_timeout` ago.
+        let settled = fx.now.before(fx.config.settle_timeout) + fx.config.request_timeout;
         self.routes.make_room(fx.config.max_routes, settled)
     }
 

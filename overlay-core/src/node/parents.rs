@@ -4,7 +4,7 @@ use super::Node;
 use super::ancestry::path_below;
 use super::link::{State, Welcome};
 use super::upstream::{Membership, Step};
-use crate::close::{CloseReason, Violation};
+use crate::close::{CloseReason, ProtocolError};
 use crate::id::LinkId;
 use crate::notification::Notification;
 use crate::wire::GoodbyeReason;
@@ -17,13 +17,16 @@ impl Node {
     /// 3. Path and role change together; what the app is told next is true when it is told.
     /// 4. The children are told the path before the position in the stream. Otherwise a child that moves between
     ///    the two takes the new parent's position, which is that of an earlier root, for a new one.
-    pub(super) fn arrive(&mut self, link: LinkId, welcome: &Welcome) -> Result<(), Violation> {
+    pub(super) fn arrive(&mut self, link: LinkId, welcome: &Welcome) -> Result<(), ProtocolError> {
         let path = path_below(welcome.id, &welcome.path, &self.fx)?;
         if self.ancestry.is_stale(welcome.epoch, &self.fx) {
-            return Err(Violation::StaleEpoch);
+            return Err(ProtocolError::StaleEpoch);
         }
         let attempt = self.net.links.state(link).and_then(State::attempt);
-        let census = attempt.ok_or(Violation::UnexpectedFrame)?.census.clone();
+        let census = attempt
+            .ok_or(ProtocolError::UnexpectedFrame)?
+            .census
+            .clone();
         let (attempt, orphaned) = match self.upstream.membership() {
             Membership::Joining(joining) => joining.history(),
             _ => (1, None),
@@ -82,9 +85,9 @@ impl Node {
                     }
                 }
             }
-            Err(violation) => {
-                self.fx.stats.violations += 1;
-                self.shut(link, CloseReason::Violation(violation));
+            Err(error) => {
+                self.fx.stats.protocol_errors += 1;
+                self.shut(link, CloseReason::ProtocolError(error));
             }
         }
     }

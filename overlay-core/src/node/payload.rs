@@ -12,7 +12,7 @@ use slab::Slab;
 use super::effects::Effects;
 use super::link::Links;
 use crate::action::{Action, Delivery, Held, Receipt, Scope};
-use crate::close::Violation;
+use crate::close::ProtocolError;
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
 use crate::id::{LinkId, NodeId};
 use crate::notification::{Notification, Unsent};
@@ -95,7 +95,7 @@ impl Payload {
         payload: Bytes,
         links: &mut Links,
         fx: &mut Effects,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), ProtocolError> {
         let cost = receive(link, payload.len(), links, fx)?;
         fx.stats.messages_delivered += 1;
         fx.act(Action::Deliver(Delivery {
@@ -147,7 +147,7 @@ impl Payload {
         message: &Arrived,
         links: &mut Links,
         fx: &mut Effects,
-    ) -> Result<Option<Outgoing>, Violation> {
+    ) -> Result<Option<Outgoing>, ProtocolError> {
         let cost = receive(message.link, message.payload.len(), links, fx)?;
         if !self.position.arrived(message.number, fx) {
             fx.stats.broadcasts_repeated += 1;
@@ -331,9 +331,9 @@ impl Payload {
 }
 
 /// The peer has told its window.
-pub(crate) fn grant(id: LinkId, window: u32, links: &mut Links) -> Result<(), Violation> {
+pub(crate) fn grant(id: LinkId, window: u32, links: &mut Links) -> Result<(), ProtocolError> {
     if window < MIN_WINDOW {
-        return Err(Violation::SmallWindow);
+        return Err(ProtocolError::SmallWindow);
     }
     if let Some(link) = links.get_mut(id) {
         link.outbox.grant(window);
@@ -347,11 +347,11 @@ pub(crate) fn unsent(payload: Bytes, reason: Unsent, fx: &mut Effects) {
 }
 
 /// Counts an arrived message against the link's window.
-fn receive(id: LinkId, len: usize, links: &mut Links, fx: &Effects) -> Result<u32, Violation> {
+fn receive(id: LinkId, len: usize, links: &mut Links, fx: &Effects) -> Result<u32, ProtocolError> {
     let cost = message_cost(len);
     if let Some(link) = links.get_mut(id) {
         let max_depth = link.inbox.receive(cost, fx.config.window);
-        max_depth.map_err(|_| Violation::WindowExceeded)?;
+        max_depth.map_err(|_| ProtocolError::WindowExceeded)?;
     }
     Ok(cost)
 }

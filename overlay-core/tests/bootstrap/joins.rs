@@ -72,7 +72,7 @@ fn a_newer_attempt_ends_the_older() {
 fn a_frame_that_no_joiner_sends_ends_its_connection() {
     let own = join(1, 1);
     let others = join(2, 1);
-    let violations = [
+    let protocol_errors = [
         request(2, 1),
         candidate(others),
         cancel(others),
@@ -82,22 +82,22 @@ fn a_frame_that_no_joiner_sends_ends_its_connection() {
         answer(own),
         reject(own),
     ];
-    for violation in violations {
+    for error in protocol_errors {
         let mut server = Server::new();
         let (root, joiner, _) = server.join_under_way();
-        server.send_join(joiner, violation.clone());
+        server.send_join(joiner, error.clone());
         let outcome = (server.refusal(joiner), server.joins(root));
         let expected = (Some(Refusal::Malformed), vec![cancel(own)]);
-        assert_eq!(outcome, expected, "{violation:?}");
+        assert_eq!(outcome, expected, "{error:?}");
     }
 }
 
 #[test]
 fn a_frame_that_no_root_sends_ends_its_connection() {
-    for violation in [request(1, 1), cancel(join(1, 1))] {
+    for error in [request(1, 1), cancel(join(1, 1))] {
         let mut server = Server::new();
         let (root, ..) = server.join_under_way();
-        server.send_join(root, violation);
+        server.send_join(root, error);
         assert_eq!(server.refusal(root), Some(Refusal::Malformed));
     }
 }

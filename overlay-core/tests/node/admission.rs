@@ -3,7 +3,7 @@
 use overlay_core::wire::{JoinFrame, JoinRequest, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
     Action, Census, CloseReason, Config, Dial, Epoch, EventKind, JoinId, LinkId, MAX_DEPTH,
-    Notification, Path, Policy, Role, Violation,
+    Notification, Path, Policy, ProtocolError, Role,
 };
 
 use crate::harness::{
@@ -284,7 +284,7 @@ fn a_greeting_for_another_join_displaces_no_child() {
     let child = solo.child(1);
     let impostor = opened(&solo.request(2))[0];
     let actions = solo.greet(impostor, join_of(1));
-    let reason = CloseReason::Violation(Violation::WrongJoin);
+    let reason = CloseReason::ProtocolError(ProtocolError::WrongJoin);
     assert!(actions.contains(&Action::CloseLink(impostor, reason)));
     assert_eq!(rejections(&actions), [(join_of(2), RejectReason::Timeout)]);
     assert_eq!(solo.node.children().next().unwrap().link, child);

@@ -92,7 +92,7 @@ fn every_wait_is_a_wait_however_short_it_may_be() {
 fn a_configuration_without_limits_is_kept() {
     let config = Config {
         request_timeout: Duration::MAX,
-        patience: Duration::MAX,
+        settle_timeout: Duration::MAX,
         wait_timeout: Duration::MAX,
         heartbeat_interval: Duration::MAX,
         link_timeout: Duration::MAX,

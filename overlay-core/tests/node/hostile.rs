@@ -7,7 +7,7 @@ use overlay_core::wire::{
     WireError,
 };
 use overlay_core::{
-    Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, Violation,
+    Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, ProtocolError,
 };
 
 use crate::harness::{
@@ -22,7 +22,8 @@ fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
     })
 }
 
-const UNEXPECTED: Option<CloseReason> = Some(CloseReason::Violation(Violation::UnexpectedFrame));
+const UNEXPECTED: Option<CloseReason> =
+    Some(CloseReason::ProtocolError(ProtocolError::UnexpectedFrame));
 
 #[test]
 fn garbage_closes_its_link_and_no_other() {
@@ -49,7 +50,7 @@ fn garbage_closes_its_link_and_no_other() {
         }
         assert_eq!(solo.node.children().next().unwrap().link, good);
         assert_eq!(solo.node.slots_taken(), 1);
-        assert_eq!(solo.node.stats().violations, 2);
+        assert_eq!(solo.node.stats().protocol_errors, 2);
     }
 }
 
@@ -111,17 +112,17 @@ fn a_parent_that_moves_to_nowhere_is_left() {
     while let Ok(deeper) = deep.child(id(1)) {
         deep = deeper;
     }
-    for (epoch, path, violation) in [
-        (1, Path::default(), Violation::BadPath),
-        (1, below_root(2), Violation::BadPath),
-        (1, below_self, Violation::BadPath),
-        (1, deep, Violation::BadPath),
-        (0, below_root(1), Violation::StaleEpoch),
+    for (epoch, path, error) in [
+        (1, Path::default(), ProtocolError::BadPath),
+        (1, below_root(2), ProtocolError::BadPath),
+        (1, below_self, ProtocolError::BadPath),
+        (1, deep, ProtocolError::BadPath),
+        (0, below_root(1), ProtocolError::StaleEpoch),
     ] {
         let (mut solo, parent) = Solo::member(Config::default());
         let epoch = Epoch(epoch);
         let actions = solo.says(parent, &LinkFrame::Moved { epoch, path });
-        let reason = CloseReason::Violation(violation);
+        let reason = CloseReason::ProtocolError(error);
         assert_eq!(closed(&actions, parent), Some(reason));
     }
 }
@@ -236,7 +237,7 @@ fn a_small_window_is_no_window() {
     let mut solo = Solo::root(Config::default());
     let link = opened(&solo.request(1))[0];
     let actions = solo.greet_with(link, join_of(1), MIN_WINDOW - 1);
-    let reason = CloseReason::Violation(Violation::SmallWindow);
+    let reason = CloseReason::ProtocolError(ProtocolError::SmallWindow);
     assert_eq!(closed(&actions, link), Some(reason));
     assert_eq!(solo.node.slots_taken(), 0);
 }
@@ -250,7 +251,7 @@ fn a_greeting_on_a_channel_that_is_not_open_is_refused() {
 }
 
 #[test]
-fn a_boastful_census_does_not_overflow() {
+fn a_census_with_maximal_counts_does_not_overflow() {
     let boast = |solo: &mut Solo, link| {
         let mut census = Census::of_node(u32::MAX);
         census.admit(&Census::of_node(u32::MAX));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason, ServerFrame};
 use overlay_core::{
-    Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, Role, Signal,
-    Violation,
+    Action, Census, CloseReason, Config, Epoch, EventKind, JoinId, Notification, ProtocolError,
+    Role, Signal,
 };
 
 use crate::harness::{
@@ -174,7 +174,7 @@ fn a_handshake_whose_route_is_cut_has_little_time_left() {
     let (mut solo, link) = joiner();
     let join = solo.dial(link);
     solo.server_passes(reject(join, RejectReason::Busy, 0));
-    let actions = solo.wait(solo.node.config().patience);
+    let actions = solo.wait(solo.node.config().settle_timeout);
     assert!(actions.contains(&Action::CloseLink(link, CloseReason::Timeout)));
 }
 
@@ -298,16 +298,16 @@ fn an_impossible_welcome_ends_the_attempt() {
     if let LinkFrame::Welcome { window, .. } = &mut small {
         *window -= 1;
     }
-    for (frame, violation) in [
-        (welcome(Epoch(1), through_self), Violation::BadPath),
-        (elsewhere, Violation::BadPath),
-        (small, Violation::SmallWindow),
-        (LinkFrame::Heartbeat, Violation::UnexpectedFrame),
+    for (frame, error) in [
+        (welcome(Epoch(1), through_self), ProtocolError::BadPath),
+        (elsewhere, ProtocolError::BadPath),
+        (small, ProtocolError::SmallWindow),
+        (LinkFrame::Heartbeat, ProtocolError::UnexpectedFrame),
     ] {
         let (mut solo, link) = joiner();
         solo.dial(link);
         let actions = solo.says(link, &frame);
-        let reason = CloseReason::Violation(violation);
+        let reason = CloseReason::ProtocolError(error);
         assert!(actions.contains(&Action::CloseLink(link, reason)));
         assert_eq!(rejected(&actions).unwrap().0, RejectReason::Timeout);
         assert_eq!(solo.node.role(), Role::Joining);
@@ -328,12 +328,12 @@ fn a_welcome_before_the_greeting_is_refused() {
     let (mut solo, link) = joiner();
     solo.event(EventKind::LinkOffer(link, sdp("offer")));
     let actions = solo.welcome(link);
-    let reason = CloseReason::Violation(Violation::UnexpectedFrame);
+    let reason = CloseReason::ProtocolError(ProtocolError::UnexpectedFrame);
     assert!(actions.contains(&Action::CloseLink(link, reason)));
 }
 
 #[test]
-fn an_orphan_keeps_its_children_and_brings_them_along() {
+fn an_orphan_rejoins_with_its_children() {
     let mut world = World::new();
     world.root(2);
     world.join(6);
@@ -384,12 +384,12 @@ fn an_orphan_does_not_go_back_to_an_older_tree() {
     let link = opened(&solo.registered())[0];
     solo.dial(link);
     let actions = solo.welcome(link);
-    let reason = CloseReason::Violation(Violation::StaleEpoch);
+    let reason = CloseReason::ProtocolError(ProtocolError::StaleEpoch);
     assert!(actions.contains(&Action::CloseLink(link, reason)));
 }
 
 #[test]
-fn a_joiner_whose_subtree_is_as_it_said_reports_nothing() {
+fn a_joiner_whose_census_is_unchanged_sends_no_status() {
     let (mut solo, parent) = Solo::member(Config::default());
     assert_eq!(sent(&solo.wait(secs(1)), parent), []);
 }

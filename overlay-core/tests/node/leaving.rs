@@ -391,7 +391,7 @@ fn a_leaving_node_does_not_wait_long_for_a_child_that_has_not_even_asked() {
     assert!(matches!(sent(&actions, child)[..], [LinkFrame::Invite(_)]));
     assert_eq!(solo.node.role(), Role::Leaving);
     assert!(solo.node.parent().is_some());
-    let actions = solo.wait(solo.node.config().patience);
+    let actions = solo.wait(solo.node.config().settle_timeout);
     assert!(sent(&actions, child).contains(&goodbye()));
     assert!(sent(&actions, parent).contains(&goodbye()));
 }
@@ -403,7 +403,7 @@ fn a_leaving_node_waits_longer_for_a_child_that_has_asked() {
     solo.event(EventKind::Leave);
     solo.says(child, &moving(5, move_to(2, ANY_DEPTH)));
     let config = solo.node.config().clone();
-    let actions = solo.wait(config.patience);
+    let actions = solo.wait(config.settle_timeout);
     assert_eq!(sent(&actions, child), []);
     let actions = solo.wait(config.leave_timeout);
     assert!(sent(&actions, child).contains(&goodbye()));

@@ -101,7 +101,7 @@ fn an_orphan_rejoins_with_its_subtree_and_all_paths_follow() {
 }
 
 #[test]
-fn a_changed_path_is_told_to_the_app() {
+fn a_node_reports_a_changed_path_to_the_app() {
     let (mut solo, parent) = Solo::member(Config::default());
     let path = below_root(7);
     let path = path.child(id(1)).unwrap();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{LinkFrame, MAX_PAYLOAD};
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, Notification, Scope, Unsent, Violation,
+    Action, CloseReason, Config, EventKind, LinkId, Notification, ProtocolError, Scope, Unsent,
 };
 
 use crate::harness::{Solo, World, config, ms, opened, secs, sent, told};
@@ -173,7 +173,7 @@ fn a_peer_that_sends_more_than_it_was_granted_is_cut_off() {
     delivered.extend(solo.says(child, &frame));
     delivered.extend(solo.says(child, &frame));
     let actions = solo.says(child, &LinkFrame::Direct { payload: &[] });
-    let reason = CloseReason::Violation(Violation::WindowExceeded);
+    let reason = CloseReason::ProtocolError(ProtocolError::WindowExceeded);
     assert_eq!(actions[0], Action::CloseLink(child, reason));
     assert_eq!(delivered.len(), 2);
 }

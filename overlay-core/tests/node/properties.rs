@@ -8,7 +8,7 @@ fn a_node_in_any_situation_survives_any_bytes_from_the_wire() {
 }
 
 #[test]
-fn a_node_keeps_its_invariants_in_every_story_and_can_leave() {
+fn a_node_keeps_its_invariants_under_random_events_and_can_leave() {
     check("node_events", fuzz::node_events::run);
 }
 

@@ -49,7 +49,7 @@ fn a_crowd_behind_a_hanging_candidate_gets_in() {
 }
 
 #[test]
-fn a_request_that_loses_patience_settles_for_a_connected_child() {
+fn a_request_settles_for_a_connected_child_after_settle_timeout() {
     let mut solo = Solo::root(config(2));
     let child = solo.child_with_slots(1, 1);
     solo.request_with_slots(2, 5);
@@ -61,7 +61,7 @@ fn a_request_that_loses_patience_settles_for_a_connected_child() {
 }
 
 #[test]
-fn a_request_that_lost_patience_takes_the_first_child_that_connects() {
+fn an_overdue_request_takes_the_first_child_that_connects() {
     let mut solo = Solo::root(config(2));
     let links = [opened(&solo.request(1))[0], opened(&solo.request(2))[0]];
     // It waits for the first candidate, and then for any.
@@ -72,7 +72,7 @@ fn a_request_that_lost_patience_takes_the_first_child_that_connects() {
 }
 
 #[test]
-fn a_request_that_lost_patience_takes_the_first_slot_that_is_reported() {
+fn an_overdue_request_takes_the_first_slot_that_is_reported() {
     let mut solo = Solo::root(config(2));
     let child = solo.child_with_slots(1, 0);
     solo.request(2);

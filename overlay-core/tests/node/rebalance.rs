@@ -81,7 +81,7 @@ fn after_any_departure_the_tree_becomes_complete_again() {
 }
 
 #[test]
-fn without_churn_no_node_moves() {
+fn no_node_moves_without_churn() {
     let mut world = World::new();
     world.root(3);
     world.join(40);
@@ -239,11 +239,11 @@ fn a_thin_subtree_gives_way_too_however_high() {
 }
 
 #[test]
-fn an_orphan_takes_the_slot_itself_if_no_single_node_comes() {
+fn an_orphan_takes_the_slot_if_no_joiner_without_children_comes() {
     let mut solo = Solo::root(config(2));
     let high = solo.child(1);
     solo.says(high, &status(0, pair(4)));
     solo.server_passes(orphan(7, 99, pair(1)));
-    let actions = solo.wait(solo.node.config().patience);
+    let actions = solo.wait(solo.node.config().settle_timeout);
     assert_eq!(opened(&actions).len(), 1);
 }

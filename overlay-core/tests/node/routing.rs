@@ -168,7 +168,7 @@ fn a_route_makes_room_when_its_handshake_has_had_time() {
     let (mut solo, child) = crowded();
     from(child, &mut solo, answer_to(join_of(3)));
     assert_eq!(delegated_by(&mut solo, 4, child), []);
-    solo.wait(solo.node.config().patience);
+    solo.wait(solo.node.config().settle_timeout);
     assert_eq!(delegated_by(&mut solo, 5, child), [join_of(5)]);
     let late = signal(join_of(3), candidate("late"));
     assert_eq!(from(child, &mut solo, late), []);

@@ -204,8 +204,8 @@ impl World {
             let nowhere = Invariant::BroadcastsReachAll.broken("there is no root");
             return Err(self.failure(None, nowhere));
         };
-        let patience = self.recovery_bound();
-        let end = self.now() + patience;
+        let bound = self.recovery_bound();
+        let end = self.now() + bound;
         while !self.machines[root].node.can_broadcast() && self.now() < end {
             self.run_until(self.now() + GLANCE)?;
         }

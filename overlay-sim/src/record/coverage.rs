@@ -103,7 +103,7 @@ impl Coverage {
             CloseReason::Cancelled => "closed: join given up",
             CloseReason::Replaced => "closed: replaced",
             CloseReason::Malformed(_) => "closed: garbage",
-            CloseReason::Violation(_) => "closed: violation",
+            CloseReason::ProtocolError(_) => "closed: protocol error",
             _ => "closed: other",
         });
     }
@@ -203,7 +203,7 @@ const STATES: &[&str] = &[
     "closed: join given up",
     "closed: replaced",
     "closed: garbage",
-    "closed: violation",
+    "closed: protocol error",
     "late event",
     "invited",
     "moved",

@@ -118,7 +118,7 @@ fn config(rng: &mut Rng, profile: Profile) -> Config {
             Profile::Lan | Profile::Wan => 3_000,
         };
         config.request_timeout = millis(rng, least, 30_000);
-        config.patience = millis(rng, 50, 5_000);
+        config.settle_timeout = millis(rng, 50, 5_000);
         config.wait_timeout = millis(rng, 500, 10_000);
     }
     if rng.chance(40) {

@@ -231,7 +231,7 @@ seed 7
 profile wan
 policy hash
 degree 2
-patience 0.500000
+settle-timeout 0.500000
 0.000000 root 0
 0.250000 join 1
 1.000000 broadcast 0 100

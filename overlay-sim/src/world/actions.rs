@@ -320,10 +320,10 @@ impl World {
             Notification::BroadcastsMissed(broadcasts) => {
                 self.model.told_of_missed(ix, *broadcasts);
                 let moves = self.machines[ix].moved == self.events;
-                let patience = self.setup.config.request_timeout;
+                let wait = self.setup.config.request_timeout;
                 let slow = self
                     .slow_until
-                    .is_some_and(|until| self.now <= until + patience);
+                    .is_some_and(|until| self.now <= until + wait);
                 // The timer tells that the old parent has taken too long.
                 let excused = timer || slow || self.disturbed(self.now);
                 Invariant::MovesMissNothing.holds(!moves || excused, || {

@@ -23,8 +23,8 @@ vocabulary! {
         hash: bool,
         /// `request_timeout`.
         request: Time,
-        /// `patience`.
-        patience: Time,
+        /// `settle_timeout`.
+        settle_timeout: Time,
         /// `wait_timeout`.
         park: Time,
         /// `max_waiting`.
@@ -150,7 +150,7 @@ impl Wild {
                 Policy::Balanced
             },
             request_timeout: self.request.or(usual.request_timeout),
-            patience: self.patience.or(usual.patience),
+            settle_timeout: self.settle_timeout.or(usual.settle_timeout),
             wait_timeout: self.park.or(usual.wait_timeout),
             max_waiting: self.parked.or(usual.max_waiting),
             max_early_ice_candidates: self.early.or(usual.max_early_ice_candidates),

@@ -30,7 +30,7 @@ vocabulary! {
         /// Seconds for a handshake, modulo 40, plus 1.
         request: u8,
         /// Seconds until a request settles for less, modulo 5, plus 1.
-        patience: u8,
+        settle_timeout: u8,
         /// Seconds that it waits in all, modulo 20, plus 1.
         park: u8,
         /// How many short messages are queued, modulo 3, times 3.
@@ -155,7 +155,7 @@ impl Opening {
             max_early_ice_candidates: usize::from(self.early % 3),
             max_routes: usize::from(max_degree) + usize::from(self.routes % 5) + 1,
             request_timeout: secs(self.request, 40),
-            patience: secs(self.patience, 5),
+            settle_timeout: secs(self.settle_timeout, 5),
             wait_timeout: secs(self.park, 20),
             window: MIN_WINDOW,
             send_queue: usize::from(self.queue % 3) * 200,

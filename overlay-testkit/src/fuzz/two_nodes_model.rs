@@ -251,7 +251,9 @@ impl Pair {
                 Action::CloseLink(link, reason) => {
                     let fault = matches!(
                         reason,
-                        CloseReason::Violation(_) | CloseReason::Malformed(_) | CloseReason::Slow
+                        CloseReason::ProtocolError(_)
+                            | CloseReason::Malformed(_)
+                            | CloseReason::Slow
                     );
                     assert!(!fault, "closes the link to an honest node: {reason}");
                     self.wires.closed(node, link);

@@ -62,7 +62,7 @@ vocabulary! {
         /// The child leaves the tree, and its children will ask for other parents.
         1 => Leaving,
         /// The next broadcast has this number, of this root.
-        1 => Counts(node: u8, epoch: u8, next: u16),
+        1 => NewStream(node: u8, epoch: u8, next: u16),
     }
 
     /// What the server says.
@@ -203,7 +203,7 @@ impl LinkWord {
             }),
             Self::Stay => LinkFrame::Stay,
             Self::Leaving => LinkFrame::Leaving,
-            Self::Counts(node, epoch, next) => LinkFrame::NewStream(StreamPosition {
+            Self::NewStream(node, epoch, next) => LinkFrame::NewStream(StreamPosition {
                 root: id(node % 8),
                 epoch: Epoch(u64::from(epoch % 4)),
                 next: u64::from(next),

@@ -109,7 +109,7 @@ impl Downstream {
                 forward(link, waiting, net, fx);
             }
         }
-        self.settle_impatient(at, net, fx);
+        self.settle_overdue(at, net, fx);
     }
 
     /// A candidate's link is gone, and its slot free. Its join has failed for this `reason`.
@@ -154,10 +154,10 @@ impl Downstream {
         }
     }
 
-    /// Does what is due: requests lose their patience, and their time runs out.
+    /// Does what is due: requests settle for a connected child, and their time runs out.
     pub(crate) fn expire_waiting(&mut self, at: &Ancestry, net: &mut Net, fx: &mut Effects) {
         let before = self.queue.len();
-        while let Some(number) = self.queue.lose_patience(&fx.config, fx.now) {
+        while let Some(number) = self.queue.next_overdue(&fx.config, fx.now) {
             self.settle(number, at, net, fx);
         }
         while let Some(waiting) = self.queue.take_ended(fx.now) {
@@ -212,10 +212,10 @@ impl Downstream {
         }
     }
 
-    /// A child is new, or has reported: requests that have lost patience may settle for it.
-    pub(crate) fn settle_impatient(&mut self, at: &Ancestry, net: &mut Net, fx: &mut Effects) {
+    /// A child is new, or has reported: requests that have waited long enough may settle for it.
+    pub(crate) fn settle_overdue(&mut self, at: &Ancestry, net: &mut Net, fx: &mut Effects) {
         let before = self.queue.len();
-        for number in self.queue.impatient() {
+        for number in self.queue.overdue() {
             self.settle(number, at, net, fx);
         }
         if self.queue.len() < before {
@@ -272,7 +272,7 @@ impl Downstream {
         let Some((awaits, mut waiting)) = self.queue.take(number) else {
             return;
         };
-        // A request that has waited for a slot to become free, or to be taken, has lost no patience with the node that
+        // A request that has waited for a slot to become free, or to be taken, has not yet waited for the node that
         // takes it.
         let anew = matches!(awaits, Awaits::Hole(_) | Awaits::Single);
         if anew {
@@ -289,7 +289,7 @@ impl Downstream {
             early,
             ..
         } = waiting;
-        let patience = if planted!(fx.config, CandidateNeverTimesOut) {
+        let factor = if planted!(fx.config, CandidateNeverTimesOut) {
             10
         } else {
             1
@@ -302,7 +302,7 @@ impl Downstream {
             }),
             moves: request.kind.is_move(),
             channel: Channel::Connecting,
-            deadline: fx.now + fx.config.request_timeout.saturating_mul(patience),
+            deadline: fx.now + fx.config.request_timeout.saturating_mul(factor),
         };
         let link = net.links.insert(State::Candidate(candidate), fx);
         self.slots.take(slot, link);
@@ -340,7 +340,7 @@ impl Downstream {
                     }
                 }
                 waiting.gave_way = true;
-                // Under a new number: its patience begins anew.
+                // Under a new number: its `settle_timeout` begins anew.
                 waiting.count(fx.now);
                 number = None;
             }

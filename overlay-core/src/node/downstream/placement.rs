@@ -9,7 +9,7 @@
 //! 4. *The policy* chooses a child. It sees candidates too, because in a flash crowd the best parent for a
 //!    joiner is often one that is about to connect; then the request waits for that (`queue`).
 //!
-//! A hanging candidate must not hold up others. After `patience` a waiting request settles for a connected child, the
+//! A hanging candidate must not hold up others. After `settle_timeout` a waiting request settles for a connected child, the
 //! first that has a slot. After `wait_timeout`, counted over all the nodes that it waits at, it is rejected.
 //!
 //! # Why subtrees are not placed like single nodes

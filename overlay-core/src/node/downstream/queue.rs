@@ -18,7 +18,7 @@ pub(crate) struct WaitQueue {
     /// The latest number given.
     latest: u64,
     /// Requests with a lower number settle for any child that is connected.
-    patient_from: u64,
+    settling_from: u64,
     /// The ICE candidates kept for all of them.
     early: usize,
 }
@@ -139,20 +139,20 @@ impl WaitQueue {
         self.entries.range(range).next().map(|(number, _)| *number)
     }
 
-    /// Marks the next request that has lost its patience, if there is one, and returns its number.
-    pub(crate) fn lose_patience(&mut self, config: &Config, now: Instant) -> Option<u64> {
-        let (&number, (_, waiting)) = self.entries.range(self.patient_from..).next()?;
-        if waiting.since + config.patience > now {
+    /// Marks the next request that has waited for `settle_timeout`, if there is one, and returns its number.
+    pub(crate) fn next_overdue(&mut self, config: &Config, now: Instant) -> Option<u64> {
+        let (&number, (_, waiting)) = self.entries.range(self.settling_from..).next()?;
+        if waiting.since + config.settle_timeout > now {
             return None;
         }
-        self.patient_from = number + 1;
+        self.settling_from = number + 1;
         Some(number)
     }
 
-    /// The requests that have lost their patience.
-    pub(crate) fn impatient(&self) -> Vec<u64> {
-        let impatient = self.entries.range(..self.patient_from);
-        impatient.map(|(number, _)| *number).collect()
+    /// The requests that have waited for `settle_timeout`.
+    pub(crate) fn overdue(&self) -> Vec<u64> {
+        let overdue = self.entries.range(..self.settling_from);
+        overdue.map(|(number, _)| *number).collect()
     }
 
     /// Keeps an ICE candidate of a waiting request's joiner. False if there are enough.
@@ -169,8 +169,8 @@ impl WaitQueue {
 
     pub(crate) fn next_deadline(&self, config: &Config) -> Option<Instant> {
         let end = self.entries.next_deadline()?;
-        let patient = self.entries.range(self.patient_from..).next();
-        let settles = patient.map(|(_, (_, waiting))| waiting.since + config.patience);
+        let next = self.entries.range(self.settling_from..).next();
+        let settles = next.map(|(_, (_, waiting))| waiting.since + config.settle_timeout);
         Some(settles.map_or(end, |settles| settles.min(end)))
     }
 

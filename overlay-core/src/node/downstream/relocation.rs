@@ -141,7 +141,7 @@ impl Downstream {
         child.intake = stayed;
         self.report.changed(fx);
         self.place_all_behind(link, at, net, fx);
-        self.settle_impatient(at, net, fx);
+        self.settle_overdue(at, net, fx);
         true
     }
 
@@ -163,7 +163,7 @@ impl Downstream {
             child.subtree.known = census;
             self.report.changed(fx);
         }
-        self.settle_impatient(at, net, fx);
+        self.settle_overdue(at, net, fx);
     }
 }
 

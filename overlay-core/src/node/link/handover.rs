@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::dialing::Attempt;
 use crate::census::Census;
-use crate::close::{CloseReason, Violation};
+use crate::close::{CloseReason, ProtocolError};
 use crate::flow::message_cost;
 use crate::id::{Epoch, NodeId};
 use crate::path::Path;
@@ -90,14 +90,14 @@ impl Handover {
         frame: &LinkFrame<'_>,
         bytes: &Bytes,
         window: u32,
-    ) -> Result<Held, Violation> {
+    ) -> Result<Held, ProtocolError> {
         match frame {
             LinkFrame::Heartbeat => return Ok(Held::Answer(LinkFrame::Heartbeat)),
             LinkFrame::Goodbye(farewell) => return Ok(Held::Close(farewell.reason())),
             LinkFrame::Direct { payload } | LinkFrame::Broadcast { payload, .. } => {
                 self.cost = self.cost.saturating_add(message_cost(payload.len()));
                 if self.cost > window {
-                    return Err(Violation::WindowExceeded);
+                    return Err(ProtocolError::WindowExceeded);
                 }
             }
             _ => self.control += 1,

@@ -20,7 +20,7 @@ pub(crate) struct Rhythm {
     /// How long a root may admit joiners after it has asked.
     pub(crate) lease: Duration,
     /// How long the server may be silent.
-    pub(crate) patience: Duration,
+    pub(crate) silence_limit: Duration,
 }
 
 impl Rhythm {
@@ -30,7 +30,7 @@ impl Rhythm {
         Self {
             keepalive,
             lease: Duration::from_millis(u64::from(lease_ms)),
-            patience: keepalive * 2,
+            silence_limit: keepalive * 2,
         }
     }
 
@@ -41,7 +41,7 @@ impl Rhythm {
         Self {
             keepalive,
             lease: self.lease,
-            patience: self.lease.max(keepalive * 2),
+            silence_limit: self.lease.max(keepalive * 2),
         }
     }
 }

@@ -121,7 +121,7 @@ impl Session {
                 heard,
                 ping: ping @ Ping::Answered(_),
                 ..
-            } if *heard + rhythm.patience > now => {
+            } if *heard + rhythm.silence_limit > now => {
                 *ping = Ping::Asked(now);
                 Some(*id)
             }
@@ -150,8 +150,10 @@ impl Session {
                 ping,
                 ..
             } => Some(match ping {
-                Ping::Answered(asked) => (asked + rhythm.keepalive).min(heard + rhythm.patience),
-                Ping::Asked(_) => heard + rhythm.patience,
+                Ping::Answered(asked) => {
+                    (asked + rhythm.keepalive).min(heard + rhythm.silence_limit)
+                }
+                Ping::Asked(_) => heard + rhythm.silence_limit,
             }),
         }
     }
@@ -289,6 +291,6 @@ mod tests {
     #[test]
     fn a_silent_server_is_not_asked_again() {
         let mut session = state("registered");
-        assert_eq!(session.ask(NOW + rhythm().patience), None);
+        assert_eq!(session.ask(NOW + rhythm().silence_limit), None);
     }
 }

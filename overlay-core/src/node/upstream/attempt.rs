@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::{Membership, Upstream};
 use crate::action::{Action, Dial};
 use crate::census::Census;
-use crate::close::{CloseReason, Violation};
+use crate::close::{CloseReason, ProtocolError};
 use crate::id::{JoinId, LinkId};
 use crate::node::ancestry::{Ancestry, path_below};
 use crate::node::effects::Effects;
@@ -141,7 +141,7 @@ impl Upstream {
                     },
                 ..
             } if answered => {
-                let soon = fx.now + fx.config.patience;
+                let soon = fx.now + fx.config.settle_timeout;
                 if let Some(link) = net.links.get_mut(link) {
                     link.state.hurry(soon);
                 }
@@ -180,14 +180,14 @@ impl Upstream {
         at: &Ancestry,
         net: &mut Net,
         fx: &Effects,
-    ) -> Result<Option<Welcome>, Violation> {
+    ) -> Result<Option<Welcome>, ProtocolError> {
         match net.links.state(link) {
             Some(State::Dialing(dialing)) if dialing.stage == Stage::Greeted => {}
-            _ => return Err(Violation::UnexpectedFrame),
+            _ => return Err(ProtocolError::UnexpectedFrame),
         }
         path_below(welcome.id, &welcome.path, fx)?;
         if welcome.epoch < at.epoch() {
-            return Err(Violation::StaleEpoch);
+            return Err(ProtocolError::StaleEpoch);
         }
         payload::grant(link, welcome.window, &mut net.links)?;
         let waits = self.is_moving() && lacks(welcome.position);

@@ -1,7 +1,7 @@
 //! A node that leaves waits until its children have other parents.
 //!
 //! It tells its parent that it leaves, so that no joiner is sent here any more, and invites each child to ask, through
-//! it, the parent's parent. When all have gone, said that they stay, or not even asked after `patience`, or when
+//! it, the parent's parent. When all have gone, said that they stay, or not even asked after `settle_timeout`, or when
 //! `leave_timeout` is over, it says goodbye. Until then it passes broadcasts and signals on. A root has nothing
 //! above it that its children could ask.
 
@@ -23,7 +23,7 @@ impl Draining {
     pub(crate) fn new(parent: LinkId, fx: &Effects) -> Self {
         Self {
             parent,
-            asked_by: Some(fx.now + fx.config.patience),
+            asked_by: Some(fx.now + fx.config.settle_timeout),
             until: fx.now + fx.config.leave_timeout,
         }
     }
@@ -42,7 +42,7 @@ impl Draining {
         late.map(|_| Due::Look)
     }
 
-    /// Whether the link leads to a child that is about to go elsewhere. One that has not even asked after `patience`
+    /// Whether the link leads to a child that is about to go elsewhere. One that has not even asked after `settle_timeout`
     /// may be dead.
     pub(crate) fn waits_for(&self, link: &Link) -> bool {
         let State::Child(child) = &link.state else {

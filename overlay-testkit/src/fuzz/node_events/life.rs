@@ -134,16 +134,18 @@ impl Life {
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
         use LinkWord::{
-            Broadcast, Counts, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Leaving, Moved,
+            Broadcast, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Leaving, Moved, NewStream,
             Status, Stay,
         };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
         let below = node.children().any(|child| child.link == link);
         let fits = match word {
-            Join(JoinWord::Request(..)) | Broadcast(_) | Moved(1, 1) | Invite(..) | Counts(..) => {
-                above
-            }
+            Join(JoinWord::Request(..))
+            | Broadcast(_)
+            | Moved(1, 1)
+            | Invite(..)
+            | NewStream(..) => above,
             Join(_) | Direct(_) | Credit(_) | Goodbye(_) => above || below,
             Status(..) | Stay | Leaving => below,
             _ => false,
