@@ -74,4 +74,4 @@ pub use schedule::{
     Setup, Step, TimedStep, UnknownName, Wish, schedule,
 };
 pub use search::{Outcome, Shrunk, Sweep, replay, run, shrink, sweep};
-pub use world::{Failure, Limits, SetupError, World};
+pub use world::{Failure, Limits, SetupError, Told, World};

@@ -11,8 +11,10 @@
 //! | `checks` | invariants about actions that take a view of the whole |
 //! | `machine`, `network` | what the world consists of; WebRTC and the server are the testkit's |
 //! | `event_queue` | what will happen, by when |
+//! | `by_hand` | stories that a test tells event by event |
 
 mod actions;
+mod by_hand;
 mod checks;
 mod event_queue;
 mod events;
@@ -42,6 +44,7 @@ use crate::schedule::Number;
 use crate::schedule::Setup;
 use crate::world::event_queue::EventQueue;
 use crate::world::network::Network;
+pub use by_hand::Told;
 use machine::{Ix, Life, Machine};
 pub use overlay_testkit::net::Limits;
 use overlay_testkit::net::{Client, Server};
@@ -82,6 +85,8 @@ pub struct World {
     coverage: Coverage,
     /// What happens, in words, if it is wanted.
     pub(crate) transcript: Option<Transcript>,
+    /// What nodes have told their apps, if it is wanted.
+    told: Option<Vec<(Ix, Told)>>,
     orphans: Orphans,
     /// The actions of the present event; kept for its memory.
     actions: Vec<Action>,
@@ -198,6 +203,7 @@ impl World {
             trace: Trace::default(),
             coverage: Coverage::default(),
             transcript: None,
+            told: None,
             orphans: Orphans::default(),
             actions: Vec::new(),
             closing: Vec::new(),

@@ -109,8 +109,8 @@ fn the_original_rule_chooses_by_hash_of_origin_and_own_id() {
 
 #[test]
 fn the_original_rule_makes_a_tree_too() {
-    let mut world = World::with(|config| config.policy = Policy::Hash);
-    world.root(4);
+    let mut world = World::with(4, |config| config.policy = Policy::Hash);
+    world.root();
     world.join(60);
     assert_eq!(world.depths()[..2], [1, 4]);
     assert_eq!(world.depths().iter().sum::<usize>(), 61);
@@ -292,8 +292,8 @@ fn a_greeting_for_another_join_displaces_no_child() {
 
 #[test]
 fn a_joiner_that_dies_on_its_way_leaves_nothing_behind() {
-    let mut world = World::new();
-    let root = world.root(1);
+    let mut world = World::new(1);
+    let root = world.root();
     world.join(1);
     for stage in 0..40 {
         let joiner = world.start();

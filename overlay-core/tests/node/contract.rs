@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use overlay_core::{Config, ConfigError, Event, EventKind, Instant, Node, Policy, Role};
 
-use crate::harness::{Solo, World, id, ms, sdp, secs};
+use overlay_sim::{Profile, Setup};
 
-/// A busy quarter of an hour, as text.
-fn story(seed: u64, policy: Policy) -> String {
-    let mut world = World::with(|config| config.policy = policy);
-    world.seed(seed);
-    world.jitter = ms(40);
-    world.journal = Some(String::new());
-    world.root(2);
+use crate::harness::{Solo, World, config, id, sdp, secs};
+
+/// The fingerprint of a busy quarter of an hour.
+fn story(seed: u64, policy: Policy) -> u64 {
+    let mut setup = Setup::new(seed);
+    setup.profile = Profile::Wan;
+    setup.config = Config {
+        policy,
+        ..config(2)
+    };
+    let mut world = World::from(setup);
+    world.root();
     world.join(12);
     world.kill(1);
     world.event(2, EventKind::Leave);
@@ -22,10 +27,10 @@ fn story(seed: u64, policy: Policy) -> String {
     }
     world.stop_server();
     world.run(secs(100));
-    world.start_server();
+    world.mend_all();
     world.settle();
     world.run(secs(600));
-    world.journal.unwrap()
+    world.trace()
 }
 
 #[test]

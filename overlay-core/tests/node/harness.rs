@@ -1,4 +1,4 @@
-//! The harness of these tests: a small virtual world for stories about trees ([`World`]), and one node driven by
+//! The harness of these tests: the simulator's world for stories about trees ([`World`]), and one node driven by
 //! hand for stories about bad company ([`Solo`]). Every node keeps the invariants after every event.
 
 mod world;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use overlay_core::{Config, JoinId};
 
+pub(crate) use overlay_testkit::Solo;
 pub(crate) use overlay_testkit::actions::{
     client_frames, delegated, opened, rejections, sent, sent_up, told,
 };
@@ -14,8 +15,7 @@ pub(crate) use overlay_testkit::frames::{
     answer, below_root, candidate, hello, id, join_of, move_to, moving, position, refused, reject,
     request, sdp, signal, status, token, welcome,
 };
-pub(crate) use overlay_testkit::{Invariants, Solo};
-pub(crate) use world::{Handshakes, Ix, World};
+pub(crate) use world::{Ix, World};
 
 /// The first attempt of the node under test.
 pub(crate) const OWN_JOIN: JoinId = Solo::JOIN;

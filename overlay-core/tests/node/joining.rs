@@ -8,9 +8,11 @@ use overlay_core::{
     Role, Signal,
 };
 
+use overlay_sim::{Profile, Setup};
+
 use crate::harness::{
-    Ix, OWN_JOIN, Solo, World, answer, below_root, candidate, id, ms, opened, reject, sdp, secs,
-    sent, sent_up, signal, told, welcome,
+    Ix, OWN_JOIN, Solo, World, answer, below_root, candidate, id, opened, reject, sdp, secs, sent,
+    sent_up, signal, told, welcome,
 };
 
 fn attempts(world: &World, ix: Ix) -> Vec<u32> {
@@ -18,7 +20,7 @@ fn attempts(world: &World, ix: Ix) -> Vec<u32> {
         Notification::ParentConnected { attempt, .. } => Some(*attempt),
         _ => None,
     };
-    world.people[ix].notes.iter().filter_map(attempt).collect()
+    world.notes(ix).filter_map(attempt).collect()
 }
 
 /// A joiner that is registered, and its dial.
@@ -39,8 +41,8 @@ fn rejected(actions: &[Action]) -> Option<(RejectReason, Duration)> {
 
 #[test]
 fn a_first_node_joins_the_root() {
-    let mut world = World::new();
-    let root = world.root(2);
+    let mut world = World::new(2);
+    let root = world.root();
     world.join(1);
     assert_eq!(world.depths(), [1, 1]);
     assert_eq!(world.children(root), [1]);
@@ -57,8 +59,8 @@ fn a_crowd_ends_as_the_complete_tree_at_the_first_attempt() {
         (1_000, 10, &[1, 10, 100, 890]),
         (12, 1, &[1; 13]),
     ] {
-        let mut world = World::new();
-        world.root(degree);
+        let mut world = World::new(degree);
+        world.root();
         for ix in world.join(count) {
             assert_eq!(attempts(&world, ix), [1]);
         }
@@ -75,8 +77,8 @@ fn nodes_that_join_in_turn_make_the_complete_tree() {
         (30, 3, &[1, 3, 9, 18]),
         (50, 5, &[1, 5, 25, 20]),
     ] {
-        let mut world = World::new();
-        world.root(degree);
+        let mut world = World::new(degree);
+        world.root();
         world.join_in_turn(count);
         assert_eq!(world.depths(), depths);
         world.assert_sound();
@@ -86,10 +88,11 @@ fn nodes_that_join_in_turn_make_the_complete_tree() {
 #[test]
 fn a_crowd_on_an_uneven_network_makes_the_complete_tree_too() {
     for seed in 0..10 {
-        let mut world = World::new();
-        world.seed(seed);
-        world.jitter = ms(300);
-        world.root(3);
+        let mut setup = Setup::new(seed);
+        setup.profile = Profile::Wan;
+        setup.config.max_degree = 3;
+        let mut world = World::from(setup);
+        world.root();
         for ix in world.join(39) {
             assert_eq!(attempts(&world, ix), [1], "seed {seed}");
         }
@@ -334,10 +337,10 @@ fn a_welcome_before_the_greeting_is_refused() {
 
 #[test]
 fn an_orphan_rejoins_with_its_children() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
-    let orphan = world.parent(5).unwrap();
+    let orphan = world.children(0)[0];
     let children = world.children(orphan);
     world.cut(0, orphan);
     world.run_until(secs(60), |w| w.node(orphan).role() == Role::Joining);

@@ -208,9 +208,9 @@ fn a_joiner_is_not_made_a_root() {
 
 #[test]
 fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
-    let mut world = World::new();
-    let root = world.root(2);
-    let standby = world.standby(2);
+    let mut world = World::new(2);
+    let root = world.root();
+    let standby = world.root();
     world.join(9);
     world.kill(root);
     world.run(secs(120));
@@ -221,9 +221,9 @@ fn when_the_root_dies_its_standby_has_the_whole_tree_in_the_end() {
 
 #[test]
 fn an_old_root_that_was_cut_off_joins_the_new_ones_tree() {
-    let mut world = World::new();
-    let root = world.root(2);
-    let standby = world.standby(2);
+    let mut world = World::new(2);
+    let root = world.root();
+    let standby = world.root();
     world.join(6);
     world.sleep(root, secs(60));
     world.run(secs(60));

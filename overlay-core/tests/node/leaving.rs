@@ -17,10 +17,10 @@ fn goodbye() -> LinkFrame<'static> {
 
 #[test]
 fn a_node_that_leaves_is_not_taken_for_lost() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
-    let leaver = world.parent(6).unwrap();
+    let leaver = world.children(0)[0];
     world.event(leaver, EventKind::Leave);
     world.run(secs(1));
     let left = |note: &Notification| *note == Notification::Left;
@@ -34,8 +34,8 @@ fn a_node_that_leaves_is_not_taken_for_lost() {
 
 #[test]
 fn both_sides_of_a_goodbye_know_why() {
-    let mut world = World::new();
-    world.root(1);
+    let mut world = World::new(1);
+    world.root();
     world.join(2);
     // A root has no node above that could take its children.
     world.event(2, EventKind::Leave);
@@ -52,8 +52,8 @@ fn both_sides_of_a_goodbye_know_why() {
 
 #[test]
 fn a_node_that_has_left_can_join_again_or_be_root() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(2);
     world.event(2, EventKind::Leave);
     world.run(secs(1));
@@ -69,8 +69,8 @@ fn a_node_that_has_left_can_join_again_or_be_root() {
 
 #[test]
 fn a_former_root_joins_a_younger_tree() {
-    let mut world = World::new();
-    let root = world.root(2);
+    let mut world = World::new(2);
+    let root = world.root();
     let other = world.start();
     world.settle();
     for wish in [
@@ -89,13 +89,13 @@ fn a_former_root_joins_a_younger_tree() {
 
 #[test]
 fn a_root_that_leaves_lets_all_children_go() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
     world.event(0, EventKind::Leave);
     world.run(secs(10));
     assert_eq!(world.node(0).role(), Role::Detached);
-    world.root(2);
+    world.root();
     world.settle();
     world.run(secs(10));
     assert_eq!(world.depths().iter().sum::<usize>(), 7);
@@ -104,10 +104,10 @@ fn a_root_that_leaves_lets_all_children_go() {
 
 #[test]
 fn queued_messages_are_delivered_before_the_goodbye() {
-    let mut world = World::with(|config| config.window = MIN_WINDOW);
-    world.root(2);
+    let mut world = World::with(2, |config| config.window = MIN_WINDOW);
+    world.root();
     world.join(1);
-    world.people[1].busy = true;
+    world.busy(1);
     let to = world.link(0, 1);
     let mut sent = 0;
     while world.node(0).can_send(to) {
@@ -118,7 +118,7 @@ fn queued_messages_are_delivered_before_the_goodbye() {
     world.event(0, EventKind::Leave);
     world.run(secs(1));
     assert_eq!(world.node(0).role(), Role::Leaving);
-    world.resume(1);
+    world.mend_all();
     world.run(secs(2));
     assert_eq!(world.heard(1).len(), sent);
     assert_eq!(world.node(0).role(), Role::Detached);
@@ -229,8 +229,8 @@ fn a_neighbour_that_does_not_close_is_closed() {
 
 #[test]
 fn a_node_that_closes_the_link_to_its_parent_looks_for_another() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
     let up = world.link(6, world.parent(6).unwrap());
     world.event(6, EventKind::Close(up));
@@ -277,8 +277,8 @@ fn a_link_that_is_parting_is_not_writable() {
 
 #[test]
 fn a_child_whose_link_is_closed_looks_for_another_parent() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(2);
     let down = world.link(0, 1);
     world.event(0, EventKind::Close(down));
@@ -347,8 +347,8 @@ fn a_message_after_the_goodbye_is_not_expected() {
 
 #[test]
 fn a_node_that_leaves_on_purpose_leaves_no_orphans() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(14);
     world.stop_server();
     let leaver = world.parent(world.parent(14).unwrap()).unwrap();
@@ -368,8 +368,8 @@ fn a_node_that_leaves_on_purpose_leaves_no_orphans() {
 
 #[test]
 fn a_node_and_its_parent_can_leave_at_once() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(14);
     let lower = world.parent(14).unwrap();
     let upper = world.parent(lower).unwrap();

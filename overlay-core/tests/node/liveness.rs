@@ -24,8 +24,8 @@ fn closed(world: &World, ix: usize) -> usize {
 
 #[test]
 fn heartbeats_keep_an_idle_tree_alive_for_an_hour() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
     world.run(secs(3_600));
     assert_eq!(world.depths(), [1, 2, 4]);
@@ -79,8 +79,8 @@ fn any_frame_is_a_sign_of_life() {
 #[test]
 fn an_orphan_rejoins_with_its_subtree_and_all_paths_follow() {
     for closes in [true, false] {
-        let mut world = World::new();
-        world.root(2);
+        let mut world = World::new(2);
+        world.root();
         world.join(14);
         let orphan = world.parent(14).unwrap();
         let dead = world.parent(orphan).unwrap();
@@ -128,8 +128,8 @@ fn a_changed_path_is_told_to_the_children() {
 
 #[test]
 fn half_of_the_tree_dies_and_the_rest_comes_together() {
-    let mut world = World::new();
-    world.root(3);
+    let mut world = World::new(3);
+    world.root();
     world.join(39);
     for ix in (1..40).step_by(2) {
         world.kill(ix);
@@ -145,8 +145,8 @@ fn half_of_the_tree_dies_and_the_rest_comes_together() {
 #[test]
 fn a_node_that_slept_takes_no_neighbour_for_dead() {
     for time in [8, 12, 14] {
-        let mut world = World::new();
-        let root = world.root(3);
+        let mut world = World::new(3);
+        let root = world.root();
         world.join(12);
         world.run(secs(7));
         world.sleep(root, secs(time));
@@ -186,10 +186,10 @@ fn a_node_that_wakes_once_a_minute_still_finds_a_dead_neighbour() {
 
 #[test]
 fn a_node_that_slept_for_long_finds_its_way_back() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
-    let sleeper = world.parent(6).unwrap();
+    let sleeper = world.children(0)[0];
     world.sleep(sleeper, secs(600));
     world.run(secs(700));
     world.settle();
@@ -201,8 +201,8 @@ fn a_node_that_slept_for_long_finds_its_way_back() {
 
 #[test]
 fn both_sides_of_a_cut_link_heal() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(6);
     world.cut(0, 1);
     world.run_until(secs(60), |w| w.node(1).role() == Role::Joining);

@@ -46,8 +46,8 @@ fn broadcast(world: &mut World, numbers: std::ops::Range<usize>) {
 
 #[test]
 fn a_broadcast_reaches_every_node_once_and_in_order() {
-    let mut world = World::new();
-    world.root(3);
+    let mut world = World::new(3);
+    world.root();
     world.join(30);
     broadcast(&mut world, 0..100);
     world.run(secs(5));
@@ -60,16 +60,16 @@ fn a_broadcast_reaches_every_node_once_and_in_order() {
 
 #[test]
 fn neighbours_talk_in_both_directions() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.join(1);
     let (down, up) = (world.link(0, 1), world.link(1, 0));
     let send = |to, payload| EventKind::Send { to, payload };
     world.event(0, send(down, text(1)));
     world.event(1, send(up, text(2)));
     world.run(secs(1));
-    assert_eq!(world.people[1].inbox, [(Scope::Direct, text(1))]);
-    assert_eq!(world.people[0].inbox, [(Scope::Direct, text(2))]);
+    assert_eq!(world.inbox(1), [(Scope::Direct, text(1))]);
+    assert_eq!(world.inbox(0), [(Scope::Direct, text(2))]);
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn a_peer_that_sends_more_than_it_was_granted_is_cut_off() {
 
 #[test]
 fn a_slow_app_slows_the_root_and_then_gets_everything() {
-    let mut world = World::with(|config| {
+    let mut world = World::with(2, |config| {
         config.window = MIN_WINDOW;
         config.send_queue = 4 * 1024;
     });
-    world.root(2);
+    world.root();
     world.join(6);
     let (slow, writable) = (6, |note: &Notification| {
         matches!(note, Notification::Writable(_))
@@ -192,7 +192,7 @@ fn a_slow_app_slows_the_root_and_then_gets_everything() {
     assert_eq!(world.node(slow).path().depth(), 2);
     let mut next = 0;
     for round in 1..=3 {
-        world.people[slow].busy = true;
+        world.busy(slow);
         while world.node(0).can_broadcast() {
             broadcast(&mut world, next..next + 1);
             next += 1;
@@ -204,7 +204,7 @@ fn a_slow_app_slows_the_root_and_then_gets_everything() {
         // A window for each of two links, and the root's queue: no more was taken in.
         let most = 2 * MIN_WINDOW as usize + 4 * 1024;
         assert!(next <= round * (most / message_cost(1) as usize + 1));
-        world.resume(slow);
+        world.mend_all();
         world.run_until(secs(60), |w| w.count(0, writable) == round);
     }
     world.run(secs(60));
@@ -297,12 +297,12 @@ fn a_child_that_takes_nothing_does_not_fill_a_node_that_changes_parents() {
 
 #[test]
 fn the_death_of_a_slow_child_frees_the_messages_that_it_held() {
-    let mut world = World::with(|config| config.window = MIN_WINDOW);
-    world.root(2);
+    let mut world = World::with(2, |config| config.window = MIN_WINDOW);
+    world.root();
     world.join(6);
     let slow = 6;
     let parent = world.parent(slow).unwrap();
-    world.people[slow].busy = true;
+    world.busy(slow);
     let mut sent = 0;
     while world.node(0).can_broadcast() {
         world.event(0, EventKind::Broadcast(big(1)));

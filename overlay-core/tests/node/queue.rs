@@ -4,8 +4,8 @@ use overlay_core::wire::{JoinFrame, LinkFrame, RejectReason};
 use overlay_core::{Action, Census, CloseReason, Config, Epoch, EventKind, Path};
 
 use crate::harness::{
-    Handshakes, Solo, World, candidate, config, delegated, id, join_of, ms, opened, rejections,
-    secs, sent, status,
+    Solo, World, candidate, config, delegated, id, join_of, ms, opened, rejections, secs, sent,
+    status,
 };
 
 #[test]
@@ -37,10 +37,10 @@ fn a_hanging_candidate_loses_its_slot_to_the_request_behind_it() {
 
 #[test]
 fn a_crowd_behind_a_hanging_candidate_gets_in() {
-    let mut world = World::new();
-    let root = world.root(1);
+    let mut world = World::new(1);
+    let root = world.root();
     let hanging = world.start();
-    world.people[hanging].handshakes = Handshakes::Hang;
+    world.hang(hanging);
     let crowd: Vec<_> = (0..6).map(|_| world.start()).collect();
     let inside = |w: &World| crowd.iter().all(|ix| w.parent(*ix).is_some());
     world.run_until(secs(90), inside);

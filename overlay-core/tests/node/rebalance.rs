@@ -13,7 +13,7 @@ use crate::harness::{
 
 fn moved(world: &World) -> usize {
     let moved = |note: &Notification| matches!(note, Notification::ParentClosed { reason, .. } if *reason == CloseReason::Moved);
-    let nodes = 0..world.people.len();
+    let nodes = world.all();
     nodes.map(|ix| world.count(ix, moved)).sum()
 }
 
@@ -70,8 +70,8 @@ fn an_orphan_is_placed_however_rare_heartbeats_are() {
 #[test]
 fn after_any_departure_the_tree_becomes_complete_again() {
     for goes in 1..15 {
-        let mut world = World::new();
-        world.root(2);
+        let mut world = World::new(2);
+        world.root();
         world.join(14);
         world.crash(goes);
         world.run(secs(60));
@@ -82,8 +82,8 @@ fn after_any_departure_the_tree_becomes_complete_again() {
 
 #[test]
 fn no_node_moves_without_churn() {
-    let mut world = World::new();
-    world.root(3);
+    let mut world = World::new(3);
+    world.root();
     world.join(40);
     world.run(secs(60));
     assert_eq!(moved(&world), 0);
@@ -91,8 +91,8 @@ fn no_node_moves_without_churn() {
 
 #[test]
 fn by_the_rule_of_the_original_no_node_moves() {
-    let mut world = World::with(|config| config.policy = Policy::Hash);
-    world.root(2);
+    let mut world = World::with(2, |config| config.policy = Policy::Hash);
+    world.root();
     world.join(14);
     world.crash(1);
     world.run(secs(60));

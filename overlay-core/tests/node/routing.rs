@@ -39,8 +39,8 @@ fn an_answer_goes_up_and_candidates_go_both_ways() {
 #[test]
 fn candidates_of_both_sides_cross_a_deep_tree() {
     // The harness opens no link before ICE candidates have crossed in both directions.
-    let mut world = World::new();
-    world.root(1);
+    let mut world = World::new(1);
+    world.root();
     world.join(8);
     assert_eq!(world.depths(), [1; 9]);
 }

@@ -232,13 +232,13 @@ fn a_server_that_asks_for_a_ping_each_millisecond_gets_one_a_second() {
 
 #[test]
 fn a_root_that_loses_the_server_comes_back_and_keeps_its_tree() {
-    let mut world = World::new();
-    let root = world.root(2);
+    let mut world = World::new(2);
+    let root = world.root();
     world.join(6);
     world.stop_server();
     world.run(secs(60));
     assert_eq!(world.depths(), [1, 2, 4]);
-    world.start_server();
+    world.mend_all();
     let ready = |w: &World| w.count(root, |n| *n == Notification::BootstrapReady) == 2;
     world.run_until(secs(60), ready);
     world.join(1);
@@ -263,21 +263,21 @@ fn a_request_that_waited_when_the_server_was_lost_can_be_made_again() {
 
 #[test]
 fn a_joiner_outwaits_a_server_that_is_down() {
-    let mut world = World::new();
-    world.root(2);
+    let mut world = World::new(2);
+    world.root();
     world.stop_server();
     let joiner = world.start();
     world.run(secs(300));
     let lost = |note: &Notification| matches!(note, Notification::BootstrapLost { .. });
     assert!(world.count(joiner, lost) > 8);
-    world.start_server();
+    world.mend_all();
     world.settle();
     assert_eq!(world.depths(), [1, 1]);
 }
 
 #[test]
 fn joiners_wait_for_a_root_to_come() {
-    let mut world = World::new();
+    let mut world = World::new(3);
     let joiners: Vec<Ix> = (0..5).map(|_| world.start()).collect();
     world.run(secs(60));
     let no_root = |note: &Notification| {
@@ -285,7 +285,7 @@ fn joiners_wait_for_a_root_to_come() {
         matches!(note, Notification::JoinRejected { reason: r, .. } if *r == reason)
     };
     assert!(joiners.iter().all(|ix| world.count(*ix, no_root) > 1));
-    world.root(3);
+    world.root();
     world.settle();
     assert_eq!(world.depths().iter().sum::<usize>(), 6);
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use overlay_core::wire::RejectReason;
 use overlay_core::{Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Signal};
 
-use super::{Happening, What, World};
+use super::{Happening, Told, What, World};
 use crate::invariants::Scrutiny;
 use crate::invariants::{Invariant, Violation};
 use crate::schedule::{Impairment, Partition};
@@ -55,6 +55,7 @@ impl World {
             Action::Deliver(delivery) => self.deliver(ix, delivery)?,
             Action::Notify(notification) => {
                 self.coverage.notification(&notification);
+                self.keep(ix, || Told::Notification(notification.clone()));
                 self.notified(ix, &notification, timer)?;
             }
         }
@@ -252,6 +253,7 @@ impl World {
         if let Some(end) = self.machines[ix].end(link) {
             self.model.deliver(ix, end, scope, &payload)?;
         }
+        self.keep(ix, || Told::Message(scope, payload));
         let busy = self.machines[ix].has(Impairment::Busy, self.now);
         let machine = &mut self.machines[ix];
         if busy {

@@ -181,13 +181,6 @@ impl Server {
         self.connections.contains_key(&client)
     }
 
-    /// The connections of a node.
-    #[must_use]
-    pub fn connections_of(&self, node: Ix) -> Vec<Client> {
-        let mine = |client: &&Client| client.0 == node;
-        self.connections.keys().filter(mine).copied().collect()
-    }
-
     fn event(&mut self, now: Instant, kind: bootstrap::EventKind) -> Result<Outgoing, Violation> {
         let mut actions = core::mem::take(&mut self.actions);
         self.inner
