@@ -52,7 +52,7 @@ pub struct Delivery {
     pub scope: Scope,
     /// The app's bytes.
     pub payload: Bytes,
-    /// What to hand back.
+    /// The receipt to hand back.
     pub receipt: Receipt,
 }
 
@@ -72,7 +72,7 @@ pub enum Scope {
 #[must_use = "the sender may send no more until this comes back"]
 pub struct Receipt(pub(crate) Held);
 
-/// What a receipt releases.
+/// The room that a receipt releases.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Direct { link: LinkId, cost: u32 },

@@ -23,7 +23,7 @@ pub trait Id: Copy {
 /// A table of entries, keyed by ids that it issues. Ids repeat after 2³² entries at the earliest.
 pub struct Arena<I, T> {
     slots: Slab<Slot<T>>,
-    /// How many entries there ever were: the generation of the latest.
+    /// The number of entries there ever were: the generation of the latest.
     minted: u32,
     ids: PhantomData<fn() -> I>,
 }

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{len} exceeds the limit of {limit}")]
 pub struct TooLong {
-    /// How long it is: bytes of a text, elements of a list.
+    /// Its length: bytes of a text, elements of a list.
     pub len: usize,
-    /// How long it may be.
+    /// The limit, in the same unit.
     pub limit: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::wire::{RejectReason, WireError};
 
-/// Why a link is closed. More reasons may come.
+/// The reason for which a link is closed. More may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -51,7 +51,7 @@ pub enum CloseReason {
     ProtocolError(ProtocolError),
 }
 
-/// How a neighbour can break the protocol. More ways may come.
+/// A way in which a neighbour breaks the protocol. More may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {

@@ -97,7 +97,7 @@ pub struct Config {
     /// The time that the server may take to accept a connection, and to answer the first frame. Default 10 s.
     pub bootstrap_timeout: Duration,
 
-    /// What the node does wrong on purpose. Default: nothing.
+    /// The bugs that the node has on purpose. Default: none.
     #[cfg(planted)]
     pub planted: Option<crate::Planted>,
 }

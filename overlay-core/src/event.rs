@@ -13,7 +13,7 @@ use crate::wire::Token;
 pub struct Event {
     /// The embedder's clock. If it is before the latest moment seen, that one is used.
     pub now: Instant,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
 }
 

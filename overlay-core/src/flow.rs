@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::wire::MAX_PAYLOAD;
 
-/// What each message costs besides its payload, so that a window of tiny messages is a bounded
+/// The cost of each message besides its payload, so that a window of tiny messages is a bounded
 /// number of them. About what the tables spend on one.
 const MESSAGE_OVERHEAD: u32 = 64;
 
@@ -20,7 +20,7 @@ const MESSAGE_OVERHEAD: u32 = 64;
 #[allow(clippy::cast_possible_truncation, reason = "32 KiB and a bit")]
 pub const MIN_WINDOW: u32 = 2 * (MAX_PAYLOAD as u32 + MESSAGE_OVERHEAD);
 
-/// What a message of `len` bytes takes from a window.
+/// The cost of a message: what `len` bytes take from a window.
 #[must_use]
 pub fn message_cost(len: usize) -> u32 {
     u32::try_from(len)
@@ -119,7 +119,7 @@ impl Outbox {
         self.queued <= limit / 2 && core::mem::take(&mut self.refused)
     }
 
-    /// What will never be sent because the link is gone.
+    /// The messages that are never sent because the link is gone.
     pub(crate) fn into_unsent(self) -> impl Iterator<Item = Queued> {
         self.queue.into_iter()
     }

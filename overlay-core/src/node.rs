@@ -116,7 +116,7 @@ impl Node {
         })
     }
 
-    /// What to do about `event`, in order.
+    /// The actions that follow from `event`, in order.
     #[must_use = "the protocol stalls when an action is not carried out"]
     pub fn handle_input(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();

@@ -18,7 +18,7 @@ use crate::bootstrap::BootstrapError;
 /// must not fill. Messages are bounded by their senders' windows.
 const MAX_WAITING: usize = 1024;
 
-/// What a node tells its app. More may come.
+/// An event that a node tells its app. More may come.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -32,7 +32,7 @@ pub enum Event {
     Message(Message),
     /// There is no connection to a bootstrap server, though there should be one.
     BootstrapLost {
-        /// Why.
+        /// The reason.
         cause: BootstrapLost,
         /// The time until the node tries again; `None` if another attempt can't succeed.
         retry_in: Option<Duration>,

@@ -22,7 +22,7 @@ pub struct Node {
 /// message over. 256 messages of 16 KiB are 4 MiB.
 const MAX_WAITING_SENDS: usize = 256;
 
-/// What an app asks of the engine.
+/// A request of an app to the engine.
 #[derive(Debug)]
 pub(crate) enum Command {
     Join,
@@ -50,7 +50,7 @@ pub(crate) enum Recipient {
 pub struct Status {
     /// Its id.
     pub id: NodeId,
-    /// Where it is in relation to the tree.
+    /// Its role in the tree.
     pub role: Role,
     /// Its parent.
     pub parent: Option<NodeId>,
@@ -70,7 +70,7 @@ pub struct Status {
     pub stats: Stats,
 }
 
-/// Why a message was not sent. More reasons may come.
+/// The reason for which a message was not sent. More may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {

@@ -75,7 +75,7 @@ pub enum ServerError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// The server's brain can't be started.
@@ -272,7 +272,7 @@ impl Http {
         Ok(())
     }
 
-    /// What a request that is no upgrade gets.
+    /// The answer to a request that is no upgrade.
     async fn answer(&self, request: &Request) -> Response {
         let path = request.uri().path();
         if !matches!(path, "/" | "/health") {

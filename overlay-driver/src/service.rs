@@ -125,7 +125,7 @@ impl Service {
         let _ = done.await;
     }
 
-    /// What the server has done so far; `None` if it is gone.
+    /// The counters of what the server has done so far; `None` if it is gone.
     pub async fn stats(&self) -> Option<bootstrap::Stats> {
         let (reply, stats) = oneshot::channel();
         self.tell(Input::Stats(reply)).await;

@@ -20,7 +20,7 @@ pub(super) struct Hello {
     registration: Registration,
 }
 
-/// What a client becomes.
+/// The role that a client gets.
 enum Placement {
     Joiner,
     /// A standby that has seen this epoch.

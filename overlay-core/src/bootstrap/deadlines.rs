@@ -8,7 +8,7 @@ use crate::id::ConnectionId;
 use crate::time::Instant;
 use crate::wire::Refusal;
 
-/// What can become due on a session.
+/// A deadline of a session.
 #[derive(Clone, Copy)]
 enum Due {
     Refuse(Refusal),
@@ -38,7 +38,7 @@ impl Server {
         }
     }
 
-    /// What becomes due first on a session, and when: the one source of both the deadline and what it does.
+    /// The first deadline of a session, and its moment: the one source of the deadline and of what it does.
     fn next_due(&self, id: ConnectionId) -> Option<(Instant, Due)> {
         let session = self.sessions.get(id)?;
         let config = &self.config;

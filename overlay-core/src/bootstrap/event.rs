@@ -11,11 +11,11 @@ use crate::wire::{OverlayName, Refusal};
 pub struct Event {
     /// The present time. If it is before an earlier input's time, that one is used.
     pub now: Instant,
-    /// What has happened.
+    /// The kind of event.
     pub kind: EventKind,
 }
 
-/// What can happen to a server. An event about a connection that is gone changes nothing.
+/// A kind of event. An event about a connection that is gone changes nothing.
 ///
 /// A driver knows all the kinds, and loses a client if it leaves one out. So a new one is a breaking change, and the
 /// enum is exhaustive.
@@ -54,7 +54,7 @@ pub enum Action {
     Close {
         /// The connection.
         connection: ConnectionId,
-        /// Why, for the server's log.
+        /// The reason, for the server's log.
         refusal: Refusal,
     },
     /// Tell the operator. Nothing else depends on it.
@@ -86,7 +86,7 @@ pub enum Notice {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not accepted: {refusal}")]
 pub struct NotAccepted {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
     /// One [`ServerFrame`](crate::wire::ServerFrame), which tells the client why, and when to come back.
     pub farewell: Bytes,

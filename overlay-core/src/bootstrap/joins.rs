@@ -23,7 +23,7 @@ pub(super) struct Join {
     candidates_from_root: u32,
 }
 
-/// What becomes of a frame about a join.
+/// The outcome of a frame about a join.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Passage {
     ToRoot,

@@ -36,7 +36,7 @@ pub(super) struct Term {
     pub(super) epoch: Epoch,
 }
 
-/// What a client with the root's token asks for.
+/// A claim: the role that a client with the root's token asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
     pub(super) id: NodeId,
@@ -46,7 +46,7 @@ pub(super) struct Claim {
     pub(super) leads: bool,
 }
 
-/// What a client with the root's token becomes.
+/// The role that a client with the root's token gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The root, in the epoch that it has led before.
@@ -119,7 +119,7 @@ impl Leadership {
         }
     }
 
-    /// What becomes of a claim. `own`: the connection that the client's id has here already, which may well be dead.
+    /// The verdict on a claim. `own`: the connection that the client's id has here already, which may well be dead.
     pub(super) fn judge(
         &self,
         claim: Claim,
@@ -186,7 +186,7 @@ mod tests {
         ]
     }
 
-    /// What becomes of the claim in each of the [`leaderships`], without and with standbys.
+    /// The verdict on the claim in each of the [`leaderships`], without and with standbys.
     fn verdicts(claim: Claim, own: Option<ConnectionId>) -> [[Verdict; 2]; 4] {
         leaderships().map(|leadership| {
             [false, true].map(|has_standbys| leadership.judge(claim, own, has_standbys, NOW))

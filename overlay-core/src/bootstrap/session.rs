@@ -23,7 +23,7 @@ pub(super) struct Session {
     role: Role,
 }
 
-/// What a client has become. It changes only by the transitions of [`Session`].
+/// The state of a client. It changes only by the transitions of [`Session`].
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     /// The client has not said hello yet.

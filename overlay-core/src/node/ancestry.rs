@@ -18,7 +18,7 @@ pub(crate) struct Ancestry {
     announced: Option<Epoch>,
 }
 
-/// What is directly above this node.
+/// The parent, or its absence, directly above this node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Above {
     /// The link to the parent.

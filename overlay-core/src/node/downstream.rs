@@ -71,7 +71,7 @@ impl Downstream {
         &self.slots
     }
 
-    /// How many requests wait, and how many ICE candidates are kept for them.
+    /// The numbers of waiting requests, and of ICE candidates kept for them.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (self.queue.len(), self.queue.early_ice_candidates())
     }

@@ -20,7 +20,7 @@ pub(crate) struct Effects {
     pub(crate) config: Arc<Config>,
     pub(crate) rng: Random,
     pub(crate) stats: Stats,
-    /// What the event in progress has brought about so far; empty between events.
+    /// The actions of the event in progress; empty between events.
     pub(crate) actions: Vec<Action>,
 }
 

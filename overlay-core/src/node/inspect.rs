@@ -10,7 +10,7 @@ use crate::path::Path;
 use crate::stats::Stats;
 use crate::time::Instant;
 
-/// Where a node is in relation to the tree.
+/// The role of a node in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Not in the tree, and not on its way.
@@ -74,7 +74,7 @@ pub enum Progress {
     },
 }
 
-/// How full a node's tables are: each can be compared with its limit.
+/// The fill levels of a node's tables: each can be compared with its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Load {
@@ -105,13 +105,13 @@ impl Node {
         self.fx.id
     }
 
-    /// How the node behaves.
+    /// The node's configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.fx.config
     }
 
-    /// Where the node is in relation to the tree.
+    /// The node's role in the tree.
     #[must_use]
     pub const fn role(&self) -> Role {
         match *self.upstream.membership() {
@@ -157,7 +157,7 @@ impl Node {
         }
     }
 
-    /// How many slots are taken, by children and by candidates that may become one; at most
+    /// The number of slots that are taken, by children and by candidates that may become one; at most
     /// [`max_degree`](Config::max_degree).
     #[must_use]
     pub fn slots_taken(&self) -> usize {
@@ -182,13 +182,13 @@ impl Node {
         self.downstream.census(&self.net.links, &self.fx)
     }
 
-    /// What the node has done and what was done to it.
+    /// The counters of what the node has done and seen.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.fx.stats
     }
 
-    /// How far the node's own search for a parent is; `None` unless it is [joining](Role::Joining).
+    /// The progress of the node's own search for a parent; `None` unless it is [joining](Role::Joining).
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         let Membership::Joining(joining) = self.upstream.membership() else {
@@ -230,7 +230,7 @@ impl Node {
         self.upstream.is_root() && self.children().all(|child| self.can_send(child.link))
     }
 
-    /// How full the node's tables are. Costs a look at each link.
+    /// The fill levels of the node's tables. Costs a look at each link.
     #[must_use]
     pub fn load(&self) -> Load {
         let (parked, early_ice_candidates) = self.downstream.waiting();

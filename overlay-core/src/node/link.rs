@@ -47,7 +47,7 @@ pub(crate) struct Link {
     pub(crate) inbox: Inbox,
 }
 
-/// What a link is.
+/// The state of a link.
 #[derive(Debug)]
 pub(crate) enum State {
     Dialing(Dialing),

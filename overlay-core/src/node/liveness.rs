@@ -17,7 +17,7 @@ use crate::id::LinkId;
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 
-/// What a link's deadline asks for.
+/// The demand of a link's deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// The link has had its time.

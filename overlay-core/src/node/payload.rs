@@ -34,7 +34,7 @@ struct Pending {
     /// The link that it came through; none at the root.
     source: Option<LinkId>,
     cost: u32,
-    /// How many outboxes hold it, and the app.
+    /// The number of holders: outboxes, and the app.
     holders: u32,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Payload {
-    /// How many broadcasts are held.
+    /// The number of broadcasts that are held.
     pub(crate) fn held(&self) -> usize {
         self.pending.len()
     }
@@ -290,7 +290,7 @@ impl Payload {
         }
     }
 
-    /// What waited for a neighbour that is gone will not be sent.
+    /// Gives up the messages that waited for a neighbour that is gone.
     pub(crate) fn release_unsent(&mut self, outbox: Outbox, links: &mut Links, fx: &mut Effects) {
         if planted!(fx.config, UnsentKept) {
             return;

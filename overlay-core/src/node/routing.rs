@@ -23,7 +23,7 @@ pub(crate) enum Peer {
     Link(LinkId),
 }
 
-/// Where a request went.
+/// The next hop that a request took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextHop {
     /// It waits here, under this number.
@@ -45,7 +45,7 @@ pub(crate) struct Route {
     pub(crate) next: NextHop,
 }
 
-/// What is to be done about a frame of another node's join.
+/// The verdict on a frame of another node's join.
 #[derive(Debug)]
 pub(crate) enum Routed {
     /// It goes on to this peer.
@@ -105,7 +105,7 @@ impl Routes {
         self.forget_answer(join, old);
     }
 
-    /// What is to be done about a frame of another node's join, unless it is a request. `handshake_ends`: when a
+    /// The verdict on a frame of another node's join, unless it is a request. `handshake_ends`: when a
     /// join is over that is answered now.
     pub(crate) fn route(
         &mut self,
@@ -192,7 +192,7 @@ impl Routes {
         Some(entry.route)
     }
 
-    /// How many joins have come from there.
+    /// The number of joins that have come from there.
     pub(crate) fn count_from(&self, back: Peer) -> usize {
         let entries = self.entries.iter();
         entries

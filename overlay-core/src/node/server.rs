@@ -20,13 +20,13 @@ use crate::wire::{
     Token, VERSION, WireError,
 };
 
-/// What this node wants of the server, and how far it is.
+/// The goal of this node at the server, and how far it is.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// What the node wants to be; `None` while it wants no connection.
+    /// The role that the node wants; `None` while it wants no connection.
     goal: Option<Goal>,
     session: Session,
-    /// How many connections were tried: the id of the latest.
+    /// The number of connections tried: the id of the latest.
     tries: u32,
     /// Tries that have failed since a registration last succeeded.
     failures: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Connection {
     told: Epoch,
 }
 
-/// What a node wants to be.
+/// A role that a node wants.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
     /// A joiner that is introduced to the root.
@@ -43,7 +43,7 @@ pub(crate) enum Goal {
     Lead(Token),
 }
 
-/// What the server's messages, or the end of its connection, mean to the rest of the node.
+/// News from the server, or of its connection, for the rest of the node.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// The node is registered.

@@ -24,11 +24,11 @@ pub(crate) use joining::{Joining, Step};
 #[derive(Debug)]
 pub(crate) struct Upstream {
     membership: Membership,
-    /// How many attempts to get a parent this node has made in its life.
+    /// The number of attempts to get a parent in the life of this node.
     attempts: u32,
 }
 
-/// Where a node is in relation to the tree.
+/// The place of a node in relation to the tree.
 ///
 /// | from | by | to |
 /// |---|---|---|
@@ -59,7 +59,7 @@ pub(crate) enum Membership {
     Leaving,
 }
 
-/// What it is time for.
+/// An act that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// The next attempt to join.
@@ -187,7 +187,7 @@ impl Upstream {
         matches!(self.membership, Membership::Root)
     }
 
-    /// What components below are told of all this.
+    /// The facts that other components are told.
     pub(crate) const fn above(&self) -> Above {
         Above {
             parent: self.parent(),
@@ -200,7 +200,7 @@ impl Upstream {
         matches!(self.membership, Membership::Draining(_))
     }
 
-    /// What it is time for, once each time.
+    /// The act that is due, once each time.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
         match &mut self.membership {
             Membership::Joining(joining) => joining.is_due(now).then_some(Due::Attempt),

@@ -34,7 +34,7 @@ pub struct LinkConfig {
     /// 64 of the longest frames. The core limits app messages by credit to far less, so a peer with so much in its
     /// queue takes nothing at all.
     pub max_backlog: usize,
-    /// How long a link that is closed goes on sending what was queued. Default: 1 s; a goodbye
+    /// The time for which a closed link goes on sending what was queued. Default: 1 s; a goodbye
     /// needs one round trip, and a node should not wait long for a peer that may be dead.
     pub flush_timeout: Duration,
     /// Size that is requested for the receive buffer of each UDP socket, in bytes. The system may grant less. Default:
@@ -100,7 +100,7 @@ pub enum ConfigError {
     IceServer {
         /// The URL.
         url: String,
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
     /// [`LinkConfig::relay_only`] without a TURN server.

@@ -174,7 +174,7 @@ impl Peer {
         self.channel.send(BytesMut::from(frame)).await
     }
 
-    /// How many bytes the peer has not acknowledged.
+    /// The number of bytes that the peer has not acknowledged.
     pub(super) async fn unacknowledged(&self) -> Result<usize> {
         self.channel.outstanding_bytes().await
     }

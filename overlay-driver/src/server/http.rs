@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    /// What the server makes of `bytes`, all of which are there at once.
+    /// The answer of the server to `bytes`, all of which are there at once.
     fn read_all(mut bytes: &[u8]) -> io::Result<Result<(Request, Vec<u8>), StatusCode>> {
         read(&mut bytes).now_or_never().unwrap()
     }

@@ -60,7 +60,7 @@ impl Downstream {
         }
     }
 
-    /// Why a candidate must not become a child, if it must not: it is above this node since it was accepted, or it
+    /// The reason for which a candidate must not become a child, if there is one: it is above this node since it was accepted, or it
     /// moves and is a child here already. Only a joiner that the server introduces replaces a
     /// link: no node below can ask for that in another's name.
     pub(crate) fn objection(

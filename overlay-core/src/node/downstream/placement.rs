@@ -52,7 +52,7 @@ const SMALL_SHARE: (u64, u64) = (2, 3);
 /// nodes falls from 0.985 to 0.974.
 const SMALL_BESIDE: u32 = 2;
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placement {
     /// It gets this slot.
@@ -65,7 +65,7 @@ pub(super) enum Placement {
     Nowhere(RejectReason),
 }
 
-/// What a policy chooses among.
+/// The choices of a policy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Among {
     /// Children and candidates.
@@ -78,7 +78,7 @@ pub(super) enum Among {
 #[derive(Clone, Copy)]
 pub(super) struct Branch {
     pub(super) link: LinkId,
-    /// How far below this node its deepest leaf is.
+    /// The depth of its deepest leaf below this node.
     pub(super) depth: usize,
     /// The same for its shallowest free slot.
     pub(super) slot: Option<usize>,
@@ -97,7 +97,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Where a request is to go.
+    /// The place to which a request is to go.
     pub(super) fn placement(&self, waiting: &Waiting) -> Placement {
         if let Some(slot) = self.slot_for(&waiting.request) {
             return if self.gives_way(waiting) {
@@ -250,7 +250,7 @@ impl<'a> View<'a> {
         Some(smallest.link)
     }
 
-    /// How far below this node a joiner ends up, as far as is known.
+    /// The depth below this node at which a joiner ends up, as far as is known.
     fn best_depth(&self, waiting: &Waiting) -> Option<usize> {
         let link = self.choose(waiting, Among::All)?;
         let subtree = match self.links.state(link)? {
@@ -275,7 +275,7 @@ impl<'a> View<'a> {
         (room || planted!(self.fx.config, WaitingWithoutLimit)) && waiting.until > self.fx.now
     }
 
-    /// Why there is no slot for a joiner: some slot may be free soon, or open again.
+    /// The reason for which there is no slot for a joiner: some slot may be free soon, or open again.
     fn why_nowhere(&self, request: &JoinRequest) -> RejectReason {
         let stays = |link: &LinkId| match self.links.state(*link) {
             Some(State::Child(child)) => child.is_open(),

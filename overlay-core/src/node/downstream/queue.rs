@@ -39,7 +39,7 @@ pub(crate) struct Waiting {
     pub(crate) gave_way: bool,
 }
 
-/// What a request waits for.
+/// The thing that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaits {
     /// A candidate, to go below it.
@@ -89,7 +89,7 @@ impl WaitQueue {
         self.entries.len()
     }
 
-    /// How many ICE candidates are kept for all requests.
+    /// The number of ICE candidates kept for all requests.
     pub(crate) fn early_ice_candidates(&self) -> usize {
         self.early
     }

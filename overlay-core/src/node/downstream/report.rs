@@ -10,14 +10,14 @@ use crate::notification::Notification;
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 
-/// What the parent believes, and when it is next told.
+/// The census that the parent believes, and when it is next told.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// This subtree, as the parent predicts it.
     believed: Census,
-    /// How many requests the parent has sent.
+    /// The number of requests that the parent has sent.
     seen: u32,
-    /// How many of them the last report took into account.
+    /// The number of them that the last report took into account.
     acknowledged: u32,
     /// The subtree that the app was last told of.
     shown: Census,
@@ -52,7 +52,7 @@ impl Report {
         self.due.take_if(|due| *due <= now).is_some()
     }
 
-    /// What the parent is to be told, if it believes something else.
+    /// The census that the parent is to be told, if it believes another.
     pub(crate) fn news_for_parent(&mut self, census: &Census) -> Option<LinkFrame<'static>> {
         if *census == self.believed && self.seen == self.acknowledged {
             return None;

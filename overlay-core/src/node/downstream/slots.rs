@@ -14,7 +14,7 @@ pub(crate) struct Slots {
     giving_back: Option<LinkId>,
 }
 
-/// What a link held that is gone.
+/// The slot that a link held, now that it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freed {
     /// A slot, which is free now.
@@ -32,7 +32,7 @@ impl Slots {
         }
     }
 
-    /// How many there are, free or not.
+    /// The number of slots, free or not.
     pub(crate) fn len(&self) -> usize {
         self.holders.len()
     }

@@ -32,7 +32,7 @@ pub(crate) struct Child {
     pub(crate) node: NodeId,
     /// Its subtree as it last reported it, and the same once all the joins sent there are in.
     pub(crate) subtree: Box<Forecast>,
-    /// How many joins were sent there.
+    /// The number of joins that were sent there.
     pub(crate) requests: u32,
     pub(crate) intake: Intake,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Intake {
     Leaving,
 }
 
-/// What is known of a subtree, and what will become of it. Boxed, because every node has a table of links, and
+/// The knowledge of a subtree, and its prediction. Boxed, because every node has a table of links, and
 /// most have no child.
 #[derive(Debug)]
 pub(crate) struct Forecast {

@@ -56,7 +56,7 @@ impl Closing {
 }
 
 impl GoodbyeReason {
-    /// Why a link is closed whose other side says this.
+    /// The reason for which a link is closed whose other side says this.
     pub(crate) const fn reason(self) -> CloseReason {
         match self {
             Self::Leaving => CloseReason::PeerLeft,

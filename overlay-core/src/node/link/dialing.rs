@@ -13,7 +13,7 @@ pub(crate) struct Attempt {
     pub(crate) join: JoinId,
     /// Whether the request and its signals go through the server, or through the present parent.
     pub(crate) kind: JoinKind,
-    /// What the request says of this node's subtree.
+    /// The census of this node's subtree in the request.
     pub(crate) census: Box<Census>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Dialing {
     pub(crate) deadline: Instant,
 }
 
-/// How far an attempt has come.
+/// The stage of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// The embedder makes the offer.

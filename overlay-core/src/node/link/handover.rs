@@ -27,7 +27,7 @@ use crate::wire::{LinkFrame, StreamPosition};
 /// Control frames of a new parent that wait at the most; at one more the old parent is waited for no longer.
 const MOST_HELD: usize = 64;
 
-/// What a parent says of itself when it welcomes a child.
+/// A parent's account of itself when it welcomes a child.
 #[derive(Clone, Debug)]
 pub(crate) struct Welcome {
     pub(crate) id: NodeId,
@@ -46,7 +46,7 @@ pub(crate) struct Handover {
     /// When the old parent has had long enough.
     pub(crate) deadline: Instant,
     frames: VecDeque<Bytes>,
-    /// How many of the frames are control frames.
+    /// The number of control frames among them.
     control: usize,
     /// The cost of the app messages among them.
     cost: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Handover {
     refused: Vec<Census>,
 }
 
-/// What is to be done about a frame of the new parent.
+/// The verdict on a frame of the new parent.
 pub(crate) enum Held {
     /// Nothing: it waits.
     Waits,
@@ -113,7 +113,7 @@ impl Handover {
         unless_enough(self.refused.len())
     }
 
-    /// What the node goes by when it goes over: the welcome, the frames in order, and the joiners turned away.
+    /// Everything that the node needs when it goes over: the welcome, the frames in order, and the joiners turned away.
     pub(crate) fn take(&mut self) -> (Welcome, VecDeque<Bytes>, Vec<Census>) {
         let frames = core::mem::take(&mut self.frames);
         let refused = core::mem::take(&mut self.refused);

@@ -22,7 +22,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// What a child is told of the next broadcast.
+    /// The position that a child is told of the next broadcast.
     pub(crate) fn tell(&self) -> StreamPosition {
         self.next.unwrap_or_default()
     }

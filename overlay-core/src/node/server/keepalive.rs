@@ -13,13 +13,13 @@ pub(crate) enum Ping {
     Asked(Instant),
 }
 
-/// How often a server is asked for a sign of life, and for how long its answer holds.
+/// The interval of pings, and for how long an answer holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rhythm {
     pub(crate) keepalive: Duration,
-    /// How long a root may admit joiners after it has asked.
+    /// The time for which a root may admit joiners after it has asked.
     pub(crate) lease: Duration,
-    /// How long the server may be silent.
+    /// The time for which the server may be silent.
     pub(crate) silence_limit: Duration,
 }
 

@@ -7,7 +7,7 @@ use crate::id::BootstrapId;
 use crate::time::Instant;
 use crate::wire::ClientRole;
 
-/// How far the connection to the server is. It changes by the transitions below alone.
+/// The state of the connection to the server. It changes by the transitions below alone.
 ///
 /// | from | by | to |
 /// |---|---|---|
@@ -21,7 +21,7 @@ use crate::wire::ClientRole;
 pub(super) enum Session {
     /// No connection is wanted.
     Closed,
-    /// Until the next try.
+    /// No connection; the next try is at `until`.
     Waiting { until: Instant },
     /// The embedder connects.
     Connecting { id: BootstrapId, deadline: Instant },
@@ -38,7 +38,7 @@ pub(super) enum Session {
         rhythm: Rhythm,
         heard: Instant,
         ping: Ping,
-        /// Until when a root may admit joiners.
+        /// The end of the time in which a root may admit joiners.
         lease: Instant,
     },
 }

@@ -265,7 +265,7 @@ impl Upstream {
     }
 }
 
-/// Why a join has failed whose link was closed.
+/// The reason for which a join has failed whose link was closed.
 pub(crate) const fn failure(reason: CloseReason) -> RejectReason {
     match reason {
         CloseReason::Rejected(reason) => reason,

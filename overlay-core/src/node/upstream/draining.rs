@@ -33,7 +33,7 @@ impl Draining {
             .map_or(self.until, |asked_by| asked_by.min(self.until))
     }
 
-    /// What it is time for.
+    /// The act that is due.
     pub(super) fn due(&mut self, now: Instant) -> Option<Due> {
         if self.until <= now {
             return Some(Due::Goodbye);
