@@ -74,7 +74,7 @@ impl News {
                     "messages"
                 };
                 facts.say(&format!(
-                    "Missed {broadcasts} {messages} while without a parent."
+                    "Missed {broadcasts} {messages}: this node, or one above it, had no parent."
                 ));
             }
             Event::Node(Notification::RootChanged { epoch, root }) => {

@@ -34,7 +34,7 @@
 //!   `next_deadline` is `None` or later than that moment.
 //! - A peer can't make a node panic, block, or grow without bound. A peer's fault ends in
 //!   [`Action::CloseLink`] and a counter in [`Stats`], never in an error for the embedder.
-//! - An id is minted once and never means anything else: an event about what is gone changes nothing.
+//! - An id means nothing else before 2³² others were minted: an event about what is gone changes nothing.
 //! - Every collection has a limit in [`Config`], with what happens there.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -26,7 +26,7 @@ pub enum Invariant {
     #[error("a node has one server connection at most and uses only that")]
     OneServerConnection,
     /// Taken slots never exceed `max_degree`; one child that leaves may come on top.
-    #[error("children and candidates never exceed max_degree")]
+    #[error("taken slots never exceed max_degree")]
     MaxDegree,
     /// An event causes a bounded number of actions.
     #[error("the actions for one event are bounded")]

@@ -39,7 +39,8 @@ pub enum EventKind {
     Shutdown,
 }
 
-/// A command for the driver of a server. Commands are carried out in order. Exhaustive, because each kind must be carried out.
+/// A command for the driver of a server. Commands are carried out in order.
+/// Exhaustive, because each kind must be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a message to a client.

@@ -350,8 +350,8 @@ pub(crate) fn unsent(payload: Bytes, reason: Unsent, fx: &mut Effects) {
 fn receive(id: LinkId, len: usize, links: &mut Links, fx: &Effects) -> Result<u32, ProtocolError> {
     let cost = message_cost(len);
     if let Some(link) = links.get_mut(id) {
-        let max_depth = link.inbox.receive(cost, fx.config.window);
-        max_depth.map_err(|_| ProtocolError::WindowExceeded)?;
+        let received = link.inbox.receive(cost, fx.config.window);
+        received.map_err(|_| ProtocolError::WindowExceeded)?;
     }
     Ok(cost)
 }

@@ -265,6 +265,7 @@ impl Connection {
             say(id, &ClientFrame::Ping, fx);
             return None;
         }
+        // What is due without a connection is the next try.
         let Some(id) = self.session.id() else {
             self.connect(fx);
             return None;

@@ -8,8 +8,8 @@ use overlay_sim::{Profile, Setup};
 
 use crate::harness::{Solo, World, config, id, sdp, secs};
 
-/// The fingerprint of a busy quarter of an hour.
-fn story(seed: u64, policy: Policy) -> u64 {
+/// The record of a busy quarter of an hour.
+fn story(seed: u64, policy: Policy) -> (u64, Vec<String>) {
     let mut setup = Setup::new(seed);
     setup.profile = Profile::Wan;
     setup.config = Config {
@@ -17,6 +17,7 @@ fn story(seed: u64, policy: Policy) -> u64 {
         ..config(2)
     };
     let mut world = World::from(setup);
+    world.listen();
     world.root();
     world.join(12);
     world.kill(1);
@@ -30,7 +31,7 @@ fn story(seed: u64, policy: Policy) -> u64 {
     world.mend_all();
     world.settle();
     world.run(secs(600));
-    world.trace()
+    world.record()
 }
 
 #[test]

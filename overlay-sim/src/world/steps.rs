@@ -300,9 +300,8 @@ impl World {
         machine.end(link)
     }
 
-    /// Ends every fault: from here on nothing goes wrong any more. Forgers die, and every node that wants to
-    /// be in the tree says so again.
-    pub fn make_peace(&mut self) -> Result<(), Failure> {
+    /// Ends every fault: from here on nothing goes wrong any more. Forgers die.
+    pub fn end_faults(&mut self) -> Result<(), Failure> {
         self.network.mend();
         self.server.down_until = self.now;
         self.server.careless_until = self.now;
@@ -319,7 +318,13 @@ impl World {
             }
             self.arm(ix);
         }
-        self.run_until(self.now)?;
+        self.run_until(self.now)
+    }
+
+    /// Ends every fault, gives the tree a root if it has none and no standby, and lets every node that wants to be in
+    /// the tree say so again.
+    pub fn make_peace(&mut self) -> Result<(), Failure> {
+        self.end_faults()?;
         let has_standby = self.nodes().any(|(_, node)| node.is_standby());
         if self.root().is_none() && !has_standby {
             let next = self.machines.iter().map(|machine| machine.number).max();

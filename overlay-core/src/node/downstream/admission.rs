@@ -1,7 +1,7 @@
 //! Other nodes' joins: a request is accepted, delegated, queued or rejected.
 //!
 //! Which of these it is, `placement` decides. An accepted joiner is a *candidate* until its link has greeted. It
-//! holds a slot, so children and candidates never exceed `max_degree`, and gives it back when it fails. When it
+//! holds a slot, so taken slots never exceed `max_degree`, and gives it back when it fails. When it
 //! connects, it gets all that waits behind it, in order.
 //!
 //! Every request ends in one of: a link, a rejection, or the loss of the route back to the joiner.
@@ -60,7 +60,7 @@ impl Downstream {
         }
     }
 
-    /// The reason for which a candidate must not become a child, if there is one: it is above this node since it was accepted, or it
+    /// The reason for which a candidate must not become a child, if there is one: it is above this node now, or it
     /// moves and is a child here already. Only a joiner that the server introduces replaces a
     /// link: no node below can ask for that in another's name.
     pub(crate) fn objection(

@@ -18,7 +18,7 @@ pub(crate) struct WaitQueue {
     /// The latest number given.
     latest: u64,
     /// Requests with a lower number settle for any child that is connected.
-    settling_from: u64,
+    settling_below: u64,
     /// The ICE candidates kept for all of them.
     early: usize,
 }
@@ -141,17 +141,17 @@ impl WaitQueue {
 
     /// Marks the next request that has waited for `settle_timeout`, if there is one, and returns its number.
     pub(crate) fn next_overdue(&mut self, config: &Config, now: Instant) -> Option<u64> {
-        let (&number, (_, waiting)) = self.entries.range(self.settling_from..).next()?;
+        let (&number, (_, waiting)) = self.entries.range(self.settling_below..).next()?;
         if waiting.since + config.settle_timeout > now {
             return None;
         }
-        self.settling_from = number + 1;
+        self.settling_below = number + 1;
         Some(number)
     }
 
     /// The requests that have waited for `settle_timeout`.
     pub(crate) fn overdue(&self) -> Vec<u64> {
-        let overdue = self.entries.range(..self.settling_from);
+        let overdue = self.entries.range(..self.settling_below);
         overdue.map(|(number, _)| *number).collect()
     }
 
@@ -169,7 +169,7 @@ impl WaitQueue {
 
     pub(crate) fn next_deadline(&self, config: &Config) -> Option<Instant> {
         let end = self.entries.next_deadline()?;
-        let next = self.entries.range(self.settling_from..).next();
+        let next = self.entries.range(self.settling_below..).next();
         let settles = next.map(|(_, (_, waiting))| waiting.since + config.settle_timeout);
         Some(settles.map_or(end, |settles| settles.min(end)))
     }

@@ -186,7 +186,7 @@ impl World {
 
     /// All that was wrong is over: the server runs, and busy apps take what they have.
     pub(crate) fn mend_all(&mut self) {
-        self.sim.make_peace().unwrap();
+        self.sim.end_faults().unwrap();
     }
 
     pub(crate) fn stop_server(&mut self) {
@@ -220,9 +220,14 @@ impl World {
         !self.living().any(under_way)
     }
 
-    /// The fingerprint of everything that has happened.
-    pub(crate) fn trace(&self) -> u64 {
-        self.sim.trace_hash()
+    /// From now on keeps a transcript.
+    pub(crate) fn listen(&mut self) {
+        self.sim.listen(u64::MAX);
+    }
+
+    /// Everything that has happened: the fingerprint, which has all bytes, and the transcript, which has all else.
+    pub(crate) fn record(self) -> (u64, Vec<String>) {
+        (self.sim.trace_hash(), self.sim.transcript())
     }
 
     /// How many nodes that live in the tree are at each depth.
