@@ -140,7 +140,9 @@ impl Player {
             };
             match message.scope {
                 // What a player makes of it must not depend on its being well-formed.
-                Scope::Broadcast => self.ball = Ball::decode(&message.payload).unwrap_or(self.ball),
+                Scope::Broadcast | Scope::End => {
+                    self.ball = Ball::decode(&message.payload).unwrap_or(self.ball)
+                }
                 Scope::Direct => self.push(message.payload.clone())?,
             }
             self.member.taken(message)?;

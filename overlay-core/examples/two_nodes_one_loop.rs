@@ -146,7 +146,7 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
                 tell(to, &ServerFrame::Join(frame), wires);
             }
             ClientFrame::Ping => tell(number, &ServerFrame::Pong, wires),
-            ClientFrame::StepDown => {}
+            ClientFrame::StepDown { .. } => {}
         },
         Action::CloseBootstrap(_) => {
             wires.clients.remove(&number);

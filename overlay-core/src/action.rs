@@ -63,6 +63,8 @@ pub enum Scope {
     Direct,
     /// Every node, from the root.
     Broadcast,
+    /// Every node, from the root, which broadcasts nothing after it: the last message of its stream.
+    End,
 }
 
 /// The right of a delivered message's sender to send as much again. Hand it back with

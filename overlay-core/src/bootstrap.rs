@@ -207,8 +207,11 @@ impl Server {
                 self.outbox.send(id, &ServerFrame::Pong);
                 Ok(())
             }
-            (Role::Root { .. }, ClientFrame::StepDown) => {
+            (Role::Root { client, .. }, ClientFrame::StepDown { ended }) => {
                 session.step_down();
+                if let Some(ended) = ended {
+                    self.stream_ended(client.overlay, ended);
+                }
                 Ok(())
             }
             (
@@ -216,7 +219,9 @@ impl Server {
                 ClientFrame::Join(frame),
             ) => self.joiner_frame(id, client, frame),
             (Role::Root { client, .. }, ClientFrame::Join(frame)) => self.root_frame(client, frame),
-            (_, ClientFrame::Hello { .. } | ClientFrame::StepDown) => Err(Refusal::Malformed),
+            (_, ClientFrame::Hello { .. } | ClientFrame::StepDown { .. }) => {
+                Err(Refusal::Malformed)
+            }
         }
     }
 

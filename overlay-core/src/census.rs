@@ -26,6 +26,21 @@ pub struct Census {
     nodes: Levels,
     /// The nodes of depth `d` have `free_slots[d]` free slots, which are at depth `d + 1`.
     free_slots: Levels,
+    /// The number of nodes whose apps have taken the last message of the root's stream.
+    finished: u32,
+    /// The number of nodes that have missed broadcasts of that stream.
+    gapped: u32,
+    /// Whether nodes were lost from it that may come back.
+    unsettled: bool,
+}
+
+/// How far a node is with the root's stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Its app has taken the last message.
+    pub(crate) finished: bool,
+    /// It has missed broadcasts.
+    pub(crate) gapped: bool,
 }
 
 impl Census {
@@ -35,6 +50,7 @@ impl Census {
         Self {
             nodes: List::from_one(1),
             free_slots: List::from_one(free_slots),
+            ..Self::default()
         }
     }
 
@@ -54,6 +70,32 @@ impl Census {
     #[must_use]
     pub fn size(&self) -> u32 {
         self.nodes.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// The number of nodes whose apps have taken the last message of the root's stream; saturates. Before the stream ends,
+    /// it is 0.
+    #[must_use]
+    pub const fn finished(&self) -> u32 {
+        self.finished
+    }
+
+    /// The number of nodes that have missed broadcasts of the root's stream since they came in; saturates.
+    #[must_use]
+    pub const fn gapped(&self) -> u32 {
+        self.gapped
+    }
+
+    /// Whether no node is missing that may come back: none was lost within the last
+    /// [`orphan_timeout`](crate::Config::orphan_timeout).
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        !self.unsettled
+    }
+
+    /// Whether every node has the root's stream to its end, and none is missing that may come back.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.is_settled() && self.finished == self.size()
     }
 
     /// The number of levels, without a last one of stragglers. They are soon invited up, and because of
@@ -83,6 +125,7 @@ impl Census {
         self.free_slots[depth - 1] -= 1;
         add_below(&mut self.free_slots, depth, &joiner.free_slots);
         add_below(&mut self.nodes, depth, &joiner.nodes);
+        self.add_standings(joiner);
         true
     }
 
@@ -93,7 +136,27 @@ impl Census {
         }
         if let Some(connected) = connected {
             add_below(&mut self.nodes, 1, &connected.nodes);
+            self.add_standings(connected);
         }
+    }
+
+    /// Adds what the topmost node knows of itself, and whether it has lost nodes that may come back.
+    pub(crate) fn add_own(&mut self, own: Standing, unsettled: bool) {
+        self.finished = self.finished.saturating_add(own.finished.into());
+        self.gapped = self.gapped.saturating_add(own.gapped.into());
+        self.unsettled |= unsettled;
+    }
+
+    /// Whether an app would see a difference: free slots are the protocol's own business.
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+        let shown = |census: &Self| (census.finished, census.gapped, census.unsettled);
+        self.nodes == other.nodes && shown(self) == shown(other)
+    }
+
+    const fn add_standings(&mut self, below: &Self) {
+        self.finished = self.finished.saturating_add(below.finished);
+        self.gapped = self.gapped.saturating_add(below.gapped);
+        self.unsettled |= below.unsettled;
     }
 }
 

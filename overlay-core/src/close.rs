@@ -70,6 +70,9 @@ pub enum ProtocolError {
     /// A window too small for the longest message.
     #[error("window too small")]
     SmallWindow,
+    /// A last message above [`MAX_LAST`](crate::wire::MAX_LAST).
+    #[error("last message too long")]
+    LongLast,
     /// More app messages than this node has granted.
     #[error("sent more than it was granted")]
     WindowExceeded,

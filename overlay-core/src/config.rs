@@ -94,6 +94,11 @@ pub struct Config {
     /// there is no heartbeat while nothing is taken.
     pub leave_timeout: Duration,
 
+    /// The time for which a lost subtree counts as one that may come back, so that a root that ends its stream waits for
+    /// it. Default 15 s: an orphan notices its loss up to a `heartbeat_interval` after this node, and has an answer
+    /// within `wait_timeout`.
+    pub orphan_timeout: Duration,
+
     /// The time that the server may take to accept a connection, and to answer the first frame. Default 10 s.
     pub bootstrap_timeout: Duration,
 
@@ -132,6 +137,7 @@ impl Default for Config {
             window: 256 * 1024,
             send_queue: 256 * 1024,
             leave_timeout: Duration::from_secs(10),
+            orphan_timeout: Duration::from_secs(15),
             bootstrap_timeout: Duration::from_secs(10),
             #[cfg(planted)]
             planted: None,

@@ -51,6 +51,9 @@ pub enum EventKind {
     },
     /// Send an app message to every node of the tree. Only the root may.
     Broadcast(Bytes),
+    /// End the root's stream with a last message, of at most [`MAX_LAST`](crate::wire::MAX_LAST) bytes. A node that comes in
+    /// later gets it as well, and when the root has left, the server tells it for a while. Only the root may, and once.
+    End(Bytes),
     /// The app has taken a delivered message, so its sender may send as much again.
     Consumed(Receipt),
     /// Close the link to a neighbour: finish sending, say goodbye. A node that closes the link to its

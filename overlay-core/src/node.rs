@@ -63,7 +63,7 @@ use downstream::Downstream;
 use effects::Effects;
 use link::Links;
 use net::Net;
-use payload::Payload;
+use payload::{Payload, Place};
 use routing::Routes;
 use server::{Connection, Goal};
 use upstream::{Due, Upstream};
@@ -153,8 +153,13 @@ impl Node {
             EventKind::BecomeRoot(None) => self.lead_alone(),
             EventKind::Leave => self.leave(),
             EventKind::Send { to, payload: bytes } => payload.send(to, bytes, links, fx),
-            EventKind::Broadcast(bytes) => self.broadcast(bytes),
-            EventKind::Consumed(receipt) => payload.consumed(receipt, links, fx),
+            EventKind::Broadcast(bytes) => self.broadcast(bytes, Place::Within),
+            EventKind::End(bytes) => self.broadcast(bytes, Place::Last),
+            EventKind::Consumed(receipt) => {
+                if payload.consumed(receipt, links, fx) {
+                    self.downstream.changed(fx);
+                }
+            }
             EventKind::Close(link) => self.close(link),
             EventKind::BootstrapOpened(id) => {
                 let leads = self.upstream.is_root().then(|| self.ancestry.epoch());
@@ -169,7 +174,7 @@ impl Node {
                 self.server_heard(heard);
             }
             EventKind::LinkOffer(link, offer) => {
-                let census = self.downstream.census(links, fx);
+                let census = self.downstream.census(payload.standing(), links, fx);
                 self.upstream
                     .offered(link, offer, census, &mut self.net, fx);
             }
@@ -227,8 +232,9 @@ impl Node {
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.downstream.expire_waiting(&self.ancestry, net, fx);
         net.routes.expire(fx.now);
-        let above = self.upstream.above();
-        self.downstream.expire_report(above, &mut net.links, fx);
+        let (own, above) = (self.payload.standing(), self.upstream.above());
+        self.downstream
+            .expire_report(own, above, &mut net.links, fx);
         // Behind the report, which looks whether there is something to rebalance at all.
         self.downstream.expire_rebalance(above, &mut net.links, fx);
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::census::Census;
 use crate::close::CloseReason;
 use crate::id::{Epoch, LinkId, NodeId};
-use crate::wire::{MAX_PAYLOAD, Refusal, RejectReason};
+use crate::wire::{MAX_LAST, MAX_PAYLOAD, Refusal, RejectReason};
 
 /// News for the app. No answer is needed. More may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +119,15 @@ pub enum Notification {
     /// A gap in the root's broadcasts: this many have passed while this node, or one above it, was not in the tree. They
     /// will not come any more. The app is told before the next broadcast.
     BroadcastsMissed(u64),
+    /// The root's stream has ended while this node was not in the tree: what it lacks will not come. Another root
+    /// may begin another stream, which the node goes on to look for.
+    StreamEnded {
+        /// The number of broadcasts before the last one that have passed since the node was in the tree; 0 if it never
+        /// was.
+        missed: u64,
+        /// The last message.
+        last: Bytes,
+    },
     /// A neighbour that a message was refused for ([`Unsent::Backlog`]) takes messages again.
     Writable(LinkId),
     /// The node has left: it has no link and wants none.
@@ -135,9 +144,17 @@ pub enum Unsent {
     /// Only the root may broadcast.
     #[error("only the root may broadcast")]
     NotRoot,
-    /// The payload exceeds [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD).
-    #[error("the message is longer than {} bytes", MAX_PAYLOAD)]
+    /// The payload exceeds [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD), or the last one
+    /// [`MAX_LAST`](crate::wire::MAX_LAST).
+    #[error(
+        "the message is longer than {} bytes, or the last one than {}",
+        MAX_PAYLOAD,
+        MAX_LAST
+    )]
     TooLong,
+    /// The root has ended its stream.
+    #[error("the stream has ended")]
+    Ended,
     /// A neighbour takes no more now; [`Notification::Writable`] tells when it does, or its link is
     /// closed and it never will.
     #[error("a neighbour takes no more messages now")]

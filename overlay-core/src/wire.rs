@@ -19,14 +19,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use join::{ANY_DEPTH, JoinFrame, JoinKind, JoinRequest, RejectReason, Rejection, TO_THE_ROOT};
-pub use link::{GoodbyeReason, Invitation, LinkFrame, MAX_PAYLOAD, StreamPosition};
+pub use link::{GoodbyeReason, Invitation, LinkFrame, MAX_LAST, MAX_PAYLOAD, StreamPosition};
 pub use server::{
-    ClientFrame, ClientRole, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal, Registration,
-    ResumeSecret, ServerFrame, Token,
+    ClientFrame, ClientRole, Ended, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal,
+    Registration, ResumeSecret, ServerFrame, Token,
 };
 
 /// The protocol version that this crate speaks.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Longest frame, in bytes. A WebRTC connection that takes messages of about this length needs less
 /// than half the memory of one that takes 256 KiB, and a control frame waits behind little.

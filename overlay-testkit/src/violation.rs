@@ -156,6 +156,9 @@ pub enum Invariant {
     /// A broadcast reaches every node, once.
     #[error("a broadcast reaches every node, once")]
     BroadcastsReachAll,
+    /// The end of a stream reaches every node, whatever happened while it was under way, and the root learns that.
+    #[error("the end of the stream reaches every node, and the root learns it")]
+    EndReachesAll,
 }
 
 /// An invariant that does not hold, and what was seen instead.

@@ -76,7 +76,7 @@ fn links() -> Vec<(&'static str, Bytes)> {
         ("link-invite-to-nowhere", LinkWord::Invite(0, 0, 0)),
         ("link-stay", LinkWord::Stay),
         ("link-leaving", LinkWord::Leaving),
-        ("link-new-stream", LinkWord::NewStream(1, 2, 1)),
+        ("link-position", LinkWord::Position(1, 2, 1)),
         ("link-direct-empty", LinkWord::Direct(0)),
         ("link-direct", LinkWord::Direct(20)),
         ("link-direct-longest", LinkWord::Direct(62_000)),
@@ -107,7 +107,7 @@ fn clients() -> Vec<(&'static str, Bytes)> {
             }),
         ),
         ("client-ping", ClientFrame::Ping),
-        ("client-steps-down", ClientFrame::StepDown),
+        ("client-steps-down", ClientFrame::StepDown { ended: None }),
         ("client-request", join(JoinWord::Request(2, 1, 2))),
         ("client-candidate", join(JoinWord::Candidate(2, 1))),
     ];

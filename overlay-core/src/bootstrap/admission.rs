@@ -109,6 +109,11 @@ impl Server {
             lease_ms: millis(self.config.root_lease),
         };
         self.outbox.send(id, &welcome);
+        if role == ClientRole::Joiner
+            && let Some(ended) = self.overlays.end(&hello.overlay, self.now)
+        {
+            self.outbox.send(id, &ServerFrame::Ended(ended.clone()));
+        }
         if role == ClientRole::Root {
             self.tell_joiners(client.overlay);
         }

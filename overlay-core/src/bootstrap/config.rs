@@ -58,6 +58,10 @@ pub struct Config {
     /// still here makes room, and may come back.
     pub max_joiner_session: Duration,
 
+    /// Time for which the server remembers where a stream has ended: 120 s. An orphan notices its loss within 15 s, and
+    /// asks again at least every 30 s. Whoever wants to wait for the *next* stream should not have to say so for long.
+    pub ended_memory: Duration,
+
     /// Time for which a join is remembered: 60 s. That is twice the time that nodes give it, so that nodes end it.
     pub join_timeout: Duration,
 
@@ -151,6 +155,7 @@ impl Config {
             root_grace: Duration::from_secs(5),
             max_standbys: 8,
             max_joiner_session: Duration::from_secs(600),
+            ended_memory: Duration::from_secs(120),
             join_timeout: Duration::from_secs(60),
             retry_after: Duration::from_secs(1),
             shutdown_spread: Duration::from_secs(10),

@@ -10,7 +10,7 @@ use super::leadership::{Leadership, Term};
 use crate::expiring::Expiring;
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::time::Instant;
-use crate::wire::OverlayName;
+use crate::wire::{Ended, OverlayName};
 
 /// The place of an overlay among [`Overlays`], good as long as a client is in it.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,13 @@ impl Overlay {
         self.standbys.push(id);
     }
 
+    /// Makes the standbys mere joiners. Returns their connections.
+    pub(super) fn dismiss_standbys(&mut self) -> Vec<ConnectionId> {
+        let standbys = core::mem::take(&mut self.standbys);
+        let connections = standbys.iter().filter_map(|standby| self.member(*standby));
+        connections.collect()
+    }
+
     /// Makes a member the root.
     pub(super) fn lead(&mut self, id: NodeId, epoch: Epoch, connection: ConnectionId) {
         self.standbys.retain(|standby| *standby != id);
@@ -103,6 +110,8 @@ pub(super) struct Overlays {
     /// The vacant leaderships of overlays without clients, by when a standby would be promoted. Until then the root
     /// may come back.
     abandoned: Expiring<OverlayName, Term>,
+    /// Where streams have ended, until that is forgotten or another root begins another one.
+    ended: Expiring<OverlayName, Ended>,
 }
 
 impl Overlays {
@@ -161,6 +170,33 @@ impl Overlays {
         while self.abandoned.len() > most {
             self.abandoned.pop_first();
         }
+    }
+
+    /// Remembers until `until` where the stream of an overlay has ended; of more than `most` ends, the latest.
+    pub(super) fn remember_end(
+        &mut self,
+        name: OverlayName,
+        ended: Ended,
+        until: Instant,
+        now: Instant,
+        most: usize,
+    ) {
+        self.ended.insert(name, until, ended);
+        while self.ended.pop_due(now).is_some() {}
+        while self.ended.len() > most {
+            self.ended.pop_first();
+        }
+    }
+
+    /// Another stream begins.
+    pub(super) fn forget_end(&mut self, name: &OverlayName) {
+        self.ended.remove(name);
+    }
+
+    /// Where the stream of an overlay has ended, if that is still remembered.
+    pub(super) fn end(&self, name: &OverlayName, now: Instant) -> Option<&Ended> {
+        let remembered = self.ended.deadline(name)? > now;
+        self.ended.get(name).filter(|_| remembered)
     }
 
     /// Whether an overlay has a root or a standby.

@@ -100,6 +100,20 @@ impl Session {
         self.meter = Meter::new(config.root_traffic, now);
     }
 
+    /// Standby → Joiner: there is nothing to take over.
+    pub(super) const fn demote(&mut self) {
+        if let Role::Standby {
+            client,
+            last_attempt,
+        } = self.role
+        {
+            self.role = Role::Joiner {
+                client,
+                last_attempt,
+            };
+        }
+    }
+
     /// Root → Root that leaves for good.
     pub(super) const fn step_down(&mut self) {
         if let Role::Root { stepped_down, .. } = &mut self.role {

@@ -1,11 +1,13 @@
 //! Succession: how an overlay gets its root, and the next one.
 
+use alloc::vec::Vec;
+
 use super::overlay::OverlayKey;
 use super::session::{Client, Role, Session};
 use super::{Notice, Server};
 use crate::id::{ConnectionId, Epoch};
 use crate::time::Instant;
-use crate::wire::{RejectReason, ServerFrame};
+use crate::wire::{Ended, RejectReason, ServerFrame};
 
 impl Server {
     /// Makes a member of an overlay its root.
@@ -15,8 +17,10 @@ impl Server {
         if let (Some(session), Some(overlay)) = (session, overlay) {
             session.lead(client, &self.config, self.now);
             overlay.lead(client.id, epoch, id);
+            let name = overlay.name().clone();
+            self.overlays.forget_end(&name);
             self.outbox.notify(Notice::RootRegistered {
-                overlay: overlay.name().clone(),
+                overlay: name,
                 id: client.id,
                 epoch,
             });
@@ -51,6 +55,31 @@ impl Server {
         self.lead(id, client, epoch);
         self.outbox.send(id, &ServerFrame::Promoted { epoch });
         self.tell_joiners(client.overlay);
+    }
+
+    /// A root leaves for good behind the end of its stream. All that wait for a root are told, and so are those that come
+    /// within the next [`ended_memory`](super::Config::ended_memory). No standby takes over: there is nothing left to send.
+    pub(super) fn stream_ended(&mut self, key: OverlayKey, ended: Ended) {
+        let Some(overlay) = self.overlays.get_mut(key) else {
+            return;
+        };
+        let name = overlay.name().clone();
+        let standbys = overlay.dismiss_standbys();
+        let waiting: Vec<_> = overlay.joiners().collect();
+        for standby in standbys {
+            if let Some(session) = self.sessions.get_mut(standby) {
+                session.demote();
+            }
+            self.schedule(standby);
+        }
+        let frame = ServerFrame::Ended(ended.clone());
+        for client in waiting {
+            self.outbox.send(client, &frame);
+        }
+        let until = self.now + self.config.ended_memory;
+        let most = self.config.max_wildcard_overlays;
+        self.overlays
+            .remember_end(name, ended, until, self.now, most);
     }
 
     /// Tells joiners that the overlay has a root, so that those that wait ask again.

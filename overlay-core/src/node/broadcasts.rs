@@ -5,31 +5,46 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Node;
-use super::payload::{Arrived, Outgoing, unsent};
-use crate::close::CloseReason;
+use super::payload::{Arrived, Outgoing, Place, unsent};
+use crate::close::{CloseReason, ProtocolError};
 use crate::notification::Unsent;
 use crate::wire::{self, LinkFrame, StreamPosition};
 
 impl Node {
-    /// The app broadcasts. Only the root may.
-    pub(super) fn broadcast(&mut self, payload: Bytes) {
+    /// The app broadcasts. Only the root may, and nothing behind the last one.
+    pub(super) fn broadcast(&mut self, payload: Bytes, place: Place) {
         if !self.upstream.is_root() {
             return unsent(payload, Unsent::NotRoot, &mut self.fx);
         }
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         let children: Vec<_> = self.downstream.children(links).collect();
         let children = children.into_iter().map(|(link, _)| link);
-        if let Some(message) = self.payload.broadcast(payload, children, links, fx) {
+        let message = self.payload.broadcast(payload, place, children, links, fx);
+        if let Some(message) = message {
             self.pass_down(&message, None);
+            if place == Place::Last {
+                self.downstream.changed(&self.fx);
+            }
         }
     }
 
-    /// The parent's next broadcast is this one, perhaps of another root: then the children are told.
+    /// The parent has sent a broadcast: it goes on to the children, and to the app.
+    pub(super) fn broadcast_arrived(&mut self, message: Arrived) -> Result<(), ProtocolError> {
+        let (links, fx) = (&mut self.net.links, &mut self.fx);
+        if let Some(outgoing) = self.payload.arrived(&message, links, fx)? {
+            self.pass_down(&outgoing, Some(message));
+        }
+        self.hand_over_if_caught_up();
+        Ok(())
+    }
+
+    /// The parent's next broadcast is this one, perhaps of another root. The children are told if they would wait in vain
+    /// for one before it, or take another root's for one of this root.
     pub(super) fn follow_stream(&mut self, position: StreamPosition) {
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         let epoch = self.ancestry.epoch();
-        if self.payload.position.follow(position, epoch, fx) {
-            let frame = wire::encode(&LinkFrame::NewStream(position));
+        if self.payload.follow(position, epoch, fx) {
+            let frame = wire::encode(&LinkFrame::Position(position));
             let children: Vec<_> = self.downstream.children(links).collect();
             for (child, _) in children {
                 self.payload.mark(child, frame.clone(), links, fx);

@@ -56,6 +56,7 @@ impl Node {
                 let rehomed = reason == CloseReason::Moved && self.upstream.is_draining();
                 fx.stats.children_rehomed += u64::from(rehomed);
                 let (link, node) = (id, child.node);
+                self.downstream.lost(&child.subtree.known, reason, fx);
                 fx.notify(Notification::ChildClosed { link, node, reason });
                 net.reject_all_to(NextHop::Child(id), fx);
                 self.downstream.forget_waiting_from(Peer::Link(id), net, fx);
@@ -89,6 +90,9 @@ impl Node {
             return;
         };
         let was_child = matches!(link.state, State::Child(_));
+        if let State::Child(child) = &link.state {
+            self.downstream.lost(&child.subtree.known, reason, fx);
+        }
         link.change(|state| state.parted(farewell, fx.now, fx.config.leave_timeout));
         let link = id;
         if was_child {
@@ -134,7 +138,7 @@ impl Node {
         };
         match drained_through {
             Some(parent) => {
-                net.server.close(fx);
+                net.server.close(None, fx);
                 // The parent first: from here on it sends no joiner that could come below a child that moves.
                 net.links.transmit(parent, &LinkFrame::Leaving, fx);
                 self.downstream.invite_all(&mut net.links, fx);
@@ -163,7 +167,7 @@ impl Node {
             self.part(neighbour, GoodbyeReason::Leaving, CloseReason::Left);
         }
         self.ancestry.set(Path::default(), self.ancestry.epoch());
-        self.net.server.close(&mut self.fx);
+        self.net.server.close(self.payload.ended(), &mut self.fx);
         self.finish_leaving();
     }
 

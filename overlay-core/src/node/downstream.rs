@@ -9,8 +9,10 @@
 //! | `relocation` | children that go elsewhere: invited, asking, leaving |
 //! | `rebalance` | which node is invited up so that the tree stays shallow |
 //! | `report` | telling the parent what the subtree looks like |
+//! | `orphans` | nodes that were lost from the subtree, and may come back |
 
 mod admission;
+mod orphans;
 mod placement;
 mod queue;
 mod rebalance;
@@ -25,12 +27,14 @@ use super::effects::Effects;
 use super::link::Links;
 use super::net::Net;
 use super::routing::{NextHop, Peer};
-use crate::census::Census;
+use crate::census::{Census, Standing};
+use crate::close::CloseReason;
 use crate::config::Config;
 use crate::id::{LinkId, NodeId};
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 
+use orphans::Orphans;
 use queue::WaitQueue;
 use rebalance::Rebalance;
 use report::Report;
@@ -46,6 +50,7 @@ pub(crate) struct Downstream {
     queue: WaitQueue,
     rebalance: Rebalance,
     report: Report,
+    orphans: Orphans,
 }
 
 impl Downstream {
@@ -55,6 +60,7 @@ impl Downstream {
             queue: WaitQueue::default(),
             rebalance: Rebalance::default(),
             report: Report::default(),
+            orphans: Orphans::default(),
         }
     }
 
@@ -63,6 +69,7 @@ impl Downstream {
             self.queue.next_deadline(config),
             self.report.next_deadline(),
             self.rebalance.next_deadline(),
+            self.orphans.next_deadline(),
         ];
         parts.into_iter().flatten().min()
     }
@@ -132,14 +139,27 @@ impl Downstream {
         freed
     }
 
-    /// Tells the parent and the app what the subtree looks like, if it is time to.
-    pub(crate) fn expire_report(&mut self, above: Above, links: &mut Links, fx: &mut Effects) {
+    /// A child is gone, with its subtree.
+    pub(crate) fn lost(&mut self, subtree: &Census, reason: CloseReason, fx: &Effects) {
+        self.orphans.lost(subtree, reason, fx);
+    }
+
+    /// Tells the parent and the app what the subtree looks like, if it is time to. `own`: how far this node is.
+    pub(crate) fn expire_report(
+        &mut self,
+        own: Standing,
+        above: Above,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) {
+        if self.orphans.expire(fx.now) {
+            self.report.changed(fx);
+        }
         if !self.report.is_due(fx.now) {
             return;
         }
-        let view = self.view(links, fx);
-        let useful = above.is_in_tree() && view.invitation_up().is_some();
-        let census = view.census();
+        let useful = above.is_in_tree() && self.view(links, fx).invitation_up().is_some();
+        let census = self.census(own, links, fx);
         self.rebalance.looked(useful, fx);
         if let Some(parent) = above.parent {
             #[cfg(planted)]
@@ -163,8 +183,11 @@ impl Downstream {
         }
     }
 
-    /// The subtree below this node, itself included, as far as its children have told.
-    pub(crate) fn census(&self, links: &Links, fx: &Effects) -> Census {
-        self.view(links, fx).census()
+    /// The subtree below this node, itself included, as far as its children have told. `own`: how far this node is
+    /// with the root's stream.
+    pub(crate) fn census(&self, own: Standing, links: &Links, fx: &Effects) -> Census {
+        let mut census = self.view(links, fx).census();
+        census.add_own(own, self.orphans.are_awaited());
+        census
     }
 }

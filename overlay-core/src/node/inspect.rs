@@ -179,7 +179,8 @@ impl Node {
     /// The subtree below this node, itself included, as far as its children have told.
     #[must_use]
     pub fn census(&self) -> Census {
-        self.downstream.census(&self.net.links, &self.fx)
+        let own = self.payload.standing();
+        self.downstream.census(own, &self.net.links, &self.fx)
     }
 
     /// The counters of what the node has done and seen.
@@ -224,10 +225,18 @@ impl Node {
         })
     }
 
-    /// Whether a broadcast would be taken now: this node is the root, and every child has room.
+    /// Whether the root's stream has ended here: the last message has come, or, at the root, is sent.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.payload.has_ended()
+    }
+
+    /// Whether a broadcast would be taken now: this node is the root, its stream has not ended, and every child has room.
     #[must_use]
     pub fn can_broadcast(&self) -> bool {
-        self.upstream.is_root() && self.children().all(|child| self.can_send(child.link))
+        self.upstream.is_root()
+            && !self.has_ended()
+            && self.children().all(|child| self.can_send(child.link))
     }
 
     /// The fill levels of the node's tables. Costs a look at each link.

@@ -6,7 +6,7 @@ use super::Node;
 use super::ancestry::path_below;
 use super::downstream::pass_up;
 use super::link::{Held, State, Welcome};
-use super::payload::{self, Arrived, Payload};
+use super::payload::{self, Arrived, Payload, Place};
 use super::routing::Peer;
 use super::upstream::Upstream;
 use crate::close::{CloseReason, ProtocolError};
@@ -130,7 +130,7 @@ impl Node {
             window,
             position,
         };
-        let lacks = |position| self.payload.position.lacks(position);
+        let lacks = |position| self.payload.lacks(position);
         let (at, net, fx) = (&self.ancestry, &mut self.net, &self.fx);
         match self.upstream.welcomed(link, welcome, lacks, at, net, fx)? {
             Some(welcome) => self.arrive(link, &welcome),
@@ -146,7 +146,7 @@ impl Node {
         bytes: &Bytes,
     ) -> Result<(), ProtocolError> {
         let (net, fx) = (&mut self.net, &mut self.fx);
-        if let LinkFrame::Direct { .. } | LinkFrame::Broadcast { .. } = frame {
+        if frame.is_message() {
             fx.stats.messages_held_back += 1;
         }
         let held = if let LinkFrame::Join(JoinFrame::Request(request)) = frame {
@@ -203,9 +203,10 @@ impl Node {
             epoch: at.epoch(),
             path: at.path().clone(),
             window: fx.config.window,
-            position: self.payload.position.tell(),
+            position: self.payload.welcome(),
         };
         self.downstream.adopt(link, join, &welcome, at, net, fx);
+        self.payload.repeat_last(link, &mut net.links, fx);
         Ok(())
     }
 
@@ -226,24 +227,19 @@ impl Node {
             LinkFrame::Join(frame) if self.upstream.is_own_move(frame.join(), net) => {
                 self.upstream.answered(frame, net, fx);
             }
-            LinkFrame::NewStream(position) => {
+            LinkFrame::Position(position) => {
                 self.follow_stream(position);
                 self.hand_over_if_caught_up();
             }
             LinkFrame::Invite(invitation) => self.invited(invitation),
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path)?,
             LinkFrame::Broadcast { number, payload } => {
-                let message = Arrived {
-                    link: id,
-                    from: node,
-                    number,
-                    payload: bytes.slice_ref(payload),
-                    frame: bytes.clone(),
-                };
-                if let Some(outgoing) = self.payload.arrived(&message, &mut net.links, fx)? {
-                    self.pass_down(&outgoing, Some(message));
-                }
-                self.hand_over_if_caught_up();
+                let message = Arrived::new(id, node, number, Place::Within, payload, bytes);
+                self.broadcast_arrived(message)?;
+            }
+            LinkFrame::Last { number, payload } => {
+                let message = Arrived::new(id, node, number, Place::Last, payload, bytes);
+                self.broadcast_arrived(message)?;
             }
             frame => self.neighbour_frame(id, node, frame, bytes)?,
         }
@@ -301,11 +297,12 @@ impl Node {
             | LinkFrame::Welcome { .. }
             | LinkFrame::Status { .. }
             | LinkFrame::Moved { .. }
-            | LinkFrame::NewStream(_)
+            | LinkFrame::Position(_)
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving
-            | LinkFrame::Broadcast { .. } => return Err(ProtocolError::UnexpectedFrame),
+            | LinkFrame::Broadcast { .. }
+            | LinkFrame::Last { .. } => return Err(ProtocolError::UnexpectedFrame),
         }
         Ok(())
     }

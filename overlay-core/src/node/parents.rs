@@ -98,7 +98,7 @@ impl Node {
             moving: Some(link), ..
         } = *self.upstream.membership()
             && let Some(handover) = self.net.links.handover_mut(link)
-            && !self.payload.position.lacks(handover.next())
+            && !self.payload.lacks(handover.next())
         {
             self.hand_over(link);
         }

@@ -4,6 +4,7 @@
 //! It counts against the window that it came through until the app has taken it and the last child's
 //! outbox has let it go.
 
+mod last;
 mod position;
 
 use bytes::Bytes;
@@ -12,18 +13,22 @@ use slab::Slab;
 use super::effects::Effects;
 use super::link::Links;
 use crate::action::{Action, Delivery, Held, Receipt, Scope};
+use crate::bounded::List;
+use crate::census::Standing;
 use crate::close::ProtocolError;
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
-use crate::id::{LinkId, NodeId};
+use crate::id::{Epoch, LinkId, NodeId};
 use crate::notification::{Notification, Unsent};
-use crate::wire::{self, LinkFrame, MAX_PAYLOAD};
+use crate::wire::{self, Ended, LinkFrame, MAX_LAST, MAX_PAYLOAD, StreamPosition};
 
-use position::Position;
+use last::Last;
+use position::{Followed, Position};
 
 /// The broadcasts that are under way here, and how far the root's stream has come.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
-    pub(crate) position: Position,
+    position: Position,
+    last: Last,
     /// The broadcasts that the app or an outbox still holds. Bounded by the windows that they came through, or, at
     /// the root, by the children's send queues. A key is given again only when nothing holds the one before.
     pending: Slab<Pending>,
@@ -38,13 +43,44 @@ struct Pending {
     holders: u32,
 }
 
+/// The place of a broadcast in the root's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// More follow.
+    Within,
+    /// None follows.
+    Last,
+}
+
 /// A broadcast that has arrived.
 pub(crate) struct Arrived {
+    pub(crate) place: Place,
     pub(crate) link: LinkId,
     pub(crate) from: NodeId,
     pub(crate) number: u64,
     pub(crate) payload: Bytes,
     pub(crate) frame: Bytes,
+}
+
+impl Arrived {
+    /// The broadcast of a frame that came as `bytes`.
+    pub(crate) fn new(
+        link: LinkId,
+        from: NodeId,
+        number: u64,
+        place: Place,
+        payload: &[u8],
+        bytes: &Bytes,
+    ) -> Self {
+        Self {
+            place,
+            link,
+            from,
+            number,
+            payload: bytes.slice_ref(payload),
+            frame: bytes.clone(),
+        }
+    }
 }
 
 /// A broadcast on its way to the children.
@@ -55,6 +91,72 @@ pub(crate) struct Outgoing {
 }
 
 impl Payload {
+    /// Forgets what came in another tree.
+    pub(crate) fn forget_stream(&mut self) {
+        self.position.forget();
+        self.last.forget();
+    }
+
+    /// How far this node is with the root's stream.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            finished: self.last.is_taken(),
+            gapped: self.position.is_gapped(),
+        }
+    }
+
+    /// Whether the root's stream has ended here.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.last.has_come()
+    }
+
+    /// Whether some broadcasts are still to come before this one.
+    pub(crate) fn lacks(&self, later: StreamPosition) -> bool {
+        self.position.lacks(later)
+    }
+
+    /// The position that a new child is told. The last message comes again, behind the welcome.
+    pub(crate) fn welcome(&self) -> StreamPosition {
+        let position = self.position.tell();
+        match self.last.word() {
+            Some((next, _)) => StreamPosition { next, ..position },
+            None => position,
+        }
+    }
+
+    /// Follows the parent to this position, perhaps of another root's stream. True if the children are to be told.
+    pub(crate) fn follow(
+        &mut self,
+        position: StreamPosition,
+        epoch: Epoch,
+        fx: &mut Effects,
+    ) -> bool {
+        let followed = self.position.follow(position, epoch, fx);
+        // What comes behind the last message proves that it was a lie.
+        let more =
+            |(last, _): (u64, &Bytes)| position.next <= last && self.position.tell().next <= last;
+        if followed == Followed::AnotherRoot || self.last.word().is_some_and(more) {
+            self.last.forget();
+        }
+        followed != Followed::Nothing
+    }
+
+    /// The end of this node's own stream.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        let (next, payload) = self.last.word()?;
+        let position = self.position.tell();
+        Some(Ended {
+            position: StreamPosition { next, ..position },
+            last: List::new(payload.to_vec()).ok()?,
+        })
+    }
+
+    /// The server says where the stream has ended. Returns how many broadcasts before the last this node has missed;
+    /// `None` if it has had the last.
+    pub(crate) fn end(&mut self, position: StreamPosition) -> Option<u64> {
+        self.position.end(position)
+    }
+
     /// The number of broadcasts that are held.
     pub(crate) fn held(&self) -> usize {
         self.pending.len()
@@ -108,15 +210,21 @@ impl Payload {
         Ok(())
     }
 
-    /// The root's app broadcasts. `None`, and the message goes back to the app, if a child has no room.
+    /// The root's app broadcasts. `None`, and the message goes back to the app, if a child has no room, or the stream has
+    /// ended.
     pub(crate) fn broadcast(
         &mut self,
         payload: Bytes,
+        place: Place,
         children: impl Iterator<Item = LinkId>,
         links: &mut Links,
         fx: &mut Effects,
     ) -> Option<Outgoing> {
-        if payload.len() > MAX_PAYLOAD {
+        if self.last.has_come() {
+            unsent(payload, Unsent::Ended, fx);
+            return None;
+        }
+        if payload.len() > place.max_payload() {
             unsent(payload, Unsent::TooLong, fx);
             return None;
         }
@@ -134,11 +242,12 @@ impl Payload {
             return None;
         }
         let number = self.position.take();
-        let frame = wire::encode(&LinkFrame::Broadcast {
-            number,
-            payload: &payload,
-        });
-        Some(self.begin(None, message_cost(payload.len()), frame))
+        let frame = wire::encode(&place.frame(number, &payload));
+        let cost = message_cost(payload.len());
+        if place == Place::Last {
+            self.last.came(number, payload, frame.clone(), None);
+        }
+        Some(self.begin(None, cost, frame))
     }
 
     /// The parent has sent a broadcast. `None` if this node has had it.
@@ -148,6 +257,9 @@ impl Payload {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<Option<Outgoing>, ProtocolError> {
+        if message.payload.len() > message.place.max_payload() {
+            return Err(ProtocolError::LongLast);
+        }
         let cost = receive(message.link, message.payload.len(), links, fx)?;
         if !self.position.arrived(message.number, fx) {
             fx.stats.broadcasts_repeated += 1;
@@ -156,7 +268,15 @@ impl Payload {
         }
         fx.stats.messages_delivered += 1;
         let frame = message.frame.clone();
-        Ok(Some(self.begin(Some(message.link), cost, frame)))
+        let outgoing = self.begin(Some(message.link), cost, frame.clone());
+        match message.place {
+            Place::Within => self.last.forget(),
+            Place::Last => {
+                let (payload, key) = (message.payload.clone(), outgoing.key);
+                self.last.came(message.number, payload, frame, Some(key));
+            }
+        }
+        Ok(Some(outgoing))
     }
 
     /// Queues a broadcast for a child. False if the child has taken too little of what a former parent sent.
@@ -208,11 +328,12 @@ impl Payload {
                 link,
                 from,
                 payload,
+                place,
                 ..
             }) => fx.act(Action::Deliver(Delivery {
                 link,
                 from,
-                scope: Scope::Broadcast,
+                scope: place.scope(),
                 payload,
                 receipt: Receipt(Held::Broadcast { number }),
             })),
@@ -234,11 +355,33 @@ impl Payload {
         self.pump(child, links, fx);
     }
 
-    /// The app has taken a message.
-    pub(crate) fn consumed(&mut self, Receipt(held): Receipt, links: &mut Links, fx: &mut Effects) {
+    /// Sends the last message again, if the stream has ended: to a child that has just been welcomed.
+    pub(crate) fn repeat_last(&mut self, child: LinkId, links: &mut Links, fx: &mut Effects) {
+        if let Some(last) = self.last.again()
+            && !planted!(fx.config, LastNotRepeated)
+            && let Some(link) = links.get_mut(child)
+        {
+            link.outbox.push(last);
+            self.pump(child, links, fx);
+        }
+    }
+
+    /// The app has taken a message. True if that was the last of the stream.
+    pub(crate) fn consumed(
+        &mut self,
+        Receipt(held): Receipt,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) -> bool {
         match held {
-            Held::Direct { link, cost } => free(link, cost, links, fx),
-            Held::Broadcast { number } => self.release(number, links, fx),
+            Held::Direct { link, cost } => {
+                free(link, cost, links, fx);
+                false
+            }
+            Held::Broadcast { number } => {
+                self.release(number, links, fx);
+                self.last.taken(number)
+            }
         }
     }
 
@@ -326,6 +469,29 @@ impl Payload {
             && !planted!(fx.config, CreditForgotten)
         {
             free(source, pending.cost, links, fx);
+        }
+    }
+}
+
+impl Place {
+    const fn max_payload(self) -> usize {
+        match self {
+            Self::Within => MAX_PAYLOAD,
+            Self::Last => MAX_LAST,
+        }
+    }
+
+    fn frame(self, number: u64, payload: &[u8]) -> LinkFrame<'_> {
+        match self {
+            Self::Within => LinkFrame::Broadcast { number, payload },
+            Self::Last => LinkFrame::Last { number, payload },
+        }
+    }
+
+    const fn scope(self) -> Scope {
+        match self {
+            Self::Within => Scope::Broadcast,
+            Self::Last => Scope::End,
         }
     }
 }

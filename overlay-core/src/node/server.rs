@@ -16,8 +16,8 @@ use crate::id::{BootstrapId, Epoch};
 use crate::notification::Notification;
 use crate::time::Instant;
 use crate::wire::{
-    self, ClientFrame, ClientRole, JoinFrame, Refusal, Registration, ResumeSecret, ServerFrame,
-    Token, VERSION, WireError,
+    self, ClientFrame, ClientRole, Ended, JoinFrame, Refusal, Registration, ResumeSecret,
+    ServerFrame, Token, VERSION, WireError,
 };
 
 /// The goal of this node at the server, and how far it is.
@@ -52,6 +52,8 @@ pub(crate) enum Heard {
     Promoted(Epoch),
     /// The overlay has a root now.
     RootReady,
+    /// The overlay has no root, because its stream has ended.
+    Ended(Ended),
     /// A join's frame.
     Join(BootstrapId, JoinFrame),
     /// The connection is gone, or refused.
@@ -142,7 +144,7 @@ impl Connection {
         self.failures = 0;
         if !self.wants_to_lead() {
             if !planted!(fx.config, ServerKept) {
-                self.close(fx);
+                self.close(None, fx);
             }
         } else if self.hang_up_as_joiner(fx) {
             self.session.wait(fx.now + fx.config.retry_max);
@@ -156,13 +158,13 @@ impl Connection {
         }
     }
 
-    /// The node needs the server no more.
-    pub(crate) fn close(&mut self, fx: &mut Effects) {
+    /// The node needs the server no more. `ended`: where the stream ended, if this node was the root.
+    pub(crate) fn close(&mut self, ended: Option<Ended>, fx: &mut Effects) {
         self.goal = None;
         self.failures = 0;
         if let Some(id) = self.session.id() {
             if self.session.role() == Some(ClientRole::Root) {
-                say(id, &ClientFrame::StepDown, fx);
+                say(id, &ClientFrame::StepDown { ended }, fx);
             }
             fx.act(Action::CloseBootstrap(id));
         }
@@ -233,6 +235,12 @@ impl Connection {
             Ok(ServerFrame::RootReady { epoch }) => {
                 self.told = epoch;
                 Some(Heard::RootReady)
+            }
+            Ok(ServerFrame::Ended(ended)) => {
+                // A standby has nothing to take over any more.
+                self.goal = self.goal.take().map(|_| Goal::Join);
+                self.session.demoted();
+                Some(Heard::Ended(ended))
             }
             Ok(ServerFrame::Join(frame)) => Some(Heard::Join(from, frame)),
             Err(error) => {

@@ -18,14 +18,14 @@ use super::upstream::Membership;
 use crate::close::CloseReason;
 use crate::id::Epoch;
 use crate::notification::Notification;
-use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
+use crate::wire::{ClientRole, Ended, GoodbyeReason, StreamPosition};
 
 impl Node {
     /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
     pub(super) fn join(&mut self, goal: Goal) {
         if self.upstream.join() {
             self.ancestry.forget_epochs();
-            self.payload.position.forget();
+            self.payload.forget_stream();
             self.net.server.pursue(goal, &mut self.fx);
         }
     }
@@ -52,6 +52,7 @@ impl Node {
             },
             Some(Heard::Promoted(epoch)) => self.promoted(epoch),
             Some(Heard::RootReady) => self.upstream.root_ready(at, net, fx),
+            Some(Heard::Ended(ended)) => self.stream_ended(ended),
             Some(Heard::Join(id, frame)) => self.server_join_frame(id, frame),
             Some(Heard::Lost(Lost { id, retries })) => {
                 self.downstream
@@ -64,6 +65,18 @@ impl Node {
                     self.leave();
                 }
             }
+        }
+    }
+
+    /// The server says that the stream is over: whoever brings the rest of it, it is none of those that are gone.
+    fn stream_ended(&mut self, ended: Ended) {
+        if matches!(*self.upstream.membership(), Membership::Member { .. }) {
+            // Nothing is left to take over; what is missing may still come from the parent.
+            return self.net.server.introduction_over(&mut self.fx);
+        }
+        if let Some(missed) = self.payload.end(ended.position) {
+            let last = ended.last.to_vec().into();
+            self.fx.notify(Notification::StreamEnded { missed, last });
         }
     }
 

@@ -115,6 +115,8 @@ bugs! {
     BroadcastSkipsChild,
     /// A broadcast that has to wait for credit is sent twice.
     BroadcastDoubled,
+    /// A child that comes in behind the end of the stream is not told of it.
+    LastNotRepeated,
 }
 
 impl fmt::Display for Planted {

@@ -10,6 +10,9 @@ use crate::path::Path;
 /// Longest payload of one app message, in bytes: a frame less its own header.
 pub const MAX_PAYLOAD: usize = MAX_FRAME - 16;
 
+/// Longest payload of a stream's last message, in bytes: the bootstrap server remembers it for each overlay.
+pub const MAX_LAST: usize = 256;
+
 /// A frame on a link. Control and app frames share the link's one ordered channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkFrame<'a> {
@@ -78,13 +81,32 @@ pub enum LinkFrame<'a> {
     },
     /// From the parent: go elsewhere. Until the child has gone, or says that it stays, no joiner is sent to it.
     Invite(Invitation),
-    /// From the parent: the broadcasts that follow are another root's. Queued behind the app messages.
-    NewStream(StreamPosition),
+    /// From the parent: the next broadcast is this one. It is another root's, or those before it will not come. Queued
+    /// behind the app messages.
+    Position(StreamPosition),
     /// From a child that was invited: nothing came of it.
     Stay,
     /// From a child that leaves the tree: no joiner is to be sent to it any more, and its children will ask for
     /// other parents.
     Leaving,
+    /// The last broadcast of the root's stream. A child that comes later gets it, too.
+    Last {
+        /// Counted like a broadcast's.
+        number: u64,
+        /// The app's bytes, at most [`MAX_LAST`].
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
+}
+
+impl LinkFrame<'_> {
+    /// Whether it carries an app message, which takes credit.
+    pub(crate) const fn is_message(&self) -> bool {
+        matches!(
+            self,
+            Self::Direct { .. } | Self::Broadcast { .. } | Self::Last { .. }
+        )
+    }
 }
 
 /// A position in the stream of a root's broadcasts.

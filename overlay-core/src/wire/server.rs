@@ -4,8 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::JoinFrame;
-use crate::bounded::{Text, TooLong};
+use super::{JoinFrame, MAX_LAST, StreamPosition};
+use crate::bounded::{List, Text, TooLong};
 use crate::id::{Epoch, NodeId};
 
 /// Longest name of an overlay, in bytes.
@@ -108,7 +108,19 @@ pub enum ClientFrame {
     /// A frame of a join.
     Join(JoinFrame),
     /// From a root that leaves for good: a standby need not wait for it to come back.
-    StepDown,
+    StepDown {
+        /// Where its stream ended; `None` if it leaves before the end.
+        ended: Option<Ended>,
+    },
+}
+
+/// The end of a root's stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The position of its last message.
+    pub position: StreamPosition,
+    /// That message's payload.
+    pub last: List<u8, MAX_LAST>,
 }
 
 /// A frame from the server to a node.
@@ -153,6 +165,9 @@ pub enum ServerFrame {
         /// The new root's epoch, higher than any before.
         epoch: Epoch,
     },
+    /// To a joiner or a standby: the overlay has no root, because the stream of the latest one has ended. A standby is a
+    /// joiner from here on.
+    Ended(Ended),
 }
 
 /// Why a server ends a connection. More reasons may come.

@@ -111,9 +111,13 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             up: u8::MAX,
             max_depth: ANY_DEPTH,
         }),
-        LinkFrame::NewStream(position),
+        LinkFrame::Position(position),
         LinkFrame::Stay,
         LinkFrame::Leaving,
+        LinkFrame::Last {
+            number: u64::MAX,
+            payload: &PAYLOAD,
+        },
     ]
 }
 
@@ -134,7 +138,7 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         join: JOIN,
         window: 0x4000,
     };
-    let expected = [&[0, 2][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1]].concat();
+    let expected = [&[0, 3][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1]].concat();
     assert_eq!(encode(&hello), expected);
     let welcome = LinkFrame::Welcome {
         version: VERSION,
@@ -148,14 +152,14 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
             next: 7,
         },
     };
-    let start = [&[1, 2][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
+    let start = [&[1, 3][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
     let expected = [&start[..], &ID_BYTES, &[2, 7]].concat();
     assert_eq!(encode(&welcome), expected);
 }
 
 #[test]
 fn the_opening_frames_of_a_client_are_these_bytes() {
-    let start = [&[0, 2, 3][..], b"lab", &ID_BYTES, &[9; 16]].concat();
+    let start = [&[0, 3, 3][..], b"lab", &ID_BYTES, &[9; 16]].concat();
     let joiner = client_hello(Registration::Joiner);
     assert_eq!(encode(&joiner), [&start[..], &[0]].concat());
     let token = Token::new("key").unwrap();
@@ -177,13 +181,13 @@ fn the_opening_frames_of_a_server_are_these_bytes() {
         epoch: Epoch(200),
         lease_ms: 3,
     };
-    assert_eq!(encode(&welcome), [0, 2, 0xac, 2, 2, 200, 1, 3][..]);
+    assert_eq!(encode(&welcome), [0, 3, 0xac, 2, 2, 200, 1, 3][..]);
     let refused = ServerFrame::Refused {
         version: VERSION,
         refusal: Refusal::WrongToken,
         retry_after_ms: 5,
     };
-    assert_eq!(encode(&refused), [1, 2, 1, 5][..]);
+    assert_eq!(encode(&refused), [1, 3, 1, 5][..]);
 }
 
 #[test]
@@ -222,7 +226,7 @@ fn a_frame_that_is_too_long_is_refused_unread() {
 
 #[test]
 fn a_number_in_more_bytes_than_it_needs_is_refused() {
-    for overlong in [&[0x82, 0][..], &[6, 0x81, 0], &[0, 0x82, 0], &[0x80, 0, 2]] {
+    for overlong in [&[0x82, 0][..], &[6, 0x81, 0], &[0, 0x83, 0], &[0x80, 0, 3]] {
         let frame = decode::<LinkFrame<'_>>(overlong);
         assert_eq!(frame, Err(WireError::Malformed), "{overlong:?}");
     }
@@ -252,7 +256,7 @@ fn text_and_lists_past_their_limit_are_refused() {
 
 #[test]
 fn another_version_is_named_whatever_follows_it() {
-    let other = [0, 3, 0xde, 0xad];
+    let other = [0, 4, 0xde, 0xad];
     let error = WireError::Version(VERSION + 1);
     assert_eq!(decode::<LinkFrame<'_>>(&other), Err(error));
     assert_eq!(decode::<ClientFrame>(&other), Err(error));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // the harness is as much a test as its callers
 
 mod admission;
+mod ending;
 mod harness;
 mod joins;
 mod limits;

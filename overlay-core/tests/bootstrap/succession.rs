@@ -205,7 +205,7 @@ fn two_roots_never_get_the_same_epoch_even_at_the_same_moment() {
     for id in 1..=3 {
         let (root, role) = claimant(&mut server, id);
         epochs.push(role.unwrap());
-        server.send(root, &ClientFrame::StepDown);
+        server.send(root, &ClientFrame::StepDown { ended: None });
         server.hang_up(root);
     }
     assert!(
@@ -238,7 +238,7 @@ fn a_root_that_was_the_only_client_has_its_time_to_come_back_too() {
 fn a_standby_is_promoted_at_once_if_the_root_has_stepped_down() {
     let mut server = Server::new();
     let (root, epoch, standby) = pair(&mut server);
-    server.send(root, &ClientFrame::StepDown);
+    server.send(root, &ClientFrame::StepDown { ended: None });
     server.hang_up(root);
     server.wait(seconds(0));
     assert!(promoted(&server.received(standby)) > Some(epoch));

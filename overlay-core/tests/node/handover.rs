@@ -141,8 +141,8 @@ fn the_position_of_another_root_is_queued_behind_the_former_roots_broadcasts() {
         epoch: Epoch(2),
         next: 1,
     };
-    let actions = solo.says(parent, &LinkFrame::NewStream(other));
-    assert_eq!(sent(&actions, child), [LinkFrame::NewStream(other)]);
+    let actions = solo.says(parent, &LinkFrame::Position(other));
+    assert_eq!(sent(&actions, child), [LinkFrame::Position(other)]);
     assert_eq!(delivered(&brings(&mut solo, parent, 1)), [1]);
 }
 
@@ -159,7 +159,7 @@ fn the_children_of_a_node_with_another_root_hear_its_epoch_before_its_broadcasts
     // former root for a new one, and miss all its broadcasts.
     assert!(matches!(
         sent(&actions, child)[..],
-        [LinkFrame::Moved { .. }, LinkFrame::NewStream(_)]
+        [LinkFrame::Moved { .. }, LinkFrame::Position(_)]
     ));
 }
 
@@ -177,7 +177,7 @@ fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
     let (mut solo, old, new) = greeted();
     let (epoch, path) = (Epoch(2), below_root(1));
     solo.says(old, &LinkFrame::Moved { epoch, path });
-    solo.says(old, &LinkFrame::NewStream(later_root(1)));
+    solo.says(old, &LinkFrame::Position(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
     let mut welcome = welcome(epoch, below_root(2));
     if let LinkFrame::Welcome { position: told, .. } = &mut welcome {
@@ -189,7 +189,7 @@ fn a_parent_that_is_still_at_a_former_roots_broadcasts_brings_nothing_twice() {
         [],
         "the former root's"
     );
-    solo.says(new, &LinkFrame::NewStream(later_root(1)));
+    solo.says(new, &LinkFrame::Position(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, new, 1)), []);
     assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
 }
@@ -203,7 +203,7 @@ fn a_parent_that_is_already_at_the_next_roots_broadcasts_has_to_wait() {
     }
     assert_eq!(missed(&solo.says(new, &welcome)), []);
     assert_eq!(delivered(&brings(&mut solo, old, 3)), [3]);
-    solo.says(old, &LinkFrame::NewStream(later_root(1)));
+    solo.says(old, &LinkFrame::Position(later_root(1)));
     assert_eq!(delivered(&brings(&mut solo, old, 1)), [1]);
     assert_eq!(delivered(&brings(&mut solo, new, 2)), [2]);
 }

@@ -277,5 +277,5 @@ fn a_standby_believes_the_server_when_a_parent_has_lied_about_the_epoch() {
 fn a_root_that_leaves_says_that_it_does_not_come_back() {
     let mut solo = Solo::root_in(3);
     let frames = client_frames(&solo.event(EventKind::Leave));
-    assert_eq!(frames, [ClientFrame::StepDown]);
+    assert_eq!(frames, [ClientFrame::StepDown { ended: None }]);
 }

@@ -8,6 +8,7 @@
 
 mod admission;
 mod contract;
+mod ending;
 mod handover;
 mod harness;
 mod hostile;

@@ -33,6 +33,8 @@ pub(crate) struct Model {
     senders: BTreeMap<MessageNumber, Epoch>,
     /// How far each node has come with a root's broadcasts.
     had: BTreeMap<Ix, Position>,
+    /// The last message of the stream of an epoch.
+    ends: BTreeMap<Epoch, MessageNumber>,
     /// How far a parent had come when it took the child behind this end.
     welcomed: BTreeMap<EndId, Position>,
     /// A node has lied: what is missed can't be told any more.
@@ -75,6 +77,11 @@ impl Model {
         self.pass_down(from, number);
     }
 
+    /// The root ends its stream with a message that is sent already.
+    pub(crate) fn end(&mut self, epoch: Epoch, number: MessageNumber) {
+        self.ends.insert(epoch, number);
+    }
+
     /// The message was refused.
     pub(crate) fn retract(&mut self, payload: &[u8]) {
         let number = number(payload);
@@ -107,13 +114,13 @@ impl Model {
         let expected = queue.pop_front();
         let invariant = match scope {
             Scope::Direct => Invariant::LinksAreFifo,
-            Scope::Broadcast => Invariant::BroadcastsFollowTheTree,
+            Scope::Broadcast | Scope::End => Invariant::BroadcastsFollowTheTree,
         };
         invariant.holds(expected == Some(number), || match expected {
             Some(expected) => format!("message {number} is delivered, {expected} was next"),
             None => format!("message {number} is delivered, nothing was under way"),
         })?;
-        if scope == Scope::Broadcast {
+        if scope != Scope::Direct {
             self.is_counted(owner, number)?;
             self.pass_down(owner, number);
             if let Some(reached) = self.reached.get_mut(&number) {
@@ -123,12 +130,23 @@ impl Model {
         Ok(())
     }
 
-    /// A node has a child: the node's end of the link, and the child's.
-    pub(crate) fn child_connected(&mut self, parent: Ix, ends: [EndId; 2]) {
+    /// A node has a child: the node's end of the link, and the child's. `ended`: the stream that the node is in has ended
+    /// there.
+    pub(crate) fn child_connected(&mut self, parent: Ix, ends: [EndId; 2], ended: bool) {
         self.children.entry(parent).or_default().push(ends);
-        if let Some(had) = self.had.get(&parent) {
-            self.welcomed.insert(ends[1], *had);
+        let Some(&had) = self.had.get(&parent) else {
+            return;
+        };
+        let mut welcomed = had;
+        // A child that comes behind the end gets the last message nevertheless.
+        if ended && self.ends.get(&had.epoch) == Some(&had.latest) {
+            self.queues
+                .entry(ends[1])
+                .or_default()
+                .push_back(had.latest);
+            welcomed.latest -= 1;
         }
+        self.welcomed.insert(ends[1], welcomed);
     }
 
     /// A node has a parent behind this end. If it is the first, it has a right to what comes from now on.
@@ -170,7 +188,9 @@ impl Model {
             return;
         };
         let later = self.senders.range(latest + 1..);
-        let mut later = later.filter(|(_, from)| **from == epoch);
+        let last = self.ends.get(&epoch);
+        // The last one is never missed: every parent has it for its children.
+        let mut later = later.filter(|(number, from)| **from == epoch && Some(*number) != last);
         let missed = usize::try_from(broadcasts.saturating_sub(1)).unwrap_or(usize::MAX);
         // There are fewer if they were another root's: then the numbers begin anew.
         if let Some((&latest, _)) = later.nth(missed) {
@@ -281,7 +301,7 @@ mod tests {
     #[test]
     fn a_broadcast_is_expected_by_the_children_of_that_moment() {
         let (mut model, early) = (Model::default(), EndId::default());
-        model.child_connected(0, [early; 2]);
+        model.child_connected(0, [early; 2], false);
         let (number, bytes) = model.compose(8);
         model.broadcast(0, Epoch(1), number);
         model.child_closed(0, early);

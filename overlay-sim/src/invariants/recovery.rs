@@ -45,7 +45,57 @@ impl World {
         self.calm = true;
         self.run_until(self.now() + notice)?;
         self.every_node_is_counted()?;
-        self.every_node_is_reached()
+        if !self.has_ended() {
+            self.every_node_is_reached()?;
+            self.end_stream()?;
+        }
+        self.every_node_has_the_end()
+    }
+
+    /// The root ends its stream, if it can at the moment.
+    pub(crate) fn end_stream(&mut self) -> Result<(), Failure> {
+        let Some(root) = self.root() else {
+            return Ok(());
+        };
+        let node = &self.machines[root].node;
+        if !node.can_broadcast() {
+            return Ok(());
+        }
+        let epoch = node.epoch();
+        let (number, payload) = self.model.compose(100);
+        self.model.broadcast(root, epoch, number);
+        self.model.end(epoch, number);
+        self.tell(root, EventKind::End(payload))
+            .map_err(|violation| self.failure(Some(root), violation))
+    }
+
+    /// Whether the stream of the present root has ended.
+    fn has_ended(&self) -> bool {
+        let root = self.root();
+        root.is_some_and(|root| self.machines[root].node.has_ended())
+    }
+
+    /// Demands that every node gets the end of the stream, and that the root learns it.
+    fn every_node_has_the_end(&mut self) -> Result<(), Failure> {
+        let Some(root) = self.root() else {
+            let unended = Invariant::EndReachesAll.broken("there is no root");
+            return Err(self.failure(None, unended));
+        };
+        let end = self.now() + self.recovery_bound();
+        while !self.machines[root].node.census().is_finished() && self.now() < end {
+            self.run_until(self.now() + GLANCE)?;
+        }
+        let census = self.machines[root].node.census();
+        let holds = Invariant::EndReachesAll.holds(census.is_finished(), || {
+            format!("the root counts {census:?}:{}", self.stuck_messages())
+        });
+        holds.map_err(|violation| self.failure(Some(root), violation))?;
+        let members = self.nodes().filter(|(_, node)| node.role() == Role::Member);
+        let without = members.filter(|(_, node)| !node.has_ended()).count();
+        let holds = Invariant::EndReachesAll.holds(without == 0, || {
+            format!("the root counts all, and {without} have not had it")
+        });
+        holds.map_err(|violation| self.failure(Some(root), violation))
     }
 
     /// If nodes move at all, one has moved after this time: what held a slot for nothing is gone, it is known

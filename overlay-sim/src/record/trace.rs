@@ -70,7 +70,7 @@ const fn event_tag(event: &EventKind) -> u64 {
         EventKind::BecomeRoot(_) => 2,
         EventKind::Leave => 3,
         EventKind::Send { .. } => 4,
-        EventKind::Broadcast(_) => 5,
+        EventKind::Broadcast(_) | EventKind::End(_) => 5,
         EventKind::Consumed(_) => 6,
         EventKind::Close(_) => 7,
         EventKind::BootstrapOpened(_) => 8,

@@ -111,6 +111,7 @@ fn event_words(event: &EventKind) -> String {
             )
         }
         EventKind::Broadcast(payload) => format!("Broadcast({} bytes)", payload.len()),
+        EventKind::End(payload) => format!("End({} bytes)", payload.len()),
         EventKind::Send { to, payload } => format!("Send({to:?}, {} bytes)", payload.len()),
         other => format!("{other:?}"),
     }

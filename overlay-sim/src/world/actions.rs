@@ -305,7 +305,8 @@ impl World {
                 if let Some(end) = self.machines[ix].end(*link)
                     && let Some(peer) = self.ends.peer(end)
                 {
-                    self.model.child_connected(ix, [end, peer]);
+                    let ended = self.machines[ix].node.has_ended();
+                    self.model.child_connected(ix, [end, peer], ended);
                 }
                 Ok(())
             }

@@ -36,7 +36,9 @@ impl World {
         match kind {
             EventKind::Join | EventKind::BecomeRoot(_) => self.machines[ix].willing = true,
             EventKind::Leave => self.machines[ix].willing = false,
-            EventKind::Broadcast(_) | EventKind::Send { .. } => self.model.check_nothing(),
+            EventKind::Broadcast(_) | EventKind::End(_) | EventKind::Send { .. } => {
+                self.model.check_nothing()
+            }
             _ => {}
         }
         self.tell(ix, kind)

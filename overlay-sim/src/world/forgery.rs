@@ -26,9 +26,10 @@ impl World {
         let join = self.a_join(ix, victim);
         let len = u32::try_from(self.machines[ix].rng.below(16_000)).unwrap_or(0);
         let lie = messages::payload(FORGED, len);
+        let end = messages::payload(FORGED, len.min(200));
         let rng = &mut self.machines[ix].rng;
         let window = u32::try_from(rng.below(200_000)).unwrap_or(0);
-        let frame = match rng.below(19) {
+        let frame = match rng.below(20) {
             0 => LinkFrame::Hello {
                 version: VERSION,
                 join,
@@ -100,11 +101,15 @@ impl World {
             }),
             15 => LinkFrame::Stay,
             16 => LinkFrame::Leaving,
-            17 => LinkFrame::NewStream(StreamPosition {
+            17 => LinkFrame::Position(StreamPosition {
                 root: own,
                 epoch,
                 next: u64::MAX,
             }),
+            18 => LinkFrame::Last {
+                number: u64::MAX,
+                payload: &end,
+            },
             // A little lie would be believed, and what has the number in truth be taken for a repetition.
             _ => LinkFrame::Broadcast {
                 number: u64::MAX,

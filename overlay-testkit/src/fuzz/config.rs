@@ -165,6 +165,7 @@ impl Wild {
             window: u32::try_from(self.window.or(usual.window as usize)).unwrap_or(u32::MAX),
             send_queue: self.queue.or(usual.send_queue),
             leave_timeout: self.leave.or(usual.leave_timeout),
+            orphan_timeout: self.leave.or(usual.orphan_timeout),
             bootstrap_timeout: self.bootstrap.or(usual.bootstrap_timeout),
             #[cfg(planted)]
             planted: None,

@@ -107,6 +107,8 @@ vocabulary! {
         20 => Send(which: u8, len: u16),
         /// To send this many bytes to all.
         20 => Broadcast(len: u16),
+        /// To end the stream with this many bytes.
+        1 => End(len: u16),
         /// To close the link to a neighbour.
         2 => Close(which: u8),
     }

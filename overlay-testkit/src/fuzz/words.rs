@@ -1,10 +1,11 @@
 //! Frames of the fuzz targets, decoded from the bytes of a fuzzer.
 
 use bytes::Bytes;
+use overlay_core::bounded::List;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientRole, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame,
-    MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame, StreamPosition, VERSION,
+    self, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest,
+    LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame, StreamPosition, VERSION,
 };
 use overlay_core::{Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
 
@@ -55,6 +56,8 @@ vocabulary! {
         1 => Direct(len: u16),
         /// The same, for every node; its number is its length.
         1 => Broadcast(len: u16),
+        /// The last of these.
+        1 => Last(len: u16),
         /// The wish that a node this far below go elsewhere: this many levels up, and at most this deep below that.
         1 => Invite(down: u8, up: u8, max_depth: u8),
         /// The invited child stays.
@@ -62,7 +65,7 @@ vocabulary! {
         /// The child leaves the tree, and its children will ask for other parents.
         1 => Leaving,
         /// The next broadcast has this number, of this root.
-        1 => NewStream(node: u8, epoch: u8, next: u16),
+        1 => Position(node: u8, epoch: u8, next: u16),
     }
 
     /// What the server says.
@@ -80,6 +83,8 @@ vocabulary! {
         1 => RootReady(epoch: u8),
         /// The root now, in an epoch below 4.
         1 => Promoted(epoch: u8),
+        /// No root: the stream of this one has ended with the message of this number.
+        1 => Ended(node: u8, epoch: u8, next: u16),
     }
 }
 
@@ -196,6 +201,10 @@ impl LinkWord {
                 number: u64::from(len),
                 payload: payload(len),
             },
+            Self::Last(len) => LinkFrame::Last {
+                number: u64::from(len),
+                payload: payload(len),
+            },
             Self::Invite(down, up, max_depth) => LinkFrame::Invite(Invitation {
                 down: levels(down),
                 up: levels(up),
@@ -203,7 +212,7 @@ impl LinkWord {
             }),
             Self::Stay => LinkFrame::Stay,
             Self::Leaving => LinkFrame::Leaving,
-            Self::NewStream(node, epoch, next) => LinkFrame::NewStream(StreamPosition {
+            Self::Position(node, epoch, next) => LinkFrame::Position(StreamPosition {
                 root: id(node % 8),
                 epoch: Epoch(u64::from(epoch % 4)),
                 next: u64::from(next),
@@ -246,6 +255,14 @@ impl ServerWord {
             Self::Promoted(epoch) => ServerFrame::Promoted {
                 epoch: Epoch(u64::from(epoch % 4)),
             },
+            Self::Ended(node, epoch, next) => ServerFrame::Ended(Ended {
+                position: StreamPosition {
+                    root: id(node % 8),
+                    epoch: Epoch(u64::from(epoch % 4)),
+                    next: u64::from(next),
+                },
+                last: List::default(),
+            }),
         })
     }
 }

@@ -65,9 +65,9 @@ impl Report {
         })
     }
 
-    /// Tells the app, if nodes have come or gone.
+    /// Tells the app, if nodes have come or gone, or are further with the root's stream.
     pub(crate) fn show(&mut self, census: Census, fx: &mut Effects) {
-        if census.nodes() != self.shown.nodes() {
+        if !census.looks_like(&self.shown) {
             self.shown = census.clone();
             fx.notify(Notification::SubtreeChanged(census));
         }

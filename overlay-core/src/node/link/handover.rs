@@ -94,7 +94,9 @@ impl Handover {
         match frame {
             LinkFrame::Heartbeat => return Ok(Held::Answer(LinkFrame::Heartbeat)),
             LinkFrame::Goodbye(farewell) => return Ok(Held::Close(farewell.reason())),
-            LinkFrame::Direct { payload } | LinkFrame::Broadcast { payload, .. } => {
+            LinkFrame::Direct { payload }
+            | LinkFrame::Broadcast { payload, .. }
+            | LinkFrame::Last { payload, .. } => {
                 self.cost = self.cost.saturating_add(message_cost(payload.len()));
                 if self.cost > window {
                     return Err(ProtocolError::WindowExceeded);

@@ -19,9 +19,16 @@ pub(crate) struct Position {
     /// Whether the parent has yet to come to the root whose broadcasts are counted here: what it brings until
     /// then this node has had.
     parent_is_behind: bool,
+    /// Whether this node has missed broadcasts of this root.
+    gapped: bool,
 }
 
 impl Position {
+    /// Whether this node has missed broadcasts of the present root.
+    pub(crate) const fn is_gapped(&self) -> bool {
+        self.gapped
+    }
+
     /// The position that a child is told of the next broadcast.
     pub(crate) fn tell(&self) -> StreamPosition {
         self.next.unwrap_or_default()
@@ -38,8 +45,11 @@ impl Position {
 
     /// Forgets what came in another tree.
     pub(crate) const fn forget(&mut self) {
-        self.next = None;
-        self.parent_is_behind = false;
+        *self = Self {
+            next: None,
+            parent_is_behind: false,
+            gapped: false,
+        };
     }
 
     /// The number of this root's next broadcast.
@@ -67,28 +77,46 @@ impl Position {
         true
     }
 
-    /// The parent's next broadcast is this one, perhaps of another root: true if the children are to be told.
-    /// `epoch`: that of the root at the top of the path.
+    /// The parent's next broadcast is this one, perhaps of another root. `epoch`: that of the root at the top of the
+    /// path.
     pub(crate) fn follow(
         &mut self,
         position: StreamPosition,
         epoch: Epoch,
         fx: &mut Effects,
-    ) -> bool {
+    ) -> Followed {
         let before = self.next;
         // The path is ahead of the messages: a parent may still bring those of a root before the one that it has.
         let behind = before.is_some_and(|own| position.epoch < own.epoch) && position.epoch < epoch;
         self.parent_is_behind = behind;
         if behind {
-            return false;
+            return Followed::Nothing;
         }
-        self.skip_to(position, fx);
-        before.is_some_and(|before| !before.is_of(&position))
+        let missed = self.skip_to(position, fx);
+        match before {
+            Some(before) if !before.is_of(&position) => Followed::AnotherRoot,
+            _ if missed > 0 => Followed::Gap,
+            _ => Followed::Nothing,
+        }
     }
 
-    /// The next one to come is this: tells the app how many are missed. If an honest parent could not be as far
+    /// The root's stream has ended with this message, and no parent will bring what is missing. Returns how many before it
+    /// this node has missed; `None` if it has had it.
+    pub(crate) fn end(&mut self, last: StreamPosition) -> Option<u64> {
+        let own = match self.next {
+            Some(own) if own.is_of(&last) => own.next,
+            Some(_) => 1,
+            None => last.next,
+        };
+        let next = last.next.saturating_add(1);
+        self.next = Some(StreamPosition { next, ..last });
+        self.gapped |= own < last.next;
+        (own <= last.next).then(|| last.next - own)
+    }
+
+    /// The next one to come is this: tells the app how many are missed, and returns it. If an honest parent could not be as far
     /// behind the former one, this node was told a lie before, and believes the new one.
-    fn skip_to(&mut self, position: StreamPosition, fx: &mut Effects) {
+    fn skip_to(&mut self, position: StreamPosition, fx: &mut Effects) -> u64 {
         // A parent is behind by what its links hold, from the root down, in the smallest of messages.
         let held = u64::from(fx.config.window).saturating_add(fx.config.send_queue as u64);
         let furthest_behind = held / u64::from(message_cost(0)) * (MAX_DEPTH as u64 + 1);
@@ -100,6 +128,7 @@ impl Position {
                     next: 1,
                     ..position
                 };
+                self.gapped = false;
                 own
             }
             None => self.next.insert(position),
@@ -109,9 +138,21 @@ impl Position {
             own.next = position.next;
         }
         if missed > 0 {
+            self.gapped = true;
             fx.notify(Notification::BroadcastsMissed(missed));
         }
+        missed
     }
+}
+
+/// The consequence of a parent's position: what the children are to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    Nothing,
+    /// Broadcasts are missed, and the children wait for them.
+    Gap,
+    /// Another root's broadcasts follow.
+    AnotherRoot,
 }
 
 impl StreamPosition {

@@ -181,6 +181,13 @@ impl Session {
         }
     }
 
+    /// The server takes this standby for a mere joiner.
+    pub(super) const fn demoted(&mut self) {
+        if let Self::Registered { role, .. } = self {
+            *role = ClientRole::Joiner;
+        }
+    }
+
     /// The server has made this standby the root. From here on the server is asked as often as by a root; its first
     /// answer brings the lease.
     pub(super) fn promoted(&mut self) {

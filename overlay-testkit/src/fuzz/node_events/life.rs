@@ -123,6 +123,7 @@ impl Life {
             Wish::BecomeRoot(false) => EventKind::BecomeRoot(None),
             Wish::Leave => EventKind::Leave,
             Wish::Broadcast(len) => EventKind::Broadcast(bytes(len)),
+            Wish::End(len) => EventKind::End(bytes(len)),
             Wish::Send(which, len) => EventKind::Send {
                 to: self.link(which)?,
                 payload: bytes(len),
@@ -134,8 +135,8 @@ impl Life {
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
         use LinkWord::{
-            Broadcast, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Leaving, Moved, NewStream,
-            Status, Stay,
+            Broadcast, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Last, Leaving, Moved,
+            Position, Status, Stay,
         };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
@@ -143,9 +144,10 @@ impl Life {
         let fits = match word {
             Join(JoinWord::Request(..))
             | Broadcast(_)
+            | Last(_)
             | Moved(1, 1)
             | Invite(..)
-            | NewStream(..) => above,
+            | Position(..) => above,
             Join(_) | Direct(_) | Credit(_) | Goodbye(_) => above || below,
             Status(..) | Stay | Leaving => below,
             _ => false,

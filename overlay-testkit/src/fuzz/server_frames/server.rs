@@ -244,7 +244,7 @@ impl Server {
             }
             ServerFrame::Refused { refusal, .. } => client.told = Some(refusal),
             ServerFrame::Pong => assert_eq!(speaker, Some(to)),
-            ServerFrame::RootReady { .. } => {
+            ServerFrame::RootReady { .. } | ServerFrame::Ended(_) => {
                 assert!(client.identity.is_some_and(|own| !own.is_root));
             }
             ServerFrame::Join(frame) => self.join_sent(speaker, to, &frame),

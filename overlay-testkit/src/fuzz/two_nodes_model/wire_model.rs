@@ -115,7 +115,7 @@ impl Wires {
                     self.server_says(node, &welcome);
                 }
                 Ok(ClientFrame::Ping) => self.server_says(node, &ServerFrame::Pong),
-                Ok(ClientFrame::StepDown) => {}
+                Ok(ClientFrame::StepDown { .. }) => {}
                 Ok(ClientFrame::Join(frame)) => {
                     self.server_says(1 - node, &ServerFrame::Join(frame));
                 }

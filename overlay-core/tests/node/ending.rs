@@ -1,0 +1,264 @@
+//! The end of a root's stream: every node hears of it, however late it comes, and the root learns who has.
+
+use bytes::Bytes;
+use overlay_core::bounded::List;
+use overlay_core::wire::{ClientFrame, Ended, LinkFrame, MAX_LAST, ServerFrame, StreamPosition};
+use overlay_core::{
+    Action, CloseReason, Config, Epoch, EventKind, Notification, ProtocolError, Role, Scope, Unsent,
+};
+
+use crate::harness::{
+    Ix, Solo, World, below_root, client_frames, config, opened, position, secs, sent, told, welcome,
+};
+
+fn end() -> EventKind {
+    EventKind::End(Bytes::from_static(b"end"))
+}
+
+fn last() -> (Scope, Bytes) {
+    (Scope::End, Bytes::from_static(b"end"))
+}
+
+/// A root, and this many nodes below it, in a chain.
+fn chain(nodes: usize) -> World {
+    let mut world = World::new(1);
+    world.root();
+    world.join_in_turn(nodes);
+    world
+}
+
+fn missed(world: &World, ix: Ix) -> u64 {
+    let missed = |note: &Notification| match note {
+        Notification::BroadcastsMissed(missed) => Some(*missed),
+        _ => None,
+    };
+    world.notes(ix).filter_map(missed).sum()
+}
+
+fn ended(note: &Notification) -> Option<(u64, &[u8])> {
+    match note {
+        Notification::StreamEnded { missed, last } => Some((*missed, last)),
+        _ => None,
+    }
+}
+
+/// The welcome of a parent whose next broadcast has this number, and that position.
+fn welcome_at(next: u64) -> (LinkFrame<'static>, StreamPosition) {
+    let at = position(Epoch(1), next);
+    let mut welcome = welcome(Epoch(1), below_root(2));
+    if let LinkFrame::Welcome { position, .. } = &mut welcome {
+        *position = at;
+    }
+    (welcome, at)
+}
+
+/// The reasons for which messages were not sent.
+fn unsent(actions: &[Action]) -> Vec<Unsent> {
+    let reason = |note: &Notification| match note {
+        Notification::Unsent { reason, .. } => Some(*reason),
+        _ => None,
+    };
+    told(actions).into_iter().filter_map(reason).collect()
+}
+
+#[test]
+fn every_node_gets_the_last_message_and_the_root_learns_it() {
+    let mut world = World::new(2);
+    world.root();
+    let nodes = world.join(6);
+    world.event(0, EventKind::Broadcast(Bytes::from_static(b"1")));
+    assert_eq!(world.node(0).census().finished(), 0);
+    world.event(0, end());
+    world.run(secs(3));
+    for node in nodes {
+        assert_eq!(world.inbox(node).last(), Some(&last()), "node {node}");
+    }
+    assert!(world.node(0).census().is_finished());
+}
+
+#[test]
+fn a_child_that_comes_behind_the_end_gets_the_last_message() {
+    let mut world = chain(2);
+    world.event(0, end());
+    world.run(secs(3));
+    world.join_in_turn(1);
+    assert_eq!(world.inbox(3), [last()]);
+    assert!(world.node(0).census().is_finished());
+}
+
+#[test]
+fn an_app_that_has_not_taken_the_last_message_has_not_finished() {
+    let mut world = chain(2);
+    world.busy(2);
+    world.event(0, end());
+    world.run(secs(10));
+    let census = world.node(0).census();
+    assert_eq!((census.finished(), census.size()), (2, 3));
+    assert!(!census.is_finished());
+}
+
+#[test]
+fn nothing_is_broadcast_behind_the_end() {
+    let mut solo = Solo::root(config(1));
+    solo.event(end());
+    assert!(!solo.node.can_broadcast());
+    let more = EventKind::Broadcast(Bytes::from_static(b"more"));
+    assert_eq!(unsent(&solo.event(more)), [Unsent::Ended]);
+    assert_eq!(unsent(&solo.event(end())), [Unsent::Ended]);
+}
+
+#[test]
+fn only_the_root_ends_the_stream() {
+    let (mut solo, _) = Solo::member(config(1));
+    assert_eq!(unsent(&solo.event(end())), [Unsent::NotRoot]);
+    assert!(!solo.node.has_ended());
+}
+
+#[test]
+fn a_last_message_above_its_limit_is_refused() {
+    let long = vec![0; MAX_LAST + 1];
+    let (mut member, parent) = Solo::member(config(1));
+    let number = 1;
+    let payload = &long;
+    let actions = member.says(parent, &LinkFrame::Last { number, payload });
+    let reason = CloseReason::ProtocolError(ProtocolError::LongLast);
+    assert!(actions.contains(&Action::CloseLink(parent, reason)));
+    let mut root = Solo::root(config(1));
+    let actions = root.event(EventKind::End(long.into()));
+    assert_eq!(unsent(&actions), [Unsent::TooLong]);
+}
+
+#[test]
+fn a_node_that_has_missed_broadcasts_is_counted_at_the_root() {
+    let mut world = chain(2);
+    world.kill(1);
+    world.event(0, EventKind::Broadcast(Bytes::from_static(b"missed")));
+    world.run(secs(60));
+    world.event(0, end());
+    world.run(secs(3));
+    assert_eq!(missed(&world, 2), 1);
+    let census = world.node(0).census();
+    assert_eq!((census.gapped(), census.is_finished()), (1, true));
+}
+
+#[test]
+fn a_root_that_has_lost_a_child_knows_that_nodes_may_come_back() {
+    let mut world = chain(3);
+    world.event(0, end());
+    world.kill(1);
+    world.run_until(secs(60), |world| world.node(0).census().size() == 1);
+    assert!(!world.node(0).census().is_finished());
+    world.run_until(secs(60), |world| world.node(0).census().is_finished());
+    assert_eq!(world.node(0).census().size(), 3);
+    for orphan in [2, 3] {
+        assert_eq!(world.inbox(orphan).last(), Some(&last()));
+    }
+}
+
+#[test]
+fn a_subtree_that_has_the_end_is_not_waited_for() {
+    let mut world = chain(2);
+    world.event(0, end());
+    world.run(secs(3));
+    world.kill(2);
+    world.run_until(secs(60), |world| world.node(0).census().size() == 2);
+    assert!(world.node(0).census().is_finished());
+}
+
+#[test]
+fn a_gap_is_passed_on_without_another_broadcast() {
+    let (mut solo, parent) = Solo::member(Config::default());
+    let child = solo.child_from(parent, 5);
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    let link = opened(&solo.registered())[0];
+    solo.dial(link);
+    let (welcome, at) = welcome_at(4);
+    let actions = solo.says(link, &welcome);
+    assert!(told(&actions).contains(&&Notification::BroadcastsMissed(3)));
+    assert!(sent(&actions, child).contains(&LinkFrame::Position(at)));
+}
+
+#[test]
+fn a_node_that_moves_waits_for_no_broadcast_that_its_old_parent_has_missed() {
+    let (mut solo, old) = Solo::member(config(2));
+    let new = solo.greets_another(old);
+    let (welcome, at) = welcome_at(4);
+    solo.says(new, &welcome);
+    assert_eq!(solo.node.parent().unwrap().link, old);
+    solo.says(old, &LinkFrame::Position(at));
+    assert_eq!(solo.node.parent().unwrap().link, new);
+}
+
+#[test]
+fn a_root_that_leaves_behind_the_end_tells_the_server() {
+    let mut solo = Solo::root(config(1));
+    solo.event(EventKind::Broadcast(Bytes::from_static(b"1")));
+    solo.event(end());
+    let actions = solo.event(EventKind::Leave);
+    let frames = client_frames(&actions);
+    let [ClientFrame::StepDown { ended: Some(ended) }] = &frames[..] else {
+        panic!("not told: {frames:?}")
+    };
+    assert_eq!((ended.position.next, &ended.last[..]), (2, &b"end"[..]));
+}
+
+#[test]
+fn a_root_that_leaves_before_the_end_tells_the_server_of_none() {
+    let mut solo = Solo::root(config(1));
+    let frames = client_frames(&solo.event(EventKind::Leave));
+    assert_eq!(frames, [ClientFrame::StepDown { ended: None }]);
+}
+
+#[test]
+fn a_joiner_learns_from_the_server_that_the_stream_is_over() {
+    let mut world = chain(1);
+    world.event(0, end());
+    world.run(secs(3));
+    world.event(0, EventKind::Leave);
+    world.run(secs(1));
+    let late = world.start();
+    world.run(secs(3));
+    let over = world.notes(late).find_map(ended);
+    assert_eq!(over, Some((0, &b"end"[..])));
+}
+
+#[test]
+fn an_orphan_learns_from_the_server_what_it_has_missed() {
+    let (mut solo, parent) = Solo::member(config(1));
+    solo.hears(parent, b"one");
+    solo.event(EventKind::LinkClosed(parent));
+    solo.wait(secs(1));
+    solo.registered();
+    let actions = solo.server_says(&ServerFrame::Ended(Ended {
+        position: position(Epoch(1), 7),
+        last: List::default(),
+    }));
+    let over: Vec<_> = told(&actions).into_iter().filter_map(ended).collect();
+    assert_eq!(over, [(5, &[][..])]);
+    assert_eq!(solo.node.role(), Role::Joining);
+}
+
+#[test]
+fn a_node_that_has_had_the_end_is_not_told_again() {
+    let mut world = chain(1);
+    world.event(0, end());
+    world.run(secs(3));
+    world.event(0, EventKind::Leave);
+    world.run(secs(60));
+    assert_eq!(world.node(1).role(), Role::Joining);
+    assert_eq!(world.notes(1).find_map(ended), None);
+}
+
+#[test]
+fn a_standby_does_not_take_over_behind_the_end() {
+    let mut world = World::new(2);
+    world.root();
+    let standby = world.root();
+    assert!(world.node(standby).is_standby());
+    world.event(0, end());
+    world.run(secs(3));
+    world.event(0, EventKind::Leave);
+    world.run(secs(60));
+    assert_eq!(world.node(standby).role(), Role::Joining);
+}
