@@ -104,10 +104,14 @@ pub(crate) struct Root {
     #[command(flatten)]
     pub(crate) token: TokenArg,
 
-    /// Read stdin when this many nodes are in the tree. Default: 2 seconds after the latest join, at most 10 after
-    /// the first
+    /// Read stdin when this many nodes are in the tree, and stop reading while some of them are lost that may come back.
+    /// Default: 2 seconds after the latest join, at most 10 after the first. While there is no node, nothing is read
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,
+
+    /// What a standby does with its stdin while another root leads
+    #[arg(long, value_enum, default_value_t = StandbyInput::Wait)]
+    pub(crate) standby_input: StandbyInput,
 
     /// Print events as JSON, one per line
     #[arg(long)]
@@ -118,8 +122,21 @@ pub(crate) struct Root {
     pub(crate) session: Session,
 }
 
+/// The use of a standby's input before it leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StandbyInput {
+    /// Read and drop it: when the standby takes over, it sends what comes from then on
+    Drop,
+    /// Don't read it: when the standby takes over, it sends all of it from the beginning
+    Wait,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Join {
+    /// If the stream of this tree is over already, wait for the next one instead of ending
+    #[arg(long)]
+    pub(crate) next: bool,
+
     /// Print events as JSON, one per line, on stderr: stdout is for the data
     #[arg(long)]
     pub(crate) json: bool,

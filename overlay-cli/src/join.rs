@@ -3,89 +3,156 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use overlay_tokio::{Event, Notification, Scope};
-use tokio::io::{AsyncWriteExt, Stdout};
+use overlay_tokio::{Event, Message, Notification};
 
-use crate::args;
+use crate::linger::linger;
 use crate::news::News;
-use crate::pipe::{self, Piece};
+use crate::pipe::{End, Piece};
+use crate::received::{Received, Verdict};
 use crate::report::Facts;
 use crate::session::{Fact, Session};
-use crate::stop;
+use crate::stop::Stop;
+use crate::{args, exit, stdout};
 
 pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stderr } else { Facts::Off };
+    let mut stop = Stop::new();
     let mut session = Session::begin(&args.session, facts)?;
     session.node.join().await;
-    let mut printer = Printer {
-        stdout: tokio::io::stdout(),
-        bytes: 0,
+    let mut listener = Listener {
+        received: Received::default(),
+        news: News::default(),
+        waits_for_next: args.next,
     };
-    let ended = tokio::select! {
-        ended = print_all(&mut session, &mut printer) => Some(ended?),
-        () = stop::requested() => None,
+    let outcome = tokio::select! {
+        outcome = listener.listen(&mut session) => outcome,
+        () = stop.requested() => Ok(Outcome::Stopped),
     };
-    // The node passes on what its children have not had yet, and says goodbye.
-    session.node.leave().await;
-    while !matches!(session.next().await?, Event::Node(Notification::Left)) {}
-    match ended {
-        Some(Ended::Whole) => {
-            let bytes = printer.bytes;
-            facts.tell(&Fact::Ended { bytes });
-            Ok(ExitCode::SUCCESS)
+    if matches!(outcome, Ok(Outcome::Ended)) {
+        stdout::close();
+        tokio::select! {
+            () = linger(&mut session) => {}
+            () = stop.requested() => {}
         }
-        Some(Ended::ReaderClosed) => Ok(ExitCode::SUCCESS),
-        None => Ok(ExitCode::from(130)),
+    }
+    // Whatever has happened, the node passes on what its children have not had yet, and says goodbye.
+    session.leave(&mut stop).await;
+    match outcome? {
+        Outcome::Ended => Ok(listener.conclude(facts)),
+        Outcome::ReaderClosed => Ok(ExitCode::SUCCESS),
+        Outcome::Stopped => Ok(exit::stopped()),
     }
 }
 
 /// The reason why there is nothing more to print.
-enum Ended {
-    /// The stream is complete.
-    Whole,
+enum Outcome {
+    /// The stream has ended.
+    Ended,
     /// The reader of stdout has had enough, as in `overlay join … | head`.
     ReaderClosed,
+    /// The user wants it.
+    Stopped,
 }
 
-struct Printer {
-    stdout: Stdout,
-    bytes: u64,
+/// The node that prints.
+struct Listener {
+    received: Received,
+    news: News,
+    /// Whether a stream that is over already is not the one to print.
+    waits_for_next: bool,
 }
 
-async fn print_all(session: &mut Session, printer: &mut Printer) -> anyhow::Result<Ended> {
-    let mut news = News::default();
-    loop {
-        match session.next().await? {
-            Event::Message(message) if message.scope == Scope::Broadcast => {
-                let open = match pipe::parse(&message.payload) {
-                    Some(Piece::Data(data)) => printer.print(data).await?,
-                    Some(Piece::End) => return Ok(Ended::Whole),
-                    // Not for this command.
-                    None => true,
-                };
-                if !open {
-                    return Ok(Ended::ReaderClosed);
+impl Listener {
+    async fn listen(&mut self, session: &mut Session) -> anyhow::Result<Outcome> {
+        loop {
+            let outcome = match session.next().await? {
+                Event::Message(message) => self.message(session.facts, &message).await?,
+                Event::Node(Notification::StreamEnded { last, .. }) => match Piece::parse(&last) {
+                    Some(Piece::End(end)) => self.ended(session.facts, end),
+                    _ => None,
+                },
+                event => {
+                    self.news.tell(session, &event);
+                    None
+                }
+            };
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    async fn message(
+        &mut self,
+        facts: Facts,
+        message: &Message,
+    ) -> anyhow::Result<Option<Outcome>> {
+        match Piece::parse(&message.payload) {
+            Some(Piece::Data {
+                epoch,
+                offset,
+                bytes,
+            }) => {
+                let fresh = self.received.part(epoch, offset, bytes);
+                tell_gap(facts, fresh.gap);
+                match stdout::write(fresh.bytes.to_vec()).await {
+                    Ok(()) => Ok(None),
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                        Ok(Some(Outcome::ReaderClosed))
+                    }
+                    Err(error) => Err(error).context("cannot write to stdout"),
                 }
             }
-            event => news.tell(session, &event),
+            Some(Piece::End(end)) => Ok(self.ended(facts, end)),
+            // Not for this command.
+            None => Ok(None),
         }
+    }
+
+    fn ended(&mut self, facts: Facts, end: End) -> Option<Outcome> {
+        if self.waits_for_next && self.received.from().is_none() {
+            return None;
+        }
+        tell_gap(facts, self.received.end(end));
+        Some(Outcome::Ended)
+    }
+
+    /// Says what the node has, and what it lacks.
+    fn conclude(&self, facts: Facts) -> ExitCode {
+        let Received {
+            printed,
+            missing,
+            cut,
+            ..
+        } = self.received;
+        let from = self.received.from();
+        facts.tell(&Fact::Ended {
+            bytes: printed,
+            from,
+            missing,
+            cut,
+        });
+        match self.received.verdict() {
+            Verdict::Whole => return ExitCode::SUCCESS,
+            Verdict::TooLate => facts.say(&format!(
+                "The stream is over: this node came in behind all of its {} bytes. --next waits for another one.",
+                from.unwrap_or_default()
+            )),
+            Verdict::Lacking if cut => facts.say(&format!(
+                "Printed {printed} bytes. A root was lost before the end of its input: what it had not sent is missing, \
+                 and {missing} bytes besides."
+            )),
+            Verdict::Lacking => {
+                facts.say(&format!("Printed {printed} bytes. {missing} bytes are missing."));
+            }
+        }
+        exit::lacking()
     }
 }
 
-impl Printer {
-    /// Prints data; false if stdout has no reader any more.
-    async fn print(&mut self, data: &[u8]) -> anyhow::Result<bool> {
-        let printed = async {
-            self.stdout.write_all(data).await?;
-            self.stdout.flush().await
-        };
-        match printed.await {
-            Ok(()) => {
-                self.bytes += data.len() as u64;
-                Ok(true)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error).context("cannot write to stdout"),
-        }
+fn tell_gap(facts: Facts, gap: Option<(u64, u64)>) {
+    if let Some((offset, bytes)) = gap {
+        facts.tell(&Fact::Gap { offset, bytes });
+        facts.say(&format!("Missing: {bytes} bytes from byte {offset} on."));
     }
 }

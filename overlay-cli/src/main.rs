@@ -4,14 +4,19 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audience;
+mod exit;
 mod hint;
 mod join;
+mod linger;
 mod news;
 mod pipe;
+mod received;
 mod report;
 mod root;
 mod server;
 mod session;
+mod stdout;
 mod stop;
 mod summary;
 mod token;

@@ -1,20 +1,29 @@
 //! `overlay root`: sends what comes on stdin to every node of the tree.
+//!
+//! The promise: exit status 0 means that every node which was in the tree at the end has every byte.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use bytes::Bytes;
 use overlay_tokio::core::Epoch;
-use overlay_tokio::{Census, Event, Notification};
-use tokio::time::Instant;
+use overlay_tokio::{Event, Notification, Scope};
+use tokio::io::Stdin;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::args;
+use crate::args::{self, StandbyInput};
+use crate::audience::Audience;
 use crate::hint::WithHint;
+use crate::linger::linger;
 use crate::news::News;
-use crate::pipe::{self, Chunks};
+use crate::pipe::{Chunks, End, Piece};
 use crate::report::Facts;
 use crate::session::{Fact, Session};
-use crate::{stop, token};
+use crate::stop::Stop;
+use crate::{exit, token};
 
 /// Without `--wait-for`, the tree counts as ready when it has not grown for this long …
 const QUIET: Duration = Duration::from_secs(2);
@@ -22,78 +31,115 @@ const QUIET: Duration = Duration::from_secs(2);
 /// … or this long after the first node, even if more are about to join.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// The time without any progress after which nodes are given up that have not confirmed the end. Longer than a lost node
+/// is waited for, and than a link takes to be found dead.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
 pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
     let token = token::of_root(&args.token, &args.session.overlay)?;
-    let mut session = Session::begin(&args.session, facts)?;
+    let mut stop = Stop::new();
+    let session = Session::begin(&args.session, facts)?;
     session.node.become_root(token).await;
-    let stopped = stop::requested();
-    tokio::pin!(stopped);
-    let outcome = tokio::select! {
-        sent = lead(&mut session, args.wait_for.map(usize::from)) => Some(sent),
-        () = &mut stopped => None,
+    let mut root = Root {
+        session,
+        audience: RefCell::default(),
+        input: Chunks::new(tokio::io::stdin()),
+        wanted: args.wait_for.map(usize::from),
+        standby_input: args.standby_input,
     };
-    session.node.leave().await;
-    while !matches!(session.next().await?, Event::Node(Notification::Left)) {}
+    let outcome = tokio::select! {
+        outcome = root.lead() => Some(outcome),
+        () = stop.requested() => None,
+    };
+    root.session.leave(&mut stop).await;
     match outcome {
-        Some(sent) => {
-            let bytes = sent?;
-            facts.tell(&Fact::Ended { bytes });
-            facts.say(&format!("Sent {bytes} bytes to the whole tree."));
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(ExitCode::from(130)),
+        Some(outcome) => outcome?.conclude(facts, &root.audience.into_inner()),
+        None => Ok(exit::stopped()),
     }
 }
 
-/// Waits until the node leads and there are nodes to send to, and sends all of stdin. Returns the number of bytes.
-async fn lead(session: &mut Session, wait_for: Option<usize>) -> anyhow::Result<u64> {
-    let census = promoted(session).await?;
-    session
-        .facts
-        .say("Registered as the root. Waiting for nodes …");
-    session.without_server = "The tree goes on without the server, and joiners wait.";
-    wait_for_nodes(session, census, wait_for).await?;
-    session.facts.say("Sending what comes on stdin.");
-    send_all(session).await
-}
-
-/// Until the node is the root. A standby has nodes below it by then: returns what it knows of them.
-async fn promoted(session: &mut Session) -> anyhow::Result<Option<Census>> {
-    let mut news = News::default();
-    let mut census = None;
-    loop {
-        match session.next().await? {
-            Event::Node(Notification::Promoted { epoch }) => {
-                session.facts.tell(&Fact::Promoted { epoch: epoch.0 });
-                return Ok(census);
-            }
-            Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
-            Event::Node(Notification::Standby { epoch }) => {
-                session.facts.tell(&Fact::Standby { epoch: epoch.0 });
-                session.facts.say(
-                    "There is a root already. This one stands by, and takes over when that one is gone.",
-                );
-            }
-            event => news.tell(session, &event),
-        }
-    }
-}
-
-/// Waits until there are nodes to send to.
-async fn wait_for_nodes(
-    session: &mut Session,
-    mut census: Option<Census>,
+struct Root {
+    session: Session,
+    audience: RefCell<Audience>,
+    input: Chunks<Stdin>,
     wanted: Option<usize>,
-) -> anyhow::Result<()> {
-    let mut nodes = 0;
-    let mut quiet_until = None;
-    let mut ready_by = None;
-    loop {
-        if let Some(census) = census.take() {
-            show(session, &census);
-            let now = below(&census);
-            if let Some(wanted) = wanted {
+    standby_input: StandbyInput,
+}
+
+/// How it went.
+enum Outcome {
+    /// All that could be read is sent.
+    Sent { failure: Option<std::io::Error> },
+    /// Another root has sent everything while this one stood by.
+    NothingLeft,
+}
+
+impl Root {
+    /// Waits until the node leads and there are nodes to send to, sends all of stdin, and waits until they have it.
+    async fn lead(&mut self) -> anyhow::Result<Outcome> {
+        let Some(epoch) = self.promoted().await? else {
+            return Ok(Outcome::NothingLeft);
+        };
+        let facts = self.session.facts;
+        facts.say("Registered as the root. Waiting for nodes …");
+        self.session.without_server = "The tree goes on without the server, and joiners wait.";
+        self.wait_for_nodes().await?;
+        facts.say("Sending what comes on stdin.");
+        let failure = self.send_all(epoch).await?;
+        self.wait_for_all().await?;
+        Ok(Outcome::Sent { failure })
+    }
+
+    /// The next event, once what it says of the nodes is noted.
+    async fn next(&mut self) -> anyhow::Result<Event> {
+        next(&mut self.session, &self.audience).await
+    }
+
+    /// Until the node is the root; `None` if the stream ends before that.
+    async fn promoted(&mut self) -> anyhow::Result<Option<Epoch>> {
+        let mut news = News::default();
+        let mut discards = false;
+        loop {
+            let event = tokio::select! {
+                event = next(&mut self.session, &self.audience) => event?,
+                discarded = self.input.discard(), if discards => {
+                    discarded.context("cannot read stdin")?;
+                    discards = false;
+                    continue;
+                }
+            };
+            let facts = self.session.facts;
+            match event {
+                Event::Node(Notification::Promoted { epoch }) => {
+                    facts.tell(&Fact::Promoted { epoch: epoch.0 });
+                    return Ok(Some(epoch));
+                }
+                Event::Node(Notification::Standby { epoch }) => {
+                    facts.tell(&Fact::Standby { epoch: epoch.0 });
+                    facts.say(
+                        "There is a root already. This one stands by, and takes over when that one is gone.",
+                    );
+                    discards = self.standby_input == StandbyInput::Drop;
+                }
+                Event::Message(message) if message.scope == Scope::End => {
+                    linger(&mut self.session).await;
+                    return Ok(None);
+                }
+                Event::Node(Notification::StreamEnded { .. }) => return Ok(None),
+                event => news.tell(&self.session, &event),
+            }
+        }
+    }
+
+    /// Waits until there are nodes to send to.
+    async fn wait_for_nodes(&mut self) -> anyhow::Result<()> {
+        let mut nodes = 0;
+        let mut quiet_until = None;
+        let mut ready_by = None;
+        loop {
+            let now = self.audience.borrow().nodes();
+            if let Some(wanted) = self.wanted {
                 if now >= wanted {
                     return Ok(());
                 }
@@ -104,53 +150,148 @@ async fn wait_for_nodes(
                 quiet_until = Some(limit.min(Instant::now() + QUIET));
             }
             nodes = now;
-        }
-        let timer = async {
-            match quiet_until {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => std::future::pending().await,
+            let timer = async {
+                match quiet_until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.next() => drop(event?),
+                () = timer => return Ok(()),
             }
-        };
-        let event = tokio::select! {
-            event = session.next() => event?,
-            () = timer => return Ok(()),
-        };
-        match event {
-            Event::Node(Notification::SubtreeChanged(now)) => census = Some(now),
-            Event::Node(Notification::SteppedDown { epoch }) => {
-                return Err(stepped_down(session, epoch));
-            }
-            _ => {}
         }
+    }
+
+    /// Sends stdin to its end, while there are nodes to send it to. Returns the failure, if it could not be read further.
+    async fn send_all(&mut self, epoch: Epoch) -> anyhow::Result<Option<std::io::Error>> {
+        let Self {
+            session,
+            audience,
+            input,
+            ..
+        } = self;
+        let wanted = self.wanted.unwrap_or(1);
+        let (gate, opening) = watch::channel(true);
+        let node = session.node.clone();
+        let sending = send(input, &node, audience, opening, epoch.0);
+        tokio::pin!(sending);
+        loop {
+            let opened = audience.borrow().suffices(wanted);
+            if gate.send_replace(opened) != opened {
+                tell_gate(session.facts, opened, audience.borrow().nodes(), wanted);
+            }
+            tokio::select! {
+                // The news first: a message that is refused because another root has taken over is no news.
+                biased;
+                event = next(session, audience) => drop(event?),
+                outcome = &mut sending => return outcome,
+            }
+        }
+    }
+
+    /// Waits until every node has confirmed the end, and none is missing that may come back; or until there is no progress
+    /// any more.
+    async fn wait_for_all(&mut self) -> anyhow::Result<()> {
+        let mut fewest = u32::MAX;
+        let mut tell_at = Some(Instant::now() + QUIET);
+        let mut until = Instant::now() + GIVE_UP;
+        loop {
+            let left = {
+                let audience = self.audience.borrow();
+                if audience.census().is_finished() {
+                    return Ok(());
+                }
+                unconfirmed(&audience)
+            };
+            if left < fewest {
+                fewest = left;
+                until = Instant::now() + GIVE_UP;
+            }
+            match timeout_at(tell_at.unwrap_or(until), self.next()).await {
+                Ok(event) => drop(event?),
+                Err(_) if tell_at.take().is_some() => self.tell_wait(left),
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn tell_wait(&self, unconfirmed: u32) {
+        let waits = match unconfirmed {
+            0 => "nodes that were lost, and may come back".to_owned(),
+            _ => counted(unconfirmed, "node") + " to take everything",
+        };
+        self.session.facts.say(&format!("Waiting for {waits} …"));
     }
 }
 
-/// Sends stdin to its end. Returns how many bytes that were.
-async fn send_all(session: &mut Session) -> anyhow::Result<u64> {
-    let node = session.node.clone();
-    let sending = async {
-        let mut chunks = Chunks::new(tokio::io::stdin());
-        let mut bytes = 0;
-        while let Some(message) = chunks.next().await.context("cannot read stdin")? {
-            bytes += message.len() as u64 - 1;
-            node.broadcast(message).await?;
+/// Sends the input, chunk by chunk. A chunk that finds no node waits for one.
+async fn send(
+    input: &mut Chunks<Stdin>,
+    node: &overlay_tokio::Node,
+    audience: &RefCell<Audience>,
+    mut gate: watch::Receiver<bool>,
+    epoch: u64,
+) -> anyhow::Result<Option<std::io::Error>> {
+    let failure = loop {
+        gate.wait_for(|open| *open).await?;
+        let chunk = match input.next().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        let offset = audience.borrow().sent();
+        let bytes = &chunk[..];
+        let message = Piece::Data {
+            epoch,
+            offset,
+            bytes,
+        };
+        let message = Bytes::from(message.encode());
+        loop {
+            // The nodes may have gone while the input said nothing.
+            gate.wait_for(|open| *open).await?;
+            if node.broadcast(message.clone()).await? > 0 {
+                break;
+            }
+            // Whoever comes next opens the gate.
+            gate.changed().await?;
         }
-        node.broadcast(pipe::end()).await?;
-        Ok(bytes)
+        audience.borrow_mut().send(chunk.len());
     };
-    tokio::pin!(sending);
-    loop {
-        tokio::select! {
-            // The news first: a message that is refused because another root has taken over is no news.
-            biased;
-            event = session.next() => match event? {
-                Event::Node(Notification::SubtreeChanged(census)) => show(session, &census),
-                Event::Node(Notification::SteppedDown { epoch }) => return Err(stepped_down(session, epoch)),
-                _ => {}
-            },
-            outcome = &mut sending => return outcome,
+    let end = End {
+        epoch,
+        total: audience.borrow().sent(),
+        whole: failure.is_none(),
+    };
+    node.end(Piece::End(end).encode()).await?;
+    Ok(failure)
+}
+
+/// The next event, once what it says of the nodes is noted. Fails when another root has taken over.
+async fn next(session: &mut Session, audience: &RefCell<Audience>) -> anyhow::Result<Event> {
+    let event = session.next().await?;
+    let mut audience = audience.borrow_mut();
+    match &event {
+        Event::Node(Notification::SubtreeChanged(census)) => {
+            if census.nodes() != audience.census().nodes() {
+                show(session, census.nodes());
+            }
+            audience.counted(census.clone());
         }
+        Event::Node(Notification::ChildConnected { node, .. }) => audience.connected(*node),
+        Event::Node(Notification::ChildClosed {
+            node,
+            reason,
+            unconfirmed,
+            ..
+        }) => audience.closed(*node, *reason, *unconfirmed),
+        Event::Node(Notification::SteppedDown { epoch }) => {
+            return Err(stepped_down(session, *epoch));
+        }
+        _ => {}
     }
+    Ok(event)
 }
 
 /// Another root has taken over: no node hears what this one would send.
@@ -161,20 +302,95 @@ fn stepped_down(session: &Session, epoch: Epoch) -> anyhow::Error {
     )
 }
 
-fn show(session: &Session, census: &Census) {
+fn show(session: &Session, depth: &[u32]) {
     session.facts.tell(&Fact::Tree {
-        depth: census.nodes().to_vec(),
+        depth: depth.to_vec(),
     });
-    let levels: Vec<String> = census.nodes().iter().map(u32::to_string).collect();
-    let below = below(census);
-    let nodes = if below == 1 { "node" } else { "nodes" };
+    let levels: Vec<String> = depth.iter().map(u32::to_string).collect();
+    let below = depth.iter().sum::<u32>().saturating_sub(1);
     let levels = levels.join(" ");
     session.facts.say(&format!(
-        "{below} {nodes} below this root; by depth: {levels}"
+        "{} below this root; by depth: {levels}",
+        counted(below, "node")
     ));
 }
 
-/// How many nodes there are besides the root.
-fn below(census: &Census) -> usize {
-    census.size().saturating_sub(1) as usize
+fn tell_gate(facts: Facts, opened: bool, nodes: usize, wanted: usize) {
+    if opened {
+        facts.tell(&Fact::Resumed);
+        return facts.say("Sending again.");
+    }
+    facts.tell(&Fact::Paused { nodes, wanted });
+    facts.say(&match nodes {
+        0 => "No node is here: reading stops until one joins.".to_owned(),
+        _ => format!(
+            "{nodes} of {wanted} nodes are here: reading stops while the others may come back."
+        ),
+    });
+}
+
+/// The number of nodes that have not confirmed the end.
+fn unconfirmed(audience: &Audience) -> u32 {
+    let census = audience.census();
+    census.size().saturating_sub(census.finished())
+}
+
+fn counted(count: u32, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+impl Outcome {
+    /// Says what has become of the stream.
+    fn conclude(self, facts: Facts, audience: &Audience) -> anyhow::Result<ExitCode> {
+        let Self::Sent { failure } = self else {
+            facts.say("The root has sent everything: there is nothing left to take over.");
+            return Ok(ExitCode::SUCCESS);
+        };
+        let census = audience.census();
+        let nodes = census.size().saturating_sub(1);
+        let (bytes, lacking) = (audience.sent(), census.gapped());
+        let (unconfirmed, unheard) = (unconfirmed(audience), audience.unheard());
+        facts.tell(&Fact::Finished {
+            bytes,
+            nodes,
+            lacking,
+            unconfirmed,
+            unheard,
+        });
+        let mut missing = Vec::new();
+        if lacking > 0 {
+            missing.push(format!(
+                "{} missed a part, as each has told",
+                counted(lacking, "node")
+            ));
+        }
+        if unconfirmed > 0 {
+            missing.push(format!(
+                "{} did not confirm the end",
+                counted(unconfirmed, "node")
+            ));
+        }
+        if unheard > 0 {
+            missing.push(format!("up to {unheard} bytes reached nobody"));
+        }
+        if missing.is_empty() {
+            facts.say(&match nodes {
+                0 => format!("Sent {bytes} bytes. No node is in the tree at the end."),
+                1 => format!("The node in the tree has all of the {bytes} bytes."),
+                _ => format!("All {nodes} nodes in the tree have all of the {bytes} bytes."),
+            });
+        } else {
+            let missing = missing.join("; ");
+            facts.say(&format!(
+                "Sent {bytes} bytes to {}, but {missing}.",
+                counted(nodes, "node")
+            ));
+        }
+        match failure {
+            Some(error) => Err(error).context("cannot read stdin"),
+            None if missing.is_empty() => Ok(ExitCode::SUCCESS),
+            None => Ok(exit::lacking()),
+        }
+    }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::hint::WithHint;
 use crate::report::Facts;
-use crate::{args, stop, token};
+use crate::stop::Stop;
+use crate::{args, exit, token};
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -20,6 +21,7 @@ enum Fact {
 
 pub(crate) async fn run(args: args::Server) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
+    let mut stop = Stop::new();
     let access = token::of_server(&args.token)?;
     let mut config = ServerConfig::new(bootstrap::Config::new(access));
     config.behind_proxy = args.behind_proxy;
@@ -29,9 +31,12 @@ pub(crate) async fn run(args: args::Server) -> anyhow::Result<ExitCode> {
     facts.say(&format!(
         "Bootstrap server listens on ws://{address} (Ctrl-C stops it)"
     ));
-    stop::requested().await;
+    stop.requested().await;
     facts.say("Telling clients goodbye …");
-    server.shut_down().await;
+    tokio::select! {
+        () = server.shut_down() => {}
+        () = stop.requested() => return Ok(exit::stopped()),
+    }
     facts.tell(&Fact::Stopped);
     Ok(ExitCode::SUCCESS)
 }

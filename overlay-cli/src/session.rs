@@ -6,11 +6,12 @@ use anyhow::{Context, anyhow};
 use overlay_tokio::core::wire::Refusal;
 use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::args;
 use crate::hint::WithHint;
 use crate::report::Facts;
+use crate::stop::Stop;
 
 /// A node of this process, and its place on the command line.
 pub(crate) struct Session {
@@ -24,6 +25,9 @@ pub(crate) struct Session {
     /// Whether the user was told that there is none: once is enough, however many tries fail.
     server_lost: bool,
 }
+
+/// The time that a goodbye may take without a word to the user.
+const QUICK: Duration = Duration::from_secs(1);
 
 /// A fact about a node.
 #[derive(Serialize)]
@@ -62,8 +66,30 @@ pub(crate) enum Fact {
     SteppedDown { epoch: u64 },
     /// The nodes of the tree, as the root knows them: how many at each depth.
     Tree { depth: Vec<u32> },
-    /// The stream has ended, and every node has been told.
-    Ended { bytes: u64 },
+    /// These bytes of the stream will not come.
+    Gap { offset: u64, bytes: u64 },
+    /// Too few nodes are there, so no more is read.
+    Paused { nodes: usize, wanted: usize },
+    /// There are enough again.
+    Resumed,
+    /// The stream has ended for this node, which came in at `from`. `cut`: a root was lost in the middle of its stream, so
+    /// that nobody knows how much is missing.
+    Ended {
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
+        missing: u64,
+        cut: bool,
+    },
+    /// The root has sent all of its input. Of the nodes in the tree, some lack parts, and some have not confirmed the end;
+    /// up to `unheard` bytes reached nobody.
+    Finished {
+        bytes: u64,
+        nodes: u32,
+        lacking: u32,
+        unconfirmed: u32,
+        unheard: u64,
+    },
 }
 
 impl Session {
@@ -116,6 +142,28 @@ impl Session {
                     return Ok(event);
                 }
             }
+        }
+    }
+
+    /// Leaves the tree. A second request to stop ends that at once.
+    pub(crate) async fn leave(&mut self, stop: &mut Stop) {
+        self.node.leave().await;
+        let left = async {
+            while let Some(event) = self.events.next().await {
+                if matches!(event, Event::Node(Notification::Left)) {
+                    return;
+                }
+            }
+        };
+        tokio::pin!(left);
+        if timeout(QUICK, &mut left).await.is_ok() {
+            return;
+        }
+        self.facts
+            .say("Leaving: a neighbour has not taken everything yet. Ctrl-C ends it at once.");
+        tokio::select! {
+            () = left => {}
+            () = stop.requested() => {}
         }
     }
 

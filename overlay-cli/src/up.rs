@@ -21,10 +21,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::args::Up;
+use crate::exit;
 use crate::hint::WithHint;
 use crate::report::Facts;
 use crate::session::millis;
-use crate::stop;
+use crate::stop::Stop;
 use crate::summary::{Summary, depths};
 
 /// A fact about the tree as it grows.
@@ -48,16 +49,17 @@ enum Fact {
 }
 
 pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::new();
     let mut demo = Demo::start(&args).await?;
     let progress = progress(&args);
     let outcome = tokio::select! {
         summary = demo.grow(&args, &progress) => Some(summary?),
-        () = stop::requested() => None,
+        () = stop.requested() => None,
     };
     progress.finish_and_clear();
     let Some(summary) = outcome else {
-        demo.stop().await;
-        return Ok(ExitCode::from(130));
+        demo.stop(&mut stop).await;
+        return Ok(exit::stopped());
     };
     if args.json {
         demo.facts.tell(&summary);
@@ -69,10 +71,10 @@ pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
         demo.facts.say("Running until Ctrl-C.");
         tokio::select! {
             () = demo.watch() => {}
-            () = stop::requested() => {}
+            () = stop.requested() => {}
         }
     }
-    demo.stop().await;
+    demo.stop(&mut stop).await;
     if summary.all_joined() {
         Ok(ExitCode::SUCCESS)
     } else {
@@ -180,11 +182,17 @@ impl Demo {
         }
     }
 
-    /// Makes all nodes leave, then the root, then stops the server.
-    async fn stop(self) {
-        join_all(self.nodes.iter().map(Node::leave)).await;
-        self.root.leave().await;
-        self.server.shut_down().await;
+    /// Makes all nodes leave, then the root, then stops the server. A second request to stop ends that at once.
+    async fn stop(self, stop: &mut Stop) {
+        let stopping = async {
+            join_all(self.nodes.iter().map(Node::leave)).await;
+            self.root.leave().await;
+            self.server.shut_down().await;
+        };
+        tokio::select! {
+            () = stopping => {}
+            () = stop.requested() => {}
+        }
     }
 
     /// The number of nodes at each depth, by the links that they have.

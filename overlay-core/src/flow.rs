@@ -32,6 +32,8 @@ pub fn message_cost(len: usize) -> u32 {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     credit: u32,
+    /// The cost of what was sent, and for which the neighbour has not granted credit again.
+    under_way: u32,
     queue: VecDeque<Queued>,
     /// The cost of all that is in the queue.
     queued: usize,
@@ -49,9 +51,20 @@ pub(crate) struct Queued {
 }
 
 impl Outbox {
-    /// The neighbour takes `bytes` more.
+    /// The neighbour takes `bytes` at first.
+    pub(crate) fn open(&mut self, bytes: u32) {
+        self.credit = self.credit.saturating_add(bytes);
+    }
+
+    /// The neighbour has taken `bytes`, and takes as much again.
     pub(crate) fn grant(&mut self, bytes: u32) {
         self.credit = self.credit.saturating_add(bytes);
+        self.under_way = self.under_way.saturating_sub(bytes);
+    }
+
+    /// The cost of all that the neighbour has not taken, as far as it has told.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.queued + self.under_way as usize
     }
 
     pub(crate) fn push(&mut self, message: Queued) {
@@ -78,6 +91,7 @@ impl Outbox {
         let cost = self.queue.front()?.cost;
         self.credit = self.credit.checked_sub(cost)?;
         self.queued -= cost as usize;
+        self.under_way = self.under_way.saturating_add(cost);
         self.queue.pop_front()
     }
 

@@ -79,6 +79,10 @@ pub enum Notification {
         node: NodeId,
         /// Why.
         reason: CloseReason,
+        /// At most how many bytes of app messages it was sent and has not taken, as
+        /// [`message_cost`](crate::flow::message_cost) counts them. It grants credit for half a window at a time, so it may
+        /// have taken that much of them.
+        unconfirmed: usize,
     },
     /// The path has changed: a node above has moved, or another root has taken over. The parent is the same.
     PathChanged {

@@ -354,6 +354,7 @@ impl Engine {
                 info!(%reason, ?retry_in, "join rejected");
             }
             Notification::BroadcastsMissed(broadcasts) => info!(broadcasts, "missed"),
+            Notification::StreamEnded { missed, .. } => info!(missed, "the stream has ended"),
             _ => {}
         }
         self.app.send(Event::Node(notification));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_channel::Sender;
 use bytes::Bytes;
 use futures_channel::oneshot;
-use overlay_core::wire::{MAX_PAYLOAD, Token};
+use overlay_core::wire::{MAX_LAST, MAX_PAYLOAD, Token};
 use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
 
 /// A handle to a running node. Clones are handles to the same node. When the last one is dropped, the node leaves the
@@ -32,7 +32,8 @@ pub(crate) enum Command {
     Send {
         to: Recipient,
         payload: Bytes,
-        done: oneshot::Sender<Result<(), SendError>>,
+        /// The answer: the number of neighbours that it goes to.
+        done: oneshot::Sender<Result<usize, SendError>>,
     },
     Status(oneshot::Sender<Status>),
 }
@@ -41,7 +42,10 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recipient {
     Neighbour(NodeId),
-    Everyone,
+    /// Every node; `last`: nothing follows.
+    Everyone {
+        last: bool,
+    },
 }
 
 /// The status of a node at one moment.
@@ -134,13 +138,23 @@ impl Node {
         payload: impl Into<Bytes>,
     ) -> Result<(), SendError> {
         let to = Recipient::Neighbour(neighbour);
-        self.send_to(to, payload.into()).await
+        self.send_to(to, payload.into()).await.map(drop)
     }
 
     /// Sends a message to every node of the tree. Only the root may. While a child takes no more, this waits: the
-    /// slowest node sets the pace.
-    pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
-        self.send_to(Recipient::Everyone, payload.into()).await
+    /// slowest node sets the pace. Returns the number of children that it goes to: with none, no node gets it.
+    pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<usize, SendError> {
+        let to = Recipient::Everyone { last: false };
+        self.send_to(to, payload.into()).await
+    }
+
+    /// Ends the root's stream with a last message, of at most [`MAX_LAST`](overlay_core::wire::MAX_LAST) bytes. Only the root
+    /// may, and once. Every node gets it with [`Scope::End`](overlay_core::Scope::End), one that comes in later as well. The
+    /// root's [`Census`](overlay_core::Census) tells who has it, and when the root has left, the server tells it for a
+    /// while to those that come.
+    pub async fn end(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        let to = Recipient::Everyone { last: true };
+        self.send_to(to, payload.into()).await.map(drop)
     }
 
     /// The node's present status. `None` if the node is gone.
@@ -150,8 +164,12 @@ impl Node {
         status.await.ok()
     }
 
-    async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<(), SendError> {
-        if payload.len() > MAX_PAYLOAD {
+    async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<usize, SendError> {
+        let most = match to {
+            Recipient::Everyone { last: true } => MAX_LAST,
+            _ => MAX_PAYLOAD,
+        };
+        if payload.len() > most {
             return Err(Unsent::TooLong.into());
         }
         let _permit = self.sends.acquire().await;

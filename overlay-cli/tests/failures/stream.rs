@@ -11,7 +11,8 @@ use std::time::Duration;
 /// Fifty lines a second.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// The lines 1, 2, 3 … that are written to a root, until [`end`](Self::end). While the root is dead, they wait.
+/// The lines 1, 2, 3 … that are written to a root, from the first [`turn_to`](Self::turn_to) to [`end`](Self::end). While
+/// the root is dead, they wait.
 pub(crate) struct Stream {
     /// The inputs of further roots. Dropped at the end.
     roots: Option<Sender<ChildStdin>>,
@@ -20,9 +21,12 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn start(root: ChildStdin) -> Self {
-        let (roots, next_root) = mpsc::channel();
+    pub(crate) fn new() -> Self {
+        let (roots, next_root) = mpsc::channel::<ChildStdin>();
         let writing = thread::spawn(move || {
+            let Ok(root) = next_root.recv() else {
+                return 0;
+            };
             // The input of an old root stays open, so that it lives on as far as it can.
             let (mut roots, mut last) = (vec![root], 0);
             loop {

@@ -38,6 +38,7 @@ impl Node {
             self.downstream.free(id, fx)
         };
         let Link { outbox, state, .. } = link;
+        let unconfirmed = outbox.unconfirmed();
         self.payload.release_unsent(outbox, &mut net.links, fx);
         match state {
             State::Dialing(dialing) => self.upstream.lost(&dialing.attempt, reason, net, fx),
@@ -57,7 +58,12 @@ impl Node {
                 fx.stats.children_rehomed += u64::from(rehomed);
                 let (link, node) = (id, child.node);
                 self.downstream.lost(&child.subtree.known, reason, fx);
-                fx.notify(Notification::ChildClosed { link, node, reason });
+                fx.notify(Notification::ChildClosed {
+                    link,
+                    node,
+                    reason,
+                    unconfirmed,
+                });
                 net.reject_all_to(NextHop::Child(id), fx);
                 self.downstream.forget_waiting_from(Peer::Link(id), net, fx);
                 self.downstream.place_all_behind(id, at, net, fx);
@@ -90,13 +96,19 @@ impl Node {
             return;
         };
         let was_child = matches!(link.state, State::Child(_));
+        let unconfirmed = link.outbox.unconfirmed();
         if let State::Child(child) = &link.state {
             self.downstream.lost(&child.subtree.known, reason, fx);
         }
         link.change(|state| state.parted(farewell, fx.now, fx.config.leave_timeout));
         let link = id;
         if was_child {
-            fx.notify(Notification::ChildClosed { link, node, reason });
+            fx.notify(Notification::ChildClosed {
+                link,
+                node,
+                reason,
+                unconfirmed,
+            });
             net.reject_all_to(NextHop::Child(id), fx);
             self.downstream.forget_waiting_from(Peer::Link(id), net, fx);
             self.downstream.changed(fx);

@@ -502,7 +502,7 @@ pub(crate) fn grant(id: LinkId, window: u32, links: &mut Links) -> Result<(), Pr
         return Err(ProtocolError::SmallWindow);
     }
     if let Some(link) = links.get_mut(id) {
-        link.outbox.grant(window);
+        link.outbox.open(window);
     }
     Ok(())
 }

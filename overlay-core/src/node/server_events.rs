@@ -52,7 +52,7 @@ impl Node {
             },
             Some(Heard::Promoted(epoch)) => self.promoted(epoch),
             Some(Heard::RootReady) => self.upstream.root_ready(at, net, fx),
-            Some(Heard::Ended(ended)) => self.stream_ended(ended),
+            Some(Heard::Ended(ended)) => self.stream_ended(&ended),
             Some(Heard::Join(id, frame)) => self.server_join_frame(id, frame),
             Some(Heard::Lost(Lost { id, retries })) => {
                 self.downstream
@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// The server says that the stream is over: whoever brings the rest of it, it is none of those that are gone.
-    fn stream_ended(&mut self, ended: Ended) {
+    fn stream_ended(&mut self, ended: &Ended) {
         if matches!(*self.upstream.membership(), Membership::Member { .. }) {
             // Nothing is left to take over; what is missing may still come from the parent.
             return self.net.server.introduction_over(&mut self.fx);

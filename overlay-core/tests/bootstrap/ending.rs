@@ -62,8 +62,8 @@ fn the_end_is_forgotten_after_a_while() {
 fn another_root_begins_another_stream() {
     let mut server = Server::new();
     let root = server.root(1);
-    ends(&mut server, root);
     let waiting = server.joiner(3);
+    ends(&mut server, root);
     server.root(2);
     assert!(is_root_ready(&server.received(waiting)));
     let late = server.client(&hello(CONCERT, 4, Registration::Joiner));

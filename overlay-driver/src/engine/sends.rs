@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use overlay_core::{EventKind, LinkId, Role, Unsent};
+use overlay_core::{EventKind, LinkId, NodeId, Role, Unsent};
 
 use super::Engine;
 use crate::handle::{Recipient, SendError};
@@ -12,14 +12,14 @@ use crate::handle::{Recipient, SendError};
 pub(super) struct PendingSend {
     pub(super) to: Recipient,
     pub(super) payload: Bytes,
-    pub(super) done: oneshot::Sender<Result<(), SendError>>,
+    pub(super) done: oneshot::Sender<Result<usize, SendError>>,
 }
 
 /// A message's destination.
 #[derive(Clone, Copy)]
 enum Target {
     Link(LinkId),
-    Everyone,
+    Everyone { last: bool },
 }
 
 impl Engine {
@@ -33,20 +33,26 @@ impl Engine {
             if send.done.is_canceled() {
                 continue;
             }
+            let queue = send.to.queue();
             match self.target(send.to) {
                 Err(error) => {
                     let _ = send.done.send(Err(error));
                 }
-                Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
+                Ok(target) if !blocked.contains(&queue) && self.takes(target) => {
                     let payload = send.payload;
+                    let receivers = match target {
+                        Target::Link(_) => 1,
+                        Target::Everyone { .. } => self.core.children().count(),
+                    };
                     self.handle(match target {
                         Target::Link(to) => EventKind::Send { to, payload },
-                        Target::Everyone => EventKind::Broadcast(payload),
+                        Target::Everyone { last: false } => EventKind::Broadcast(payload),
+                        Target::Everyone { last: true } => EventKind::End(payload),
                     });
-                    let _ = send.done.send(Ok(()));
+                    let _ = send.done.send(Ok(receivers));
                 }
                 Ok(_) => {
-                    blocked.push(send.to);
+                    blocked.push(queue);
                     self.sends.push_back(send);
                 }
             }
@@ -55,8 +61,11 @@ impl Engine {
 
     fn target(&self, to: Recipient) -> Result<Target, SendError> {
         match to {
-            Recipient::Everyone if self.core.role() == Role::Root => Ok(Target::Everyone),
-            Recipient::Everyone => Err(Unsent::NotRoot.into()),
+            Recipient::Everyone { .. } if self.core.role() != Role::Root => {
+                Err(Unsent::NotRoot.into())
+            }
+            Recipient::Everyone { .. } if self.core.has_ended() => Err(Unsent::Ended.into()),
+            Recipient::Everyone { last } => Ok(Target::Everyone { last }),
             Recipient::Neighbour(node) => {
                 let link = self.link_to(node).ok_or(Unsent::NotConnected)?;
                 Ok(Target::Link(link))
@@ -68,7 +77,17 @@ impl Engine {
     fn takes(&self, target: Target) -> bool {
         match target {
             Target::Link(link) => self.core.can_send(link),
-            Target::Everyone => self.core.can_broadcast(),
+            Target::Everyone { .. } => self.core.can_broadcast(),
+        }
+    }
+}
+
+impl Recipient {
+    /// The neighbour whose messages stay in order; `None` for those to every node, the last among them.
+    const fn queue(self) -> Option<NodeId> {
+        match self {
+            Self::Neighbour(node) => Some(node),
+            Self::Everyone { .. } => None,
         }
     }
 }
