@@ -141,7 +141,7 @@ impl Player {
             match message.scope {
                 // What a player makes of it must not depend on its being well-formed.
                 Scope::Broadcast | Scope::End => {
-                    self.ball = Ball::decode(&message.payload).unwrap_or(self.ball)
+                    self.ball = Ball::decode(&message.payload).unwrap_or(self.ball);
                 }
                 Scope::Direct => self.push(message.payload.clone())?,
             }

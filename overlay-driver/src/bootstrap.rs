@@ -1,5 +1,6 @@
 //! The connection to a bootstrap server: one WebSocket, carried by one task.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,10 @@ pub(crate) enum BootstrapEvent {
     Opened,
     /// The server has sent a frame.
     Message(Bytes),
-    /// The connection is over. The last event.
+    /// The connection is over, and not because this side has closed it.
     Closed(BootstrapError),
+    /// The task has ended, and has sent what it could. The last event, and it always comes.
+    Finished,
 }
 
 /// The reason why there is no connection to a bootstrap server.
@@ -82,6 +85,8 @@ pub enum BootstrapError {
 #[derive(Debug)]
 pub(crate) struct Connection {
     frames: Sender<Bytes>,
+    /// Dropped with the connection, which closes it.
+    _open: Sender<Infallible>,
 }
 
 /// The error of a server that takes nothing any more.
@@ -98,9 +103,21 @@ impl Connection {
         events: Sender<(BootstrapId, BootstrapEvent)>,
     ) -> Self {
         let (frames, queue) = async_channel::bounded(MAX_QUEUED);
-        let task = run(Arc::clone(runtime), tls.clone(), server, id, queue, events);
-        runtime.webrtc().spawn(Box::pin(task)).detach();
-        Self { frames }
+        let (open, closing) = async_channel::bounded(1);
+        let session = Session {
+            runtime: Arc::clone(runtime),
+            tls: tls.clone(),
+            server,
+            id,
+            queue,
+            closing,
+            events,
+        };
+        runtime.webrtc().spawn(Box::pin(session.run())).detach();
+        Self {
+            frames,
+            _open: open,
+        }
     }
 
     /// Queues a frame, without blocking.
@@ -112,33 +129,92 @@ impl Connection {
     }
 }
 
-async fn run(
+/// The task of a connection.
+struct Session {
     runtime: Arc<dyn Runtime>,
     tls: Tls,
     server: ServerUrl,
     id: BootstrapId,
     queue: Receiver<Bytes>,
+    /// Ends when the connection is dropped.
+    closing: Receiver<Infallible>,
     events: Sender<(BootstrapId, BootstrapEvent)>,
-) {
-    let connecting = connect(&*runtime, &tls, &server).fuse();
-    let dropped = closed(&queue).fuse();
-    futures_util::pin_mut!(connecting, dropped);
-    let connected = select_biased! {
-        connected = connecting => connected,
-        () = dropped => return,
-    };
-    let outcome = match connected {
-        Ok(socket) => {
-            if events.send((id, BootstrapEvent::Opened)).await.is_err() {
-                return;
+}
+
+impl Session {
+    async fn run(self) {
+        let closing = self.closing.recv().fuse();
+        let living = self.live().fuse();
+        futures_util::pin_mut!(closing, living);
+        let outcome = select_biased! {
+            outcome = living => outcome,
+            _ = closing => {
+                // What was sent before the end still goes out, if the server takes it.
+                let webrtc = self.runtime.webrtc();
+                let _ = timeout(&*webrtc, FLUSH_TIMEOUT, living).await;
+                Ok(())
             }
-            converse(&*runtime, socket, &server, &queue, id, &events).await
+        };
+        if let Err(error) = outcome {
+            self.tell(BootstrapEvent::Closed(error)).await;
         }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
+        self.tell(BootstrapEvent::Finished).await;
+    }
+
+    /// Connects, and carries frames in both directions. `Ok` when this side has closed.
+    async fn live(&self) -> Result<(), BootstrapError> {
+        let connecting = connect(&*self.runtime, &self.tls, &self.server).fuse();
+        let closing = self.closing.recv().fuse();
+        futures_util::pin_mut!(connecting, closing);
+        let socket = select_biased! {
+            connected = connecting => connected?,
+            _ = closing => return Ok(()),
+        };
+        self.tell(BootstrapEvent::Opened).await;
+        self.converse(socket).await
+    }
+
+    async fn converse(
+        &self,
+        socket: WebSocketStream<Box<dyn ByteStream>>,
+    ) -> Result<(), BootstrapError> {
+        let (mut sink, mut stream) = socket.split();
+        let sending = async {
+            while let Ok(frame) = self.queue.recv().await {
+                sink.send(Message::Binary(frame)).await?;
+            }
+            sink.close(None).await
+        };
+        let receiving = async {
+            loop {
+                match stream.next().await {
+                    Some(Ok(Message::Binary(frame))) => {
+                        self.tell(BootstrapEvent::Message(frame)).await;
+                    }
+                    Some(Ok(Message::Text(_))) => {
+                        let server = self.server.clone();
+                        return BootstrapError::NotOurs { server };
+                    }
+                    Some(Ok(Message::Close(_))) | None => {
+                        let server = self.server.clone();
+                        return BootstrapError::Closed { server };
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(cause)) => return websocket_error(&self.server, cause),
+                }
+            }
+        };
+        let (sending, receiving) = (sending.fuse(), receiving.fuse());
+        futures_util::pin_mut!(sending, receiving);
+        select_biased! {
+            error = receiving => Err(error),
+            sent = sending => sent.map_err(|cause| websocket_error(&self.server, cause)),
+        }
+    }
+
+    async fn tell(&self, event: BootstrapEvent) {
         // When the node is gone there is no listener any more, and none is needed.
-        let _ = events.send((id, BootstrapEvent::Closed(error))).await;
+        let _ = self.events.send((self.id, event)).await;
     }
 }
 
@@ -168,60 +244,6 @@ async fn connect(
         .await
         .map_err(|cause| websocket_error(server, cause))?;
     Ok(socket)
-}
-
-/// Carries frames in both directions. `Ok` when this side has closed.
-async fn converse(
-    runtime: &dyn Runtime,
-    socket: WebSocketStream<Box<dyn ByteStream>>,
-    server: &ServerUrl,
-    queue: &Receiver<Bytes>,
-    id: BootstrapId,
-    events: &Sender<(BootstrapId, BootstrapEvent)>,
-) -> Result<(), BootstrapError> {
-    let (mut sink, mut stream) = socket.split();
-    let sending = async {
-        while let Ok(frame) = queue.recv().await {
-            sink.send(Message::Binary(frame)).await?;
-        }
-        let webrtc = runtime.webrtc();
-        let _ = timeout(&*webrtc, FLUSH_TIMEOUT, sink.close(None)).await;
-        Ok::<_, tungstenite::Error>(())
-    };
-    let receiving = async {
-        loop {
-            let event = match stream.next().await {
-                Some(Ok(Message::Binary(frame))) => BootstrapEvent::Message(frame),
-                Some(Ok(Message::Text(_))) => {
-                    let server = server.clone();
-                    return BootstrapError::NotOurs { server };
-                }
-                Some(Ok(Message::Close(_))) | None => {
-                    let server = server.clone();
-                    return BootstrapError::Closed { server };
-                }
-                Some(Ok(_)) => continue,
-                Some(Err(cause)) => return websocket_error(server, cause),
-            };
-            if events.send((id, event)).await.is_err() {
-                let server = server.clone();
-                return BootstrapError::Closed { server };
-            }
-        }
-    };
-    let (sending, receiving) = (sending.fuse(), receiving.fuse());
-    futures_util::pin_mut!(sending, receiving);
-    select_biased! {
-        error = receiving => Err(error),
-        sent = sending => sent.map_err(|cause| websocket_error(server, cause)),
-    }
-}
-
-/// Resolves when the sending half is dropped.
-async fn closed(queue: &Receiver<Bytes>) {
-    let probe = queue.clone();
-    // A receiver learns of the end only by receiving, and nothing is sent before the connection opens.
-    let _ = probe.recv().await;
 }
 
 fn websocket_error(server: &ServerUrl, cause: tungstenite::Error) -> BootstrapError {

@@ -41,6 +41,11 @@ pub(crate) struct Engine {
     span: Span,
     dialer: Dialer,
     links: BTreeMap<LinkId, Open>,
+    /// The links and server connections whose last event has not come yet, among them those that the core has closed.
+    unfinished: usize,
+    /// The core has left the tree, and the app is told when the links have finished: a process that ends before would leave
+    /// its neighbours to find out by its silence.
+    left: bool,
     link_events: Sender<(LinkId, LinkEvent)>,
     servers: Vec<ServerUrl>,
     tls: Tls,
@@ -106,6 +111,8 @@ pub(crate) async fn run(parts: Parts) {
         runtime: parts.runtime,
         dialer: parts.dialer,
         links: BTreeMap::new(),
+        unfinished: 0,
+        left: false,
         link_events,
         servers: parts.servers,
         tls: parts.tls,
@@ -136,7 +143,7 @@ impl Engine {
                 () = timer => self.handle(EventKind::Timeout),
             }
             self.retry_sends();
-            if abandoned && self.core.role() == Role::Detached {
+            if abandoned && self.core.role() == Role::Detached && self.unfinished == 0 {
                 return;
             }
         }
@@ -175,14 +182,31 @@ impl Engine {
                     debug!(?link, %error, "link closed");
                 }
                 self.links.remove(&link);
-                EventKind::LinkClosed(link)
+                self.handle(EventKind::LinkClosed(link));
+                return self.finished();
             }
         };
         self.handle(kind);
     }
 
+    /// A link or a connection to the server has come to its end.
+    fn finished(&mut self) {
+        self.unfinished -= 1;
+        if self.unfinished == 0 {
+            self.tell_left();
+        }
+    }
+
+    /// Tells the app that the node has left, if that is still to be told.
+    fn tell_left(&mut self) {
+        if std::mem::take(&mut self.left) {
+            self.app.send(Event::Node(Notification::Left));
+        }
+    }
+
     fn server_event(&mut self, id: BootstrapId, event: BootstrapEvent) {
         let kind = match event {
+            BootstrapEvent::Finished => return self.finished(),
             BootstrapEvent::Opened => EventKind::BootstrapOpened(id),
             BootstrapEvent::Message(bytes) => EventKind::BootstrapMessage(id, bytes),
             BootstrapEvent::Closed(error) => {
@@ -202,8 +226,14 @@ impl Engine {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Join => self.handle(EventKind::Join),
-            Command::BecomeRoot(token) => self.handle(EventKind::BecomeRoot(token)),
+            Command::Join => {
+                self.tell_left();
+                self.handle(EventKind::Join);
+            }
+            Command::BecomeRoot(token) => {
+                self.tell_left();
+                self.handle(EventKind::BecomeRoot(token));
+            }
             Command::Leave => self.handle(EventKind::Leave),
             Command::Close(neighbour) => {
                 if let Some(link) = self.link_to(neighbour) {
@@ -246,6 +276,7 @@ impl Engine {
                     Dial::Answer(offer) => self.dialer.answer(id, offer, events),
                 });
                 self.links.insert(id, Open { link, span });
+                self.unfinished += 1;
             }
             Action::ApplySignal(id, signal) => {
                 if let Some(open) = self.links.get(&id) {
@@ -298,6 +329,7 @@ impl Engine {
         let events = self.server_events.clone();
         let connection = Connection::open(&self.runtime, &self.tls, server, id, events);
         self.server = Some((id, connection));
+        self.unfinished += 1;
         None
     }
 
@@ -324,6 +356,10 @@ impl Engine {
         match &notification {
             // The engine asks before it sends; a message that came too late has no caller any more.
             Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::Left if self.unfinished > 0 => {
+                self.left = true;
+                return;
+            }
             Notification::BootstrapLost { refusal, retry_in } => {
                 let (cause, retry_in) = (self.why_lost(*refusal), *retry_in);
                 info!(%cause, ?retry_in, "no bootstrap server");
