@@ -18,6 +18,8 @@ pub(crate) struct Process {
     child: Child,
     /// Lines of stdout and stderr that are facts, each with the moment when it came.
     facts: Receiver<(Instant, Value)>,
+    /// Lines that are none.
+    lines: Receiver<String>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -36,20 +38,39 @@ pub(crate) fn command(args: &[&str]) -> Command {
 
 impl Process {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.stdout(Stdio::piped());
+        Self::start_with(command)
+    }
+
+    /// A process whose stdout goes where `command` says.
+    pub(crate) fn start_with(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, facts) = mpsc::channel();
-        let stdout = collect(child.stdout.take().unwrap(), sender.clone());
-        let stderr = collect(child.stderr.take().unwrap(), sender);
+        let (text, lines) = mpsc::channel();
+        let stdout = child.stdout.take();
+        let stdout = stdout.map(|stdout| collect(stdout, sender.clone(), text.clone()));
+        let stderr = collect(child.stderr.take().unwrap(), sender, text);
         Self {
             child,
             facts,
-            stdout: Some(stdout),
+            lines,
+            stdout,
             stderr: Some(stderr),
         }
+    }
+
+    /// Waits until it has printed this line.
+    pub(crate) fn wait_for_line(&mut self, wanted: &str) {
+        loop {
+            let line = self.lines.recv_timeout(TIMEOUT);
+            if line.unwrap_or_else(|_| panic!("`{wanted}` was not printed")) == wanted {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// The next fact, and the moment when it came. `None` if there is none in this time.
@@ -96,7 +117,9 @@ impl Process {
             assert!(Instant::now() < deadline, "the process does not end");
             thread::sleep(Duration::from_millis(20));
         };
-        let text = |thread: Option<JoinHandle<String>>| thread.unwrap().join().unwrap();
+        let text = |thread: Option<JoinHandle<String>>| {
+            thread.map_or_else(String::new, |thread| thread.join().unwrap())
+        };
         (status, text(self.stdout.take()), text(self.stderr.take()))
     }
 }
@@ -148,6 +171,14 @@ impl Server {
         Process::start(command)
     }
 
+    /// A node whose output nobody reads.
+    pub(crate) fn join_unread(&self, degree: u16) -> (Process, std::io::PipeReader) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = self.command(&["join", "--json", "--degree", &degree.to_string()]);
+        command.stdout(Stdio::from(writer));
+        (Process::start_with(command), reader)
+    }
+
     pub(crate) fn join(&self, degree: u16) -> Process {
         Process::start(self.command(&["join", "--json", "--degree", &degree.to_string()]))
     }
@@ -163,6 +194,7 @@ impl Drop for Server {
 fn collect(
     stream: impl Read + Send + 'static,
     facts: mpsc::Sender<(Instant, Value)>,
+    text_lines: mpsc::Sender<String>,
 ) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut text = String::new();
@@ -173,10 +205,11 @@ fn collect(
                 Ok(0) | Err(_) => return text,
                 Ok(_) => {}
             }
-            if let Ok(fact @ Value::Object(_)) = serde_json::from_str(&text[start..]) {
-                // The test may have heard enough.
-                let _ = facts.send((Instant::now(), fact));
-            }
+            // The test may have heard enough.
+            let _heard = match serde_json::from_str(&text[start..]) {
+                Ok(fact @ Value::Object(_)) => facts.send((Instant::now(), fact)).is_ok(),
+                _ => text_lines.send(text[start..].trim_end().to_owned()).is_ok(),
+            };
         }
     })
 }

@@ -12,6 +12,7 @@
 
 mod member;
 mod outcome;
+#[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../common/process.rs"]
 mod process;
 mod rounds;

@@ -6,6 +6,7 @@
     reason = "a test that fails panics"
 )]
 
+#[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../common/process.rs"]
 mod process;
 
