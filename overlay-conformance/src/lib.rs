@@ -87,6 +87,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing,
             a_message_that_can_not_be_sent_says_why,
             an_app_that_dropped_its_events_does_not_stop_the_stream_for_others,
+            the_end_of_a_stream_reaches_those_that_come_later,
         }
         hostile_nodes {
             garbage_from_a_child_closes_its_link,

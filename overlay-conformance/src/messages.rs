@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use overlay_core::Scope;
+use overlay_core::{Notification, Scope};
 use overlay_driver::{Event, SendError, Unsent};
 
 use crate::Driver;
@@ -107,4 +107,34 @@ pub(crate) async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_
         assert_eq!(received, (Scope::Broadcast, number));
     }
     drop(inner.node);
+}
+
+pub(crate) async fn the_end_of_a_stream_reaches_those_that_come_later(driver: Driver) {
+    let world = World::new(driver);
+    let mut root = world.root(1).await;
+    let mut early = world.member(1).await;
+    root.node.broadcast("one").await.unwrap();
+    root.node.end("end").await.unwrap();
+    assert_eq!(early.message().await, b"one");
+    assert_eq!(early.message().await, b"end");
+    let mut late = world.member(1).await;
+    let message = late.until(|event| matches!(event, Event::Message(_))).await;
+    let Event::Message(message) = message else {
+        unreachable!()
+    };
+    assert_eq!(
+        (message.scope, &*message.payload),
+        (Scope::End, &b"end"[..])
+    );
+    let finished = |event: &Event| match event {
+        Event::Node(Notification::SubtreeChanged(census)) => {
+            census.size() == 3 && census.is_finished()
+        }
+        _ => false,
+    };
+    root.until(finished).await;
+    assert_eq!(
+        root.node.broadcast("more").await,
+        Err(SendError::Unsent(Unsent::Ended))
+    );
 }

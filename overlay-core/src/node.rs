@@ -51,6 +51,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::action::Action;
+use crate::close::CloseReason;
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
 use crate::id::NodeId;
@@ -181,7 +182,10 @@ impl Node {
             EventKind::LinkSignal(link, signal) => self.link_signal(link, signal),
             EventKind::LinkOpened(link) => self.link_opened(link),
             EventKind::LinkMessage(link, bytes) => self.link_message(link, &bytes),
-            EventKind::LinkClosed(link) => self.link_closed(link),
+            EventKind::LinkClosed(link) => {
+                let link = links.ended(link, fx);
+                self.gone(link, CloseReason::Lost);
+            }
             EventKind::Timeout => {}
         }
     }

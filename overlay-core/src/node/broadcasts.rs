@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Node;
 use super::payload::{Arrived, Outgoing, Place, unsent};
-use crate::close::{CloseReason, ProtocolError};
+use crate::close::CloseReason;
 use crate::notification::Unsent;
 use crate::wire::{self, LinkFrame, StreamPosition};
 
@@ -26,16 +26,6 @@ impl Node {
                 self.downstream.changed(&self.fx);
             }
         }
-    }
-
-    /// The parent has sent a broadcast: it goes on to the children, and to the app.
-    pub(super) fn broadcast_arrived(&mut self, message: Arrived) -> Result<(), ProtocolError> {
-        let (links, fx) = (&mut self.net.links, &mut self.fx);
-        if let Some(outgoing) = self.payload.arrived(&message, links, fx)? {
-            self.pass_down(&outgoing, Some(message));
-        }
-        self.hand_over_if_caught_up();
-        Ok(())
     }
 
     /// The parent's next broadcast is this one, perhaps of another root. The children are told if they would wait in vain

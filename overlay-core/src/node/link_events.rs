@@ -99,17 +99,6 @@ impl Node {
         }
     }
 
-    /// The embedder tells that a link is closed.
-    pub(super) fn link_closed(&mut self, id: LinkId) {
-        #[cfg(planted)]
-        let id = if planted!(self.fx.config, LateEventTaken) {
-            self.net.links.in_place_of(id)
-        } else {
-            id
-        };
-        self.gone(id, CloseReason::Lost);
-    }
-
     /// From the acceptor of this node's own attempt.
     fn acceptor_frame(&mut self, link: LinkId, frame: LinkFrame<'_>) -> Result<(), ProtocolError> {
         let LinkFrame::Welcome {
@@ -217,6 +206,7 @@ impl Node {
         frame: LinkFrame<'_>,
         bytes: &Bytes,
     ) -> Result<(), ProtocolError> {
+        let place = Place::of(&frame);
         let (net, fx) = (&mut self.net, &mut self.fx);
         match frame {
             LinkFrame::Join(JoinFrame::Request(request)) => {
@@ -233,13 +223,19 @@ impl Node {
             }
             LinkFrame::Invite(invitation) => self.invited(invitation),
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path)?,
-            LinkFrame::Broadcast { number, payload } => {
-                let message = Arrived::new(id, node, number, Place::Within, payload, bytes);
-                self.broadcast_arrived(message)?;
-            }
-            LinkFrame::Last { number, payload } => {
-                let message = Arrived::new(id, node, number, Place::Last, payload, bytes);
-                self.broadcast_arrived(message)?;
+            LinkFrame::Broadcast { number, payload } | LinkFrame::Last { number, payload } => {
+                let message = Arrived {
+                    place,
+                    link: id,
+                    from: node,
+                    number,
+                    payload: bytes.slice_ref(payload),
+                    frame: bytes.clone(),
+                };
+                if let Some(outgoing) = self.payload.arrived(&message, &mut net.links, fx)? {
+                    self.pass_down(&outgoing, Some(message));
+                }
+                self.hand_over_if_caught_up();
             }
             frame => self.neighbour_frame(id, node, frame, bytes)?,
         }

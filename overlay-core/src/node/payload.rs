@@ -4,6 +4,7 @@
 //! It counts against the window that it came through until the app has taken it and the last child's
 //! outbox has let it go.
 
+mod broadcast;
 mod last;
 mod position;
 
@@ -19,8 +20,9 @@ use crate::close::ProtocolError;
 use crate::flow::{MIN_WINDOW, Outbox, Queued, message_cost};
 use crate::id::{Epoch, LinkId, NodeId};
 use crate::notification::{Notification, Unsent};
-use crate::wire::{self, Ended, LinkFrame, MAX_LAST, MAX_PAYLOAD, StreamPosition};
+use crate::wire::{self, Ended, LinkFrame, MAX_PAYLOAD, StreamPosition};
 
+pub(crate) use broadcast::{Arrived, Outgoing, Place};
 use last::Last;
 use position::{Followed, Position};
 
@@ -41,53 +43,6 @@ struct Pending {
     cost: u32,
     /// The number of holders: outboxes, and the app.
     holders: u32,
-}
-
-/// The place of a broadcast in the root's stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// More follow.
-    Within,
-    /// None follows.
-    Last,
-}
-
-/// A broadcast that has arrived.
-pub(crate) struct Arrived {
-    pub(crate) place: Place,
-    pub(crate) link: LinkId,
-    pub(crate) from: NodeId,
-    pub(crate) number: u64,
-    pub(crate) payload: Bytes,
-    pub(crate) frame: Bytes,
-}
-
-impl Arrived {
-    /// The broadcast of a frame that came as `bytes`.
-    pub(crate) fn new(
-        link: LinkId,
-        from: NodeId,
-        number: u64,
-        place: Place,
-        payload: &[u8],
-        bytes: &Bytes,
-    ) -> Self {
-        Self {
-            place,
-            link,
-            from,
-            number,
-            payload: bytes.slice_ref(payload),
-            frame: bytes.clone(),
-        }
-    }
-}
-
-/// A broadcast on its way to the children.
-pub(crate) struct Outgoing {
-    key: usize,
-    cost: u32,
-    frame: Bytes,
 }
 
 impl Payload {
@@ -151,10 +106,12 @@ impl Payload {
         })
     }
 
-    /// The server says where the stream has ended. Returns how many broadcasts before the last this node has missed;
-    /// `None` if it has had the last.
-    pub(crate) fn end(&mut self, position: StreamPosition) -> Option<u64> {
-        self.position.end(position)
+    /// The server says where the stream has ended: whoever brought it is gone, and so is what this node lacks of it.
+    pub(crate) fn over(&mut self, ended: &Ended, fx: &mut Effects) {
+        if let Some(missed) = self.position.end(ended.position) {
+            let last = ended.last.to_vec().into();
+            fx.notify(Notification::StreamEnded { missed, last });
+        }
     }
 
     /// The number of broadcasts that are held.
@@ -469,29 +426,6 @@ impl Payload {
             && !planted!(fx.config, CreditForgotten)
         {
             free(source, pending.cost, links, fx);
-        }
-    }
-}
-
-impl Place {
-    const fn max_payload(self) -> usize {
-        match self {
-            Self::Within => MAX_PAYLOAD,
-            Self::Last => MAX_LAST,
-        }
-    }
-
-    fn frame(self, number: u64, payload: &[u8]) -> LinkFrame<'_> {
-        match self {
-            Self::Within => LinkFrame::Broadcast { number, payload },
-            Self::Last => LinkFrame::Last { number, payload },
-        }
-    }
-
-    const fn scope(self) -> Scope {
-        match self {
-            Self::Within => Scope::Broadcast,
-            Self::Last => Scope::End,
         }
     }
 }

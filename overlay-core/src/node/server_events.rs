@@ -18,7 +18,7 @@ use super::upstream::Membership;
 use crate::close::CloseReason;
 use crate::id::Epoch;
 use crate::notification::Notification;
-use crate::wire::{ClientRole, Ended, GoodbyeReason, StreamPosition};
+use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
 
 impl Node {
     /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
@@ -52,7 +52,11 @@ impl Node {
             },
             Some(Heard::Promoted(epoch)) => self.promoted(epoch),
             Some(Heard::RootReady) => self.upstream.root_ready(at, net, fx),
-            Some(Heard::Ended(ended)) => self.stream_ended(&ended),
+            // Nothing is left to take over; what this node lacks may still come from its parent.
+            Some(Heard::Ended(_)) if self.upstream.parent().is_some() => {
+                net.server.introduction_over(fx);
+            }
+            Some(Heard::Ended(ended)) => self.payload.over(&ended, fx),
             Some(Heard::Join(id, frame)) => self.server_join_frame(id, frame),
             Some(Heard::Lost(Lost { id, retries })) => {
                 self.downstream
@@ -65,18 +69,6 @@ impl Node {
                     self.leave();
                 }
             }
-        }
-    }
-
-    /// The server says that the stream is over: whoever brings the rest of it, it is none of those that are gone.
-    fn stream_ended(&mut self, ended: &Ended) {
-        if matches!(*self.upstream.membership(), Membership::Member { .. }) {
-            // Nothing is left to take over; what is missing may still come from the parent.
-            return self.net.server.introduction_over(&mut self.fx);
-        }
-        if let Some(missed) = self.payload.end(ended.position) {
-            let last = ended.last.to_vec().into();
-            self.fx.notify(Notification::StreamEnded { missed, last });
         }
     }
 
