@@ -1,36 +1,69 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr};
+mod examples;
+mod node;
+
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use overlay_tokio::{IceServer, LinkConfig, OverlayName, Policy, ServerUrl};
+use clap_complete::Shell;
+use overlay_tokio::Policy;
+
+pub(crate) use node::{Session, TokenArg};
 
 /// A self-organising tree of WebRTC nodes
+///
+/// One root sends what it reads to every node. A node that is full delegates joiners to its children; one that loses
+/// its parent joins again with all that is below it. A small bootstrap server only introduces.
 #[derive(Debug, Parser)]
-#[command(name = "overlay", version, max_term_width = 100)]
+#[command(
+    name = "overlay",
+    version = env!("OVERLAY_VERSION"),
+    max_term_width = 100,
+    after_long_help = examples::OVERLAY
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Log more to stderr: -v for info, -vv for debug, -vvv for debug of all libraries
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Log more to stderr: -v for info and warnings, -vv for debug, -vvv for debug of all libraries
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub(crate) verbose: u8,
 }
+
+/// The heading of options about what is printed.
+const OUTPUT: &str = "Output";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start a server, a root and many nodes in this process, and show the tree they form
+    #[command(after_long_help = examples::UP)]
     Up(Up),
     /// Run a bootstrap server, which introduces joiners to the root
+    #[command(after_long_help = examples::SERVER)]
     Server(Server),
     /// Be the root, or a standby for it: send stdin to every node
+    #[command(after_long_help = examples::ROOT)]
     Root(Root),
     /// Join a tree, and print what its root sends
+    #[command(after_long_help = examples::JOIN)]
     Join(Join),
+    /// Print a script that completes this command in a shell
+    #[command(after_long_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all subcommands to a directory
+    Man {
+        /// The directory for one page of each subcommand
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -43,8 +76,10 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) degree: u16,
 
-    /// How a full node chooses the child that takes a joiner: balanced (the shallowest free slot below it) or hash
-    /// (the rule of the original webrtc-tree-overlay)
+    /// How a full node chooses the child that takes a joiner: balanced or hash
+    ///
+    /// `balanced` takes the shallowest free slot below it, and keeps the tree complete. `hash` is the rule of the original
+    /// webrtc-tree-overlay.
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
@@ -61,7 +96,7 @@ pub(crate) struct Up {
     pub(crate) timeout: Duration,
 
     /// Print events as JSON, one per line
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }
 
@@ -95,7 +130,7 @@ pub(crate) struct Server {
     pub(crate) behind_proxy: bool,
 
     /// Print events as JSON, one per line
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }
 
@@ -104,20 +139,21 @@ pub(crate) struct Root {
     #[command(flatten)]
     pub(crate) token: TokenArg,
 
-    /// Read stdin when this many nodes are in the tree, and stop reading while some of them are lost that may come back.
-    /// Default: 2 seconds after the latest join, at most 10 after the first. While there is no node, nothing is read
+    /// Read stdin when this many nodes are in the tree
+    ///
+    /// Later, reading stops while fewer are there and the lost ones may come back, for 15 seconds. Without this option, reading
+    /// begins 2 seconds after the latest join, and at most 10 after the first. While there is no node, nothing is read.
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,
 
-    /// What a standby does with its stdin while another root leads
+    /// What a standby does with its stdin while another root leads: wait or drop
     #[arg(long, value_enum, default_value_t = StandbyInput::Wait)]
     pub(crate) standby_input: StandbyInput,
 
     /// Print events as JSON, one per line
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
-    // Last, because its heading is that of all options behind it.
     #[command(flatten)]
     pub(crate) session: Session,
 }
@@ -138,139 +174,16 @@ pub(crate) struct Join {
     pub(crate) next: bool,
 
     /// Print events as JSON, one per line, on stderr: stdout is for the data
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
-    // Last, because its heading is that of all options behind it.
     #[command(flatten)]
     pub(crate) session: Session,
-}
-
-/// The options of every node.
-#[derive(Debug, Args)]
-pub(crate) struct Session {
-    /// A bootstrap server, `ws://host:port` or `wss://host:port`; several are tried in turn
-    #[arg(long, required = true, value_name = "URL")]
-    pub(crate) bootstrap: Vec<ServerUrl>,
-
-    /// Trust the certificates in this PEM file at a wss:// server, instead of the system's
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-
-    /// The name of the tree, on a server that carries several
-    #[arg(long, default_value = "default", value_name = "NAME", value_parser = overlay_name)]
-    pub(crate) overlay: OverlayName,
-
-    /// The maximum number of children of this node
-    #[arg(long, default_value_t = 10, value_name = "D", value_parser = clap::value_parser!(u16).range(0..=1024))]
-    pub(crate) degree: u16,
-
-    /// How a full node chooses the child that takes a joiner: balanced (the shallowest free slot below it) or hash
-    /// (the rule of the original webrtc-tree-overlay)
-    #[arg(long, default_value_t = Policy::Balanced)]
-    pub(crate) policy: Policy,
-
-    /// Give up if no server answers within this many seconds; 0 means never
-    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) connect_timeout: Duration,
-
-    #[command(flatten)]
-    pub(crate) links: Links,
-}
-
-/// How WebRTC links are made.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "WebRTC")]
-pub(crate) struct Links {
-    /// A STUN server, `stun:host:port`; may be given several times
-    #[arg(long, value_name = "URL")]
-    stun: Vec<String>,
-
-    /// A TURN server, `turn:host:port`; may be given several times
-    #[arg(long, value_name = "URL")]
-    turn: Vec<String>,
-
-    /// The user name for the TURN servers
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "turn",
-        default_value = "",
-        hide_default_value = true
-    )]
-    turn_username: String,
-
-    /// The password for the TURN servers
-    #[arg(
-        long,
-        value_name = "PASSWORD",
-        env = "OVERLAY_TURN_PASSWORD",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    turn_password: String,
-
-    /// Go through TURN servers only, so that peers don't learn this machine's addresses
-    #[arg(long, requires = "turn")]
-    relay_only: bool,
-
-    /// Bind links to this address; may be given several times. Default: every interface
-    #[arg(long, value_name = "IP")]
-    bind: Vec<IpAddr>,
-}
-
-impl Links {
-    pub(crate) fn config(&self) -> LinkConfig {
-        let mut ice_servers = Vec::new();
-        if !self.stun.is_empty() {
-            ice_servers.push(IceServer {
-                urls: self.stun.clone(),
-                ..IceServer::default()
-            });
-        }
-        if !self.turn.is_empty() {
-            ice_servers.push(IceServer {
-                urls: self.turn.clone(),
-                username: self.turn_username.clone(),
-                credential: self.turn_password.clone(),
-            });
-        }
-        LinkConfig {
-            ice_servers,
-            relay_only: self.relay_only,
-            bind: self.bind.clone(),
-            ..LinkConfig::default()
-        }
-    }
-}
-
-/// The proof that a node may be the root.
-#[derive(Debug, Args)]
-pub(crate) struct TokenArg {
-    /// A file with the root's token; on the server it may also hold lines `NAME TOKEN`, one for each
-    /// overlay. Or set `OVERLAY_TOKEN`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-
-    /// The root's token
-    #[arg(
-        long = "token",
-        env = "OVERLAY_TOKEN",
-        hide_env_values = true,
-        hide = true,
-        conflicts_with = "token_file"
-    )]
-    pub(crate) token: Option<String>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-fn overlay_name(text: &str) -> Result<OverlayName, String> {
-    OverlayName::new(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ mod exit;
 mod hint;
 mod join;
 mod linger;
+mod log;
+mod manual;
 mod news;
 mod pipe;
 mod received;
@@ -25,13 +27,12 @@ mod up;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.verbose);
+    log::begin(cli.verbose);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -51,6 +52,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Server(args) => server::run(args).await,
         Command::Root(args) => root::run(args).await,
         Command::Join(args) => join::run(args).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::pages(dir.as_deref()),
     };
     match outcome {
         Ok(code) => code,
@@ -59,19 +62,4 @@ async fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs to stderr: as `RUST_LOG` says, or by the number of `-v`.
-fn log(verbose: u8) {
-    let default = match verbose {
-        0 => "off",
-        1 => "overlay_driver=info",
-        2 => "overlay_driver=debug",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }

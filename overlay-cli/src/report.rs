@@ -1,8 +1,18 @@
 //! Reports to the user: facts as lines of JSON, all else as plain sentences on stderr.
 
 use std::io::Write;
+use std::time::SystemTime;
 
 use serde::Serialize;
+
+/// A fact, and when it was told.
+#[derive(Serialize)]
+struct Timed<'a, F> {
+    #[serde(flatten)]
+    fact: &'a F,
+    /// As RFC 3339 has it, in UTC.
+    time: String,
+}
 
 /// The destination of facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +26,13 @@ pub(crate) enum Facts {
 }
 
 impl Facts {
-    /// Prints a fact as one line of JSON.
+    /// Prints a fact as one line of JSON, with the time.
     pub(crate) fn tell(self, fact: &impl Serialize) {
-        let Ok(mut line) = serde_json::to_vec(fact) else {
+        if self == Self::Off {
+            return;
+        }
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let Ok(mut line) = serde_json::to_vec(&Timed { fact, time }) else {
             return;
         };
         line.push(b'\n');

@@ -1,5 +1,7 @@
 //! Tokens, from a file or from the environment.
 
+use std::collections::BTreeMap;
+use std::env::VarError;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
@@ -12,49 +14,52 @@ use crate::hint::WithHint;
 const HOW: &str =
     "give --token-file FILE, or set OVERLAY_TOKEN; `openssl rand -hex 16` makes a good token";
 
+/// The variable with the token, where no file is given.
+const VARIABLE: &str = "OVERLAY_TOKEN";
+
 /// The token of a root.
 pub(crate) fn of_root(args: &TokenArg, overlay: &OverlayName) -> anyhow::Result<Token> {
-    let entries = entries(args)?;
+    let mut tokens = tokens(args)?;
     // A file that the server uses as well may hold the tokens of several overlays.
-    let named = entries
-        .iter()
-        .find(|entry| entry.overlay.as_deref() == Some(&**overlay));
-    let any = entries.iter().find(|entry| entry.overlay.is_none());
-    named
-        .or(any)
-        .map(|entry| entry.token.clone())
-        .ok_or_else(|| anyhow!("there is no token for the overlay `{overlay}`").hint(HOW))
+    let token = tokens.named.remove(overlay).or(tokens.any);
+    token.ok_or_else(|| anyhow!("there is no token for the overlay `{overlay}`").hint(HOW))
 }
 
 /// The tokens with which a node may be the root on a server.
 pub(crate) fn of_server(args: &TokenArg) -> anyhow::Result<Access> {
+    let tokens = tokens(args)?;
     let mut access = Access::default();
-    for Entry { overlay, token } in entries(args)? {
-        access = match overlay {
-            Some(name) => access.overlay(name, token),
-            None => access.any_overlay(token),
-        };
+    if let Some(token) = tokens.any {
+        access = access.any_overlay(token);
+    }
+    for (name, token) in tokens.named {
+        access = access.overlay(name, token);
     }
     Ok(access)
 }
 
-/// A token, and the overlay that it is for; none means any.
-#[derive(Debug, PartialEq, Eq)]
-struct Entry {
-    overlay: Option<OverlayName>,
-    token: Token,
+/// The tokens of a file.
+#[derive(Debug, Default)]
+struct Tokens {
+    /// For every overlay without its own.
+    any: Option<Token>,
+    named: BTreeMap<OverlayName, Token>,
 }
 
-fn entries(args: &TokenArg) -> anyhow::Result<Vec<Entry>> {
-    let entries = match (&args.token_file, &args.token) {
-        (Some(file), _) => parse(&read(file)?).with_context(|| file.display().to_string())?,
-        (None, Some(token)) => vec![entry(token.trim())?],
-        (None, None) => return Err(anyhow!("a root needs a token").hint(HOW)),
+fn tokens(args: &TokenArg) -> anyhow::Result<Tokens> {
+    // A file that is asked for counts more than a variable that may have been set for something else.
+    let tokens = match &args.token_file {
+        Some(file) => parse(&read(file)?).with_context(|| file.display().to_string())?,
+        None => match std::env::var(VARIABLE) {
+            Ok(token) => parse_one(&token).context(VARIABLE)?,
+            Err(VarError::NotPresent) => return Err(anyhow!("a root needs a token").hint(HOW)),
+            Err(error) => return Err(error).context(VARIABLE),
+        },
     };
-    if entries.is_empty() {
+    if tokens.any.is_none() && tokens.named.is_empty() {
         return Err(anyhow!("the token file holds no token").hint(HOW));
     }
-    Ok(entries)
+    Ok(tokens)
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
@@ -63,17 +68,39 @@ fn read(file: &Path) -> anyhow::Result<String> {
         .map_err(|error| error.hint(HOW))
 }
 
-/// One entry a line; empty lines and lines that start with `#` are skipped.
-fn parse(text: &str) -> anyhow::Result<Vec<Entry>> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(entry)
-        .collect()
+/// One entry a line: `TOKEN`, or `NAME TOKEN`. Empty lines and lines that start with `#` are skipped. No two are for the
+/// same overlays: which of them counts would be a matter of luck.
+fn parse(text: &str) -> anyhow::Result<Tokens> {
+    let mut tokens = Tokens::default();
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, token) = entry(line).with_context(|| format!("line {number}"))?;
+        let before = match name.clone() {
+            Some(name) => tokens.named.insert(name, token),
+            None => tokens.any.replace(token),
+        };
+        if before.is_some() {
+            let overlay = name.map_or_else(
+                || "any overlay".to_owned(),
+                |name| format!("the overlay `{name}`"),
+            );
+            bail!("line {number} holds a second token for {overlay}");
+        }
+    }
+    Ok(tokens)
 }
 
-/// `TOKEN`, or `NAME TOKEN`.
-fn entry(line: &str) -> anyhow::Result<Entry> {
+fn parse_one(token: &str) -> anyhow::Result<Tokens> {
+    let (_, any) = entry(token.trim())?;
+    Ok(Tokens {
+        any: Some(any),
+        ..Tokens::default()
+    })
+}
+
+fn entry(line: &str) -> anyhow::Result<(Option<OverlayName>, Token)> {
     let (overlay, token) = match line.split_once(char::is_whitespace) {
         Some((name, token)) => {
             let name = OverlayName::new(name).context("overlay name")?;
@@ -85,7 +112,7 @@ fn entry(line: &str) -> anyhow::Result<Entry> {
         bail!("a line holds `TOKEN` or `NAME TOKEN`");
     }
     let token = Token::new(token).context("token")?;
-    Ok(Entry { overlay, token })
+    Ok((overlay, token))
 }
 
 #[cfg(test)]
@@ -93,17 +120,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_may_hold_one_token_or_one_for_each_overlay() {
-        let entries = parse("# roots\nconcert s3cret\n\n  hunter2  \n").unwrap();
-        let tokens: Vec<_> = entries
-            .iter()
-            .map(|entry| (entry.overlay.as_deref(), entry.token.expose()))
+    fn a_file_may_hold_one_token_and_one_for_each_overlay() {
+        let tokens = parse("# roots\nconcert s3cret\n\n  hunter2  \n").unwrap();
+        assert_eq!(tokens.any.unwrap().expose(), "hunter2");
+        let named = tokens.named.iter();
+        let named: Vec<_> = named
+            .map(|(name, token)| (&**name, token.expose()))
             .collect();
-        assert_eq!(tokens, [(Some("concert"), "s3cret"), (None, "hunter2")]);
+        assert_eq!(named, [("concert", "s3cret")]);
     }
 
     #[test]
-    fn a_line_of_three_words_is_rejected() {
-        assert!(parse("a b c").is_err());
+    fn two_tokens_for_the_same_overlays_are_an_error_that_names_the_line() {
+        for (text, words) in [
+            ("one\ntwo\n", "line 2 holds a second token for any overlay"),
+            (
+                "tea one\n\ntea two\n",
+                "line 3 holds a second token for the overlay `tea`",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), words);
+        }
+    }
+
+    #[test]
+    fn a_line_of_three_words_is_rejected_by_its_number() {
+        let error = parse("one\na b c").unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            "line 2: a line holds `TOKEN` or `NAME TOKEN`"
+        );
     }
 }

@@ -9,7 +9,6 @@
 )]
 
 #[allow(dead_code, reason = "other tests use more of it")]
-#[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../common/process.rs"]
 mod process;
 

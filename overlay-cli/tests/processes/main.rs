@@ -99,7 +99,7 @@ fn a_file_goes_through_separate_processes_byte_for_byte() {
     assert!(status.success());
     writing.join().unwrap().unwrap();
     assert!(
-        stdout.contains(r#"{"event":"tree","depth":[1,2,4]}"#),
+        stdout.contains(r#"{"event":"tree","depth":[1,2,4],"#),
         "{stdout}"
     );
     for join in joins {
