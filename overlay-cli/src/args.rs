@@ -147,7 +147,7 @@ pub(crate) struct Root {
     pub(crate) wait_for: Option<NonZeroUsize>,
 
     /// What a standby does with its stdin while another root leads: wait or drop
-    #[arg(long, value_enum, default_value_t = StandbyInput::Wait)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = StandbyInput::Wait)]
     pub(crate) standby_input: StandbyInput,
 
     /// Print events as JSON, one per line

@@ -11,6 +11,7 @@ mod join;
 mod linger;
 mod log;
 mod manual;
+mod needs;
 mod news;
 mod pipe;
 mod received;

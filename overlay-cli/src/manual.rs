@@ -30,7 +30,8 @@ pub(crate) fn pages(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut command = Cli::command();
     command.build();
     write_page(dir, "overlay", &command)?;
-    for subcommand in command.get_subcommands() {
+    let pages = command.get_subcommands();
+    for subcommand in pages.filter(|page| page.get_name() != "help") {
         let name = format!("overlay-{}", subcommand.get_name());
         write_page(dir, &name, subcommand)?;
     }

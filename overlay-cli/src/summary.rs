@@ -78,10 +78,33 @@ impl Summary {
             // Writing to a string can't fail.
             let _ = writeln!(picture, "  depth {depth}  {count:>6} of {of:<6} {bar}");
         }
-        if self.depth == self.ideal_depth {
-            picture.push_str("The tree is complete: no tree of this degree is shallower.\n");
-        }
+        picture.push_str(&self.shape());
         picture
+    }
+
+    /// What is to be said of the tree's shape.
+    fn shape(&self) -> String {
+        if self.failed > 0 {
+            return format!(
+                "{} of {} nodes are not in the tree.\n",
+                self.failed, self.nodes
+            );
+        }
+        if self.depth == self.ideal_depth {
+            return "The tree is complete: no tree of this degree is shallower.\n".to_owned();
+        }
+        let (levels, ideal) = (self.depth.len(), self.ideal_depth.len());
+        let over = self
+            .depth
+            .iter()
+            .zip(self.ideal_depth.iter().chain(std::iter::repeat(&0)));
+        let deeper: u64 = over
+            .map(|(count, ideal)| count.saturating_sub(*ideal))
+            .sum();
+        format!(
+            "The tree is not complete: {deeper} nodes are deeper than they need be, on {levels} levels instead of \
+             {ideal}. Nodes move up while there are free slots above them.\n"
+        )
     }
 }
 
@@ -104,7 +127,7 @@ pub(crate) fn depths(root: NodeId, parents: &HashMap<NodeId, NodeId>) -> Vec<u64
 }
 
 /// The smallest of `values` that `percent` of them don't exceed (nearest rank).
-fn percentile(values: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(values: &[Duration], percent: usize) -> Duration {
     let mut values = values.to_vec();
     values.sort_unstable();
     let rank = (values.len() * percent).div_ceil(100);

@@ -1,7 +1,7 @@
 //! `overlay up`: a server, a root and many nodes in one process. Every link is real WebRTC.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,15 +18,16 @@ use overlay_tokio::{
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
 use crate::args::Up;
 use crate::exit;
 use crate::hint::WithHint;
+use crate::needs;
 use crate::report::Facts;
 use crate::session::millis;
 use crate::stop::Stop;
-use crate::summary::{Summary, depths};
+use crate::summary::{Summary, depths, percentile};
 
 /// A fact about the tree as it grows.
 #[derive(Serialize)]
@@ -46,9 +47,21 @@ enum Fact {
     ParentClosed { node: String, reason: String },
     /// A node's attempt to join has failed.
     Rejected { node: String, reason: String },
+    /// A line of the root has come to this many nodes, half of them within `p50_us`, 99 % within `p99_us`.
+    Flow {
+        line: u64,
+        nodes: usize,
+        of: usize,
+        p50_us: u64,
+        p99_us: u64,
+    },
 }
 
+/// The interval of the root's lines.
+const FLOW: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
+    needs::check(&args)?;
     let mut stop = Stop::new();
     let mut demo = Demo::start(&args).await?;
     let progress = progress(&args);
@@ -68,9 +81,10 @@ pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
         let _ = std::io::stdout().write_all(summary.picture().as_bytes());
     }
     if !args.exit_when_joined && summary.all_joined() {
-        demo.facts.say("Running until Ctrl-C.");
+        demo.facts
+            .say("The root sends a line a second to all of them, until Ctrl-C.");
         tokio::select! {
-            () = demo.watch() => {}
+            flowed = demo.flow() => flowed?,
             () = stop.requested() => {}
         }
     }
@@ -175,11 +189,37 @@ impl Demo {
         ))
     }
 
-    /// Tells what happens from here on.
-    async fn watch(&mut self) {
-        while let Some((node, event)) = self.events.recv().await {
-            self.tell(node, &event, Duration::ZERO);
+    /// Sends a line a second from the root, and tells how many nodes got it, and how fast.
+    async fn flow(&mut self) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(FLOW);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ticker = Ticker::new(self.facts);
+        for line in 1_u64.. {
+            ticks.tick().await;
+            let start = Instant::now();
+            self.root.broadcast(line.to_be_bytes().to_vec()).await?;
+            let mut latencies = Vec::with_capacity(self.nodes.len());
+            let deadline = start + FLOW;
+            while latencies.len() < self.nodes.len()
+                && let Ok(Some((node, event))) = timeout_at(deadline, self.events.recv()).await
+            {
+                match event {
+                    Event::Message(message) if *message.payload == line.to_be_bytes() => {
+                        latencies.push(start.elapsed());
+                    }
+                    event => self.tell(node, &event, Duration::ZERO),
+                }
+            }
+            let (p50, p99) = (percentile(&latencies, 50), percentile(&latencies, 99));
+            ticker.show(&Fact::Flow {
+                line,
+                nodes: latencies.len(),
+                of: self.nodes.len(),
+                p50_us: micros(p50),
+                p99_us: micros(p99),
+            });
         }
+        Ok(())
     }
 
     /// Makes all nodes leave, then the root, then stops the server. A second request to stop ends that at once.
@@ -258,6 +298,53 @@ fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event
             }
         }
     });
+}
+
+/// A line on stderr that is written again and again where that is a terminal, and one after the other elsewhere.
+struct Ticker {
+    facts: Facts,
+    again: bool,
+}
+
+impl Ticker {
+    fn new(facts: Facts) -> Self {
+        let again = std::io::stderr().is_terminal();
+        Self { facts, again }
+    }
+
+    fn show(&self, flow: &Fact) {
+        self.facts.tell(flow);
+        if let Fact::Flow {
+            line,
+            nodes,
+            of,
+            p50_us,
+            p99_us,
+        } = flow
+            && self.facts == Facts::Off
+        {
+            let (start, end) = if self.again {
+                ("\r", "   ")
+            } else {
+                ("", "\n")
+            };
+            // Without stderr there is nobody to tell.
+            let _ = write!(
+                std::io::stderr(),
+                "{start}line {line}: {nodes} of {of} nodes got it, half of them within {:.1} ms, 99 % within {:.1} ms{end}",
+                millis_of(*p50_us),
+                millis_of(*p99_us),
+            );
+        }
+    }
+}
+
+fn millis_of(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64() * 1_000.0
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn progress(args: &Up) -> ProgressBar {

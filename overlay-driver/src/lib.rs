@@ -42,7 +42,7 @@ pub mod app {
     pub use crate::event::{BootstrapLost, Event, Events, Message};
     pub use crate::handle::{Node, SendError, Status};
     pub use crate::link::{self, Dialer, IceServer, LinkConfig};
-    pub use crate::server::{Server, ServerConfig, ServerError};
+    pub use crate::server::{Server, ServerConfig, ServerError, ServerEvent};
     pub use crate::server_url::{ParseServerUrlError, ServerUrl};
     pub use crate::tls::Tls;
 }

@@ -7,6 +7,7 @@
 //! [`ServerConfig::behind_proxy`].
 
 mod http;
+pub(crate) mod news;
 
 use std::convert::Infallible;
 use std::io;
@@ -34,6 +35,7 @@ use crate::service::{Service, ServiceError};
 use crate::websocket;
 use ::http::{HeaderMap, Method, StatusCode};
 use http::{Request, Response};
+pub use news::ServerEvent;
 
 /// Settings of a [`Server`].
 #[derive(Clone, Debug)]
@@ -151,6 +153,11 @@ impl Server {
     /// Counts of what the server has done so far.
     pub async fn stats(&self) -> Option<bootstrap::Stats> {
         self.service.stats().await
+    }
+
+    /// The next event, for one listener. `None` if the server has ended by a defect.
+    pub async fn next_event(&self) -> Option<ServerEvent> {
+        self.service.next_event().await
     }
 
     /// Accepts no more clients, tells those that are connected when to come back, and waits until they

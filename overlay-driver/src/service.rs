@@ -19,6 +19,7 @@ use webrtc::runtime::timeout;
 
 use crate::clock::Clock;
 use crate::runtime::Runtime;
+use crate::server::news::{self, News, ServerEvent};
 
 /// Frames that wait for one client. A root with 4096 of them reads nothing any more.
 const CLIENT_QUEUE: usize = 4096;
@@ -33,6 +34,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Service {
     inputs: Sender<Input>,
+    events: Receiver<ServerEvent>,
     runtime: Arc<dyn Runtime>,
 }
 
@@ -70,14 +72,20 @@ impl Service {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ServiceError::Randomness)?;
         let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
+        let (news, events) = news::channel();
         let worker = Worker {
+            news,
             brain: bootstrap::Server::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
             clients: BTreeMap::new(),
             actions: Vec::new(),
         };
         runtime.webrtc().spawn(Box::pin(worker.run(queue))).detach();
-        Ok(Self { inputs, runtime })
+        Ok(Self {
+            inputs,
+            events,
+            runtime,
+        })
     }
 
     /// Serves a client from its acceptance to its end. `socket` yields the client's messages, text or binary, and takes
@@ -132,6 +140,11 @@ impl Service {
         stats.await.ok()
     }
 
+    /// The next event, for one listener. `None` if the server is gone.
+    pub async fn next_event(&self) -> Option<ServerEvent> {
+        self.events.recv().await.ok()
+    }
+
     async fn accept(
         &self,
         source: Source,
@@ -177,6 +190,7 @@ fn since_1970() -> Duration {
 
 /// The task that owns the server's brain.
 struct Worker {
+    news: News,
     brain: bootstrap::Server,
     clock: Clock,
     clients: BTreeMap<ConnectionId, Sender<Bytes>>,
@@ -207,9 +221,17 @@ impl Worker {
                 let accepted = self.brain.accept(self.clock.now(), source);
                 match &accepted {
                     Ok(connection) => {
-                        self.clients.insert(*connection, frames);
+                        let connection = *connection;
+                        debug!(?connection, source = %source.address(), "client connected");
+                        self.clients.insert(connection, frames);
+                        self.news
+                            .tell(ServerEvent::Connected { connection, source });
                     }
-                    Err(refused) => info!(refusal = %refused.refusal, "client not accepted"),
+                    Err(refused) => {
+                        let refusal = refused.refusal;
+                        info!(source = %source.address(), %refusal, "client not accepted");
+                        self.news.tell(ServerEvent::NotAccepted { source, refusal });
+                    }
                 }
                 if let Err(Ok(connection)) = reply.send(accepted) {
                     self.closed(connection);
@@ -230,7 +252,15 @@ impl Worker {
     }
 
     fn closed(&mut self, connection: ConnectionId) {
-        self.clients.remove(&connection);
+        // A client that was sent away is gone already.
+        if self.clients.remove(&connection).is_some() {
+            debug!(?connection, "client gone");
+            let refusal = None;
+            self.news.tell(ServerEvent::Disconnected {
+                connection,
+                refusal,
+            });
+        }
         self.handle(bootstrap::EventKind::Closed { connection });
     }
 
@@ -246,7 +276,6 @@ impl Worker {
                     if let Some(frames) = self.clients.get(&connection)
                         && frames.try_send(bytes).is_err()
                     {
-                        self.clients.remove(&connection);
                         gone.push(connection);
                     }
                 }
@@ -256,12 +285,15 @@ impl Worker {
                 } => {
                     info!(?connection, %refusal, "client disconnected");
                     self.clients.remove(&connection);
+                    let refusal = Some(refusal);
+                    self.news.tell(ServerEvent::Disconnected {
+                        connection,
+                        refusal,
+                    });
                 }
-                bootstrap::Action::Notify(Notice::RootRegistered { overlay, id, epoch }) => {
-                    info!(%overlay, root = ?id, epoch = epoch.0, "root registered");
-                }
-                bootstrap::Action::Notify(Notice::RootLost { overlay, id }) => {
-                    info!(%overlay, root = ?id, "root lost");
+                bootstrap::Action::Notify(notice) => {
+                    log(&notice);
+                    self.news.tell(ServerEvent::Notice(notice));
                 }
             }
         }
@@ -270,5 +302,24 @@ impl Worker {
             debug!(?connection, "client reads nothing");
             self.closed(connection);
         }
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::RootRegistered { overlay, id, epoch } => {
+            info!(%overlay, root = ?id, epoch = epoch.0, "root registered");
+        }
+        Notice::RootLost { overlay, id } => info!(%overlay, root = ?id, "root lost"),
+        Notice::StreamEnded { overlay, id } => info!(%overlay, root = ?id, "stream ended"),
+        Notice::Registered {
+            connection,
+            overlay,
+            id,
+            role,
+        } => debug!(?connection, %overlay, ?id, ?role, "client registered"),
+        Notice::JoinPassed { join } => debug!(?join, "join passed to the root"),
+        Notice::JoinRejected { join, reason } => debug!(?join, %reason, "join rejected"),
+        _ => {}
     }
 }

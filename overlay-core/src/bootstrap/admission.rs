@@ -6,7 +6,7 @@ use super::leadership::{Claim, Leadership, Verdict};
 use super::outbox::millis;
 use super::overlay::Overlay;
 use super::session::{Client, Role, Session};
-use super::{Server, Source};
+use super::{Notice, Server, Source};
 use crate::id::{ConnectionId, Epoch, NodeId};
 use crate::wire::{
     self, ClientFrame, ClientRole, OverlayName, Refusal, Registration, ResumeSecret, ServerFrame,
@@ -109,6 +109,12 @@ impl Server {
             lease_ms: millis(self.config.root_lease),
         };
         self.outbox.send(id, &welcome);
+        self.outbox.notify(Notice::Registered {
+            connection: id,
+            overlay: hello.overlay.clone(),
+            id: hello.id,
+            role,
+        });
         if role == ClientRole::Joiner
             && let Some(ended) = self.overlays.end(&hello.overlay, self.now)
         {

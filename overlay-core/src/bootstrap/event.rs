@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::id::{ConnectionId, Epoch, NodeId};
+use crate::id::{ConnectionId, Epoch, JoinId, NodeId};
 use crate::time::Instant;
-use crate::wire::{OverlayName, Refusal};
+use crate::wire::{ClientRole, OverlayName, Refusal, RejectReason};
 
 /// An input of a server: what has happened, and when.
 #[derive(Clone, Debug)]
@@ -62,9 +62,40 @@ pub enum Action {
     Notify(Notice),
 }
 
-/// News for the operator's log.
+/// News for the operator's log. More may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
+    /// A client has said what it is, and has a role.
+    Registered {
+        /// Its connection.
+        connection: ConnectionId,
+        /// The overlay.
+        overlay: OverlayName,
+        /// The node's id.
+        id: NodeId,
+        /// The role.
+        role: ClientRole,
+    },
+    /// A joiner is introduced to the root: its request is passed on.
+    JoinPassed {
+        /// The join.
+        join: JoinId,
+    },
+    /// A join has failed, at the root or here.
+    JoinRejected {
+        /// The join.
+        join: JoinId,
+        /// The reason.
+        reason: RejectReason,
+    },
+    /// The root has ended its stream. Those that come are told for a while.
+    StreamEnded {
+        /// The overlay.
+        overlay: OverlayName,
+        /// The root.
+        id: NodeId,
+    },
     /// An overlay has a root now.
     RootRegistered {
         /// The overlay.

@@ -1,8 +1,8 @@
 //! Forwarding of joins between joiners and roots.
 
-use super::Server;
 use super::joins::{Join, Passage};
 use super::session::Client;
+use super::{Notice, Server};
 use crate::id::{ConnectionId, JoinId};
 use crate::signal::Signal;
 use crate::wire::{JoinFrame, JoinRequest, Refusal, RejectReason, ServerFrame};
@@ -96,6 +96,7 @@ impl Server {
         }
         joins.begin(join, id, self.now);
         self.counters.joins_passed += 1;
+        self.outbox.notify(Notice::JoinPassed { join });
         let request = JoinFrame::Request(request);
         self.outbox.send(root, &ServerFrame::Join(request));
         Ok(())
@@ -138,12 +139,16 @@ impl Server {
         let Some(to) = to else {
             return;
         };
-        if let JoinFrame::Signal {
-            signal: Signal::Answer(_),
-            ..
-        } = frame
-        {
-            self.counters.answers_passed += 1;
+        match &frame {
+            JoinFrame::Signal {
+                signal: Signal::Answer(_),
+                ..
+            } => self.counters.answers_passed += 1,
+            JoinFrame::Reject { join, rejection } => self.outbox.notify(Notice::JoinRejected {
+                join: *join,
+                reason: rejection.reason,
+            }),
+            _ => {}
         }
         self.outbox.send(to, &ServerFrame::Join(frame));
         // A rejected joiner no longer waits for an answer.

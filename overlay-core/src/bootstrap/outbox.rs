@@ -55,6 +55,7 @@ impl Outbox {
             reason,
             retry_after_ms: self.wait(self.retry_after),
         };
+        self.notify(Notice::JoinRejected { join, reason });
         let frame = JoinFrame::Reject { join, rejection };
         self.send(joiner, &ServerFrame::Join(frame));
     }

@@ -1,12 +1,20 @@
 //! Where clients come from.
 
 use alloc::collections::BTreeMap;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 /// The origin of a connection. The server only asks whether two are equal. Clients that one person can have many of
 /// at no cost should be one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(pub u128);
+
+impl Source {
+    /// The address that it was made of; of an IPv6 network, the first.
+    #[must_use]
+    pub const fn address(self) -> IpAddr {
+        Ipv6Addr::from_bits(self.0).to_canonical()
+    }
+}
 
 impl From<IpAddr> for Source {
     /// An IPv4 address is one source. So is a whole /64 network of IPv6: a single subscriber commonly has one to

@@ -76,6 +76,10 @@ impl Server {
         for client in waiting {
             self.outbox.send(client, &frame);
         }
+        self.outbox.notify(Notice::StreamEnded {
+            overlay: name.clone(),
+            id: ended.position.root,
+        });
         let until = self.now + self.config.ended_memory;
         let most = self.config.max_wildcard_overlays;
         self.overlays

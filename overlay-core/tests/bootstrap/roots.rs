@@ -2,7 +2,7 @@
 
 use overlay_core::Epoch;
 use overlay_core::bootstrap::{Access, Notice};
-use overlay_core::wire::{Refusal, Registration};
+use overlay_core::wire::{ClientRole, Refusal, Registration};
 use overlay_testkit::frames;
 
 use crate::harness::*;
@@ -19,7 +19,33 @@ fn the_operator_hears_of_roots_that_come_and_go() {
         epoch: Epoch(1),
     };
     let lost = Notice::RootLost { overlay, id };
-    assert_eq!(server.notices(), [registered, lost]);
+    let notices = server.notices();
+    assert!(notices.contains(&registered), "{notices:?}");
+    assert_eq!(notices.last(), Some(&lost));
+}
+
+#[test]
+fn the_operator_hears_of_clients_and_joins() {
+    let mut server = Server::new();
+    let (root, joiner, join) = server.join_under_way();
+    server.send_join(root, reject(join));
+    let notices = server.notices();
+    let registered = Notice::Registered {
+        connection: joiner,
+        overlay: overlay(CONCERT),
+        id: frames::id(1),
+        role: ClientRole::Joiner,
+    };
+    assert!(notices.contains(&registered), "{notices:?}");
+    assert!(
+        notices.contains(&Notice::JoinPassed { join }),
+        "{notices:?}"
+    );
+    let last = notices.last();
+    assert!(
+        matches!(last, Some(Notice::JoinRejected { .. })),
+        "{notices:?}"
+    );
 }
 
 #[test]

@@ -200,7 +200,7 @@ impl Server {
                 bootstrap::Action::Notify(Notice::RootRegistered { id, .. }) => {
                     self.root = Some((id, now));
                 }
-                bootstrap::Action::Notify(Notice::RootLost { .. }) => {}
+                bootstrap::Action::Notify(_) => {}
             }
         }
         self.actions = actions;
