@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
 use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::{self, Message};
 use async_tungstenite::{WebSocketStream, client_async_with_config};
@@ -13,6 +12,7 @@ use futures_util::{FutureExt, StreamExt, select_biased};
 use overlay_core::BootstrapId;
 use webrtc::runtime::timeout;
 
+use crate::queue::{self, NotQueued, Receiver, Sender};
 use crate::runtime::{ByteStream, Runtime};
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
@@ -97,7 +97,7 @@ impl Connection {
         id: BootstrapId,
         events: Sender<(BootstrapId, BootstrapEvent)>,
     ) -> Self {
-        let (frames, queue) = async_channel::bounded(MAX_QUEUED);
+        let (frames, queue) = queue::bounded(MAX_QUEUED);
         let task = run(Arc::clone(runtime), tls.clone(), server, id, queue, events);
         runtime.webrtc().spawn(Box::pin(task)).detach();
         Self { frames }
@@ -106,8 +106,8 @@ impl Connection {
     /// Queues a frame, without blocking.
     pub(crate) fn send(&self, frame: Bytes) -> Result<(), Stalled> {
         match self.frames.try_send(frame) {
-            Ok(()) | Err(async_channel::TrySendError::Closed(_)) => Ok(()),
-            Err(async_channel::TrySendError::Full(_)) => Err(Stalled),
+            Ok(()) | Err(NotQueued::Closed) => Ok(()),
+            Err(NotQueued::Full) => Err(Stalled),
         }
     }
 }
@@ -181,7 +181,7 @@ async fn converse(
 ) -> Result<(), BootstrapError> {
     let (mut sink, mut stream) = socket.split();
     let sending = async {
-        while let Ok(frame) = queue.recv().await {
+        while let Some(frame) = queue.recv().await {
             sink.send(Message::Binary(frame)).await?;
         }
         let webrtc = runtime.webrtc();
@@ -219,9 +219,8 @@ async fn converse(
 
 /// Resolves when the sending half is dropped.
 async fn closed(queue: &Receiver<Bytes>) {
-    let probe = queue.clone();
     // A receiver learns of the end only by receiving, and nothing is sent before the connection opens.
-    let _ = probe.recv().await;
+    let _ = queue.recv().await;
 }
 
 fn websocket_error(server: &ServerUrl, cause: tungstenite::Error) -> BootstrapError {

@@ -10,6 +10,7 @@ use crate::engine;
 use crate::event::{self, Events};
 use crate::handle::Node;
 use crate::link::{self, Dialer, LinkConfig};
+use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
@@ -140,7 +141,7 @@ impl Builder {
             Dialing::Shared(dialer) => dialer,
         };
         let core = overlay_core::Node::new(id, self.config, seed)?;
-        let (command_sender, commands) = async_channel::bounded(COMMAND_QUEUE);
+        let (command_sender, commands) = queue::bounded(COMMAND_QUEUE);
         let (receipt_sender, receipts) = async_channel::unbounded();
         let (app, events) = event::channel(receipt_sender);
         let parts = engine::Parts {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use async_channel::Sender;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use overlay_core::wire::{MAX_PAYLOAD, Token};
 use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
+
+use crate::queue::Sender;
 
 /// A handle to a running node. Clones are handles to the same node. When the last one is dropped, the node leaves the
 /// tree and ends.

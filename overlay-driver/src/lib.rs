@@ -18,6 +18,7 @@ mod engine;
 mod event;
 mod handle;
 pub mod link;
+mod queue;
 mod runtime;
 mod server;
 mod server_url;

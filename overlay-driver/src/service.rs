@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, select_biased};
@@ -18,6 +17,7 @@ use tracing::{debug, info};
 use webrtc::runtime::timeout;
 
 use crate::clock::Clock;
+use crate::queue::{self, Receiver, Sender};
 use crate::runtime::Runtime;
 
 /// Frames that wait for one client. A root with 4096 of them reads nothing any more.
@@ -69,7 +69,7 @@ impl Service {
     ) -> Result<Self, ServiceError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ServiceError::Randomness)?;
-        let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
+        let (inputs, queue) = queue::bounded(INPUT_QUEUE);
         let worker = Worker {
             brain: bootstrap::Server::new(config, seed, since_1970())?,
             clock: Clock::new(&*runtime),
@@ -89,7 +89,7 @@ impl Service {
     {
         let (sink, stream) = socket.split();
         let (mut sink, mut stream) = (pin!(sink), pin!(stream));
-        let (frames, queue) = async_channel::bounded(CLIENT_QUEUE);
+        let (frames, queue) = queue::bounded(CLIENT_QUEUE);
         let connection = match self.accept(source, frames).await {
             Some(Ok(connection)) => connection,
             Some(Err(refused)) => {
@@ -102,7 +102,7 @@ impl Service {
         loop {
             select_biased! {
                 frame = queue.recv().fuse() => {
-                    let Ok(frame) = frame else { break };
+                    let Some(frame) = frame else { break };
                     if !self.within(sink.send(frame)).await {
                         break;
                     }
@@ -189,8 +189,8 @@ impl Worker {
             let mut timer = self.clock.sleep_until(self.brain.next_deadline());
             select_biased! {
                 input = inputs.recv().fuse() => match input {
-                    Ok(input) => self.take(input),
-                    Err(_) => return,
+                    Some(input) => self.take(input),
+                    None => return,
                 },
                 () = timer => self.handle(bootstrap::EventKind::Timeout),
             }
