@@ -8,15 +8,15 @@ use tracing::Instrument;
 
 use crate::engine;
 use crate::event::{self, Events};
-use crate::handle::Node;
+use crate::handle::{MAX_WAITING_SENDS, Node};
 use crate::link::{self, Dialer, LinkConfig};
 use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
 
-/// Commands that wait for the engine; a caller that brings more waits.
-const COMMAND_QUEUE: usize = 64;
+/// Commands that wait for the engine; a caller that brings more waits. A send that has a place fits in any case.
+const COMMAND_QUEUE: usize = 64 + MAX_WAITING_SENDS;
 
 /// A node that is put together, step by step, and then started.
 #[derive(Clone, Debug)]

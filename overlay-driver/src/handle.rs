@@ -7,7 +7,8 @@ use futures_channel::oneshot;
 use overlay_core::wire::{MAX_PAYLOAD, Token};
 use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
 
-use crate::queue::Sender;
+use crate::queue::{NotQueued, Sender};
+use crate::sending::{self, Outcome, Sending};
 
 /// A handle to a running node. Clones are handles to the same node. When the last one is dropped, the node leaves the
 /// tree and ends.
@@ -21,7 +22,7 @@ pub struct Node {
 
 /// The most sends that wait for their neighbours at a time; further callers wait before they hand their
 /// message over. 256 messages of 16 KiB are 4 MiB.
-const MAX_WAITING_SENDS: usize = 256;
+pub(crate) const MAX_WAITING_SENDS: usize = 256;
 
 /// A request of an app to the engine.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(crate) enum Command {
     Send {
         to: Recipient,
         payload: Bytes,
-        done: oneshot::Sender<Result<(), SendError>>,
+        outcome: Outcome,
     },
     Status(oneshot::Sender<Status>),
 }
@@ -78,6 +79,9 @@ pub enum SendError {
     /// The node did not take it.
     #[error(transparent)]
     Unsent(#[from] Unsent),
+    /// The node holds 256 messages already that wait for their neighbours. It has not taken this one.
+    #[error("too many messages wait to be sent")]
+    Full,
     /// The node is gone.
     #[error("the node is gone")]
     Gone,
@@ -144,6 +148,26 @@ impl Node {
         self.send_to(Recipient::Everyone, payload.into()).await
     }
 
+    /// Hands over a message for a neighbour without waiting, from code that is async or not.
+    ///
+    /// The node holds up to 256 messages of all its callers while their neighbours take no more. An error says that it
+    /// has not taken this one: with [`SendError::Full`] the app may try again later, or drop the message. What the node
+    /// has taken is sent as by [`send`](Self::send), in the same order. The [`Sending`] tells if that fails: if the
+    /// neighbour is gone, say.
+    pub fn try_send(
+        &self,
+        neighbour: NodeId,
+        payload: impl Into<Bytes>,
+    ) -> Result<Sending, SendError> {
+        self.hand_over(Recipient::Neighbour(neighbour), payload.into())
+    }
+
+    /// Hands over a message for every node of the tree without waiting, as [`try_send`](Self::try_send) does. Only the
+    /// root may; for another node the [`Sending`] resolves with an error.
+    pub fn try_broadcast(&self, payload: impl Into<Bytes>) -> Result<Sending, SendError> {
+        self.hand_over(Recipient::Everyone, payload.into())
+    }
+
     /// The node's present status. `None` if the node is gone.
     pub async fn status(&self) -> Option<Status> {
         let (reply, status) = oneshot::channel();
@@ -152,17 +176,43 @@ impl Node {
     }
 
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<(), SendError> {
-        if payload.len() > MAX_PAYLOAD {
-            return Err(Unsent::TooLong.into());
+        fits(&payload)?;
+        let place = self.sends.acquire_arc().await;
+        let (outcome, sending) = sending::pair(place, true);
+        let send = Command::Send {
+            to,
+            payload,
+            outcome,
+        };
+        self.command(send).await;
+        sending.await
+    }
+
+    fn hand_over(&self, to: Recipient, payload: Bytes) -> Result<Sending, SendError> {
+        fits(&payload)?;
+        let place = self.sends.try_acquire_arc().ok_or(SendError::Full)?;
+        let (outcome, sending) = sending::pair(place, false);
+        let send = Command::Send {
+            to,
+            payload,
+            outcome,
+        };
+        match self.commands.try_send(send) {
+            Ok(()) => Ok(sending),
+            Err(NotQueued::Full) => Err(SendError::Full),
+            Err(NotQueued::Closed) => Err(SendError::Gone),
         }
-        let _permit = self.sends.acquire().await;
-        let (done, result) = oneshot::channel();
-        self.command(Command::Send { to, payload, done }).await;
-        result.await.unwrap_or(Err(SendError::Gone))
     }
 
     async fn command(&self, command: Command) {
         // The engine outlives its handles, unless its runtime is shut down.
         let _ = self.commands.send(command).await;
     }
+}
+
+fn fits(payload: &Bytes) -> Result<(), SendError> {
+    if payload.len() > MAX_PAYLOAD {
+        return Err(Unsent::TooLong.into());
+    }
+    Ok(())
 }

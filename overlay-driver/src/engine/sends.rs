@@ -2,17 +2,17 @@
 //! its caller with it.
 
 use bytes::Bytes;
-use futures_channel::oneshot;
 use overlay_core::{EventKind, LinkId, Role, Unsent};
 
 use super::Engine;
 use crate::handle::{Recipient, SendError};
+use crate::sending::Outcome;
 
 /// A message that waits for its recipient, and the caller that waits with it.
 pub(super) struct PendingSend {
     pub(super) to: Recipient,
     pub(super) payload: Bytes,
-    pub(super) done: oneshot::Sender<Result<(), SendError>>,
+    pub(super) outcome: Outcome,
 }
 
 /// A message's destination.
@@ -30,12 +30,12 @@ impl Engine {
             let Some(send) = self.sends.pop_front() else {
                 break;
             };
-            if send.done.is_canceled() {
+            if send.outcome.is_revoked() {
                 continue;
             }
             match self.target(send.to) {
                 Err(error) => {
-                    let _ = send.done.send(Err(error));
+                    send.outcome.tell(Err(error));
                 }
                 Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
                     let payload = send.payload;
@@ -43,7 +43,7 @@ impl Engine {
                         Target::Link(to) => EventKind::Send { to, payload },
                         Target::Everyone => EventKind::Broadcast(payload),
                     });
-                    let _ = send.done.send(Ok(()));
+                    send.outcome.tell(Ok(()));
                 }
                 Ok(_) => {
                     blocked.push(send.to);
