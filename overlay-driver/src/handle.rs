@@ -133,6 +133,9 @@ impl Node {
 
     /// Sends a message to a neighbour: the parent or a child. While the neighbour takes no more, this waits. It returns
     /// when the message is sent, which does not mean that it has arrived.
+    ///
+    /// Don't await it in the task that takes the [`Events`](crate::Events). If the neighbour's app does the same, each
+    /// waits for the other to take a message. Dropping the future takes back a message that is not sent yet.
     pub async fn send(
         &self,
         neighbour: NodeId,
@@ -144,6 +147,9 @@ impl Node {
 
     /// Sends a message to every node of the tree. Only the root may. While a child takes no more, this waits: the
     /// slowest node sets the pace.
+    ///
+    /// Don't await it in the task that takes the [`Events`](crate::Events) if nodes also send to their parents, for the
+    /// reason that [`send`](Self::send) gives.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
         self.send_to(Recipient::Everyone, payload.into()).await
     }
