@@ -21,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! [`Events`] is a [`Stream`](smol::stream::Stream), to be combined with others.
+//! [`Events`] is a `smol::stream::Stream`, to be combined with others.
 //! Nodes run on smol's global executor, as `smol::spawn` does: on one thread, or as many as the
 //! environment variable `SMOL_THREADS` says.
 //!
