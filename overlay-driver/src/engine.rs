@@ -215,15 +215,9 @@ impl Engine {
                     self.handle(EventKind::Close(link));
                 }
             }
-            Command::Send {
-                to,
-                payload,
-                outcome,
-            } => self.sends.push_back(PendingSend {
-                to,
-                payload,
-                outcome,
-            }),
+            Command::Send { to, payload, done } => {
+                self.sends.push_back(PendingSend { to, payload, done });
+            }
             Command::Status(reply) => {
                 // The caller may be gone by now.
                 let _ = reply.send(self.status());

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Send {
         to: Recipient,
         payload: Bytes,
-        outcome: Outcome,
+        done: Outcome,
     },
     Status(oneshot::Sender<Status>),
 }
@@ -184,12 +184,8 @@ impl Node {
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<(), SendError> {
         fits(&payload)?;
         let place = self.sends.acquire_arc().await;
-        let (outcome, sending) = sending::pair(place, true);
-        let send = Command::Send {
-            to,
-            payload,
-            outcome,
-        };
+        let (done, sending) = sending::pair(place, true);
+        let send = Command::Send { to, payload, done };
         self.command(send).await;
         sending.await
     }
@@ -197,12 +193,8 @@ impl Node {
     fn hand_over(&self, to: Recipient, payload: Bytes) -> Result<Sending, SendError> {
         fits(&payload)?;
         let place = self.sends.try_acquire_arc().ok_or(SendError::Full)?;
-        let (outcome, sending) = sending::pair(place, false);
-        let send = Command::Send {
-            to,
-            payload,
-            outcome,
-        };
+        let (done, sending) = sending::pair(place, false);
+        let send = Command::Send { to, payload, done };
         match self.commands.try_send(send) {
             Ok(()) => Ok(sending),
             Err(NotQueued::Full) => Err(SendError::Full),

@@ -12,7 +12,7 @@ use crate::sending::Outcome;
 pub(super) struct PendingSend {
     pub(super) to: Recipient,
     pub(super) payload: Bytes,
-    pub(super) outcome: Outcome,
+    pub(super) done: Outcome,
 }
 
 /// A message's destination.
@@ -30,12 +30,12 @@ impl Engine {
             let Some(send) = self.sends.pop_front() else {
                 break;
             };
-            if send.outcome.is_revoked() {
+            if send.done.is_revoked() {
                 continue;
             }
             match self.target(send.to) {
                 Err(error) => {
-                    send.outcome.tell(Err(error));
+                    send.done.tell(Err(error));
                 }
                 Ok(target) if !blocked.contains(&send.to) && self.takes(target) => {
                     let payload = send.payload;
@@ -43,7 +43,7 @@ impl Engine {
                         Target::Link(to) => EventKind::Send { to, payload },
                         Target::Everyone => EventKind::Broadcast(payload),
                     });
-                    send.outcome.tell(Ok(()));
+                    send.done.tell(Ok(()));
                 }
                 Ok(_) => {
                     blocked.push(send.to);
