@@ -86,6 +86,9 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             a_broadcast_reaches_every_node_once_and_in_order,
             a_node_that_does_not_listen_holds_the_root_back_and_loses_nothing,
             a_message_that_can_not_be_sent_says_why,
+            a_message_that_was_handed_over_is_sent_though_its_sender_does_not_wait,
+            a_node_that_is_full_says_so_at_once_and_loses_nothing_that_it_took,
+            a_message_that_was_handed_over_and_can_not_be_sent_says_why,
             an_app_that_dropped_its_events_does_not_stop_the_stream_for_others,
             the_end_of_a_stream_reaches_those_that_come_later,
         }

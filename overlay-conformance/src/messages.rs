@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overlay_core::{Notification, Scope};
-use overlay_driver::{Event, SendError, Unsent};
+use overlay_driver::{Event, SendError, Sending, Unsent};
 
 use crate::Driver;
 use crate::harness::World;
@@ -82,6 +82,72 @@ pub(crate) async fn a_message_that_can_not_be_sent_says_why(driver: Driver) {
         root.node.broadcast(vec![0; 17_000]).await,
         Err(SendError::Unsent(Unsent::TooLong))
     );
+}
+
+pub(crate) async fn a_message_that_was_handed_over_is_sent_though_its_sender_does_not_wait(
+    driver: Driver,
+) {
+    let world = World::new(driver);
+    let mut root = world.root(2).await;
+    let mut member = world.member(2).await;
+    drop(member.node.try_send(root.id(), "up").unwrap());
+    assert_eq!(root.message().await, b"up");
+    drop(root.node.try_send(member.id(), "down").unwrap());
+    assert_eq!(member.message().await, b"down");
+    root.node.try_broadcast("all").unwrap().await.unwrap();
+    assert_eq!(member.message().await, b"all");
+}
+
+pub(crate) async fn a_node_that_is_full_says_so_at_once_and_loses_nothing_that_it_took(
+    driver: Driver,
+) {
+    let world = World::new(driver);
+    let root = world.root(1).await;
+    let mut slow = world.member(1).await;
+    let numbered = |number: usize| {
+        let mut payload = vec![0; 16_000];
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload
+    };
+    let mut taken = 0;
+    let mut refusals = 0;
+    // The member does not listen, so the windows fill, and then the node does.
+    while refusals < 10 {
+        match root.node.try_broadcast(numbered(taken)) {
+            Ok(sending) => {
+                drop(sending);
+                taken += 1;
+            }
+            Err(error) => {
+                assert_eq!(error, SendError::Full);
+                refusals += 1;
+                world.driver.sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    for number in 0..taken {
+        assert_eq!(slow.message().await[..8], number.to_be_bytes());
+    }
+    root.node.try_broadcast("last").unwrap().await.unwrap();
+    assert_eq!(slow.message().await, b"last");
+}
+
+pub(crate) async fn a_message_that_was_handed_over_and_can_not_be_sent_says_why(driver: Driver) {
+    let world = World::new(driver);
+    let root = world.root(2).await;
+    let member = world.member(2).await;
+    let stranger = "00000000000000000000000000000001".parse().unwrap();
+    let outcome = |sent: Result<Sending, SendError>| async { sent.unwrap().await };
+    assert_eq!(
+        outcome(root.node.try_send(stranger, "x")).await,
+        Err(SendError::Unsent(Unsent::NotConnected))
+    );
+    assert_eq!(
+        outcome(member.node.try_broadcast("x")).await,
+        Err(SendError::Unsent(Unsent::NotRoot))
+    );
+    let too_long = root.node.try_broadcast(vec![0; 17_000]);
+    assert_eq!(too_long.map(drop), Err(SendError::Unsent(Unsent::TooLong)));
 }
 
 pub(crate) async fn an_app_that_dropped_its_events_does_not_stop_the_stream_for_others(

@@ -39,7 +39,7 @@
 //! };
 //! let kind = bootstrap::EventKind::Message { connection, bytes: wire::encode(&hello) };
 //! let welcome = server.handle_input(bootstrap::Event { now: Instant::ZERO, kind });
-//! assert!(matches!(welcome[..], [bootstrap::Action::Send { .. }]));
+//! assert!(matches!(welcome[..], [bootstrap::Action::Send { .. }, ..]));
 //! # Ok(())
 //! # }
 //! ```

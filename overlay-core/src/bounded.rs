@@ -66,6 +66,54 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     }
 }
 
+/// Defines a kind of [`Text`] as a type of its own, whose name documentation and error messages show.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $max:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name($crate::bounded::Text<$max>);
+
+        impl $name {
+            #[doc = concat!("Takes `text` if it has at most [`", stringify!($max), "`] bytes.")]
+            pub fn new(
+                text: impl Into<alloc::string::String>,
+            ) -> Result<Self, $crate::bounded::TooLong> {
+                $crate::bounded::Text::new(text).map(Self)
+            }
+
+            /// A text of this crate's own, known to fit.
+            #[allow(dead_code, reason = "not every kind has one")]
+            pub(crate) fn literal(text: &'static str) -> Self {
+                Self($crate::bounded::Text::literal(text))
+            }
+        }
+
+        impl core::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+pub(crate) use text;
+
 /// A list of at most `MAX` elements.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::Text;
+use crate::bounded::text;
 
 /// Longest session description, in bytes. One with a data channel alone takes 0.5–1.5 KiB; the rest
 /// is room for ICE candidates that a peer has gathered before it sends the description.
@@ -14,11 +14,15 @@ pub const MAX_SDP: usize = 8 * 1024;
 /// Longest ICE candidate, in bytes. The longest that browsers emit take about 250.
 pub const MAX_ICE_CANDIDATE: usize = 512;
 
-/// A session description: the text of an offer or an answer.
-pub type Sdp = Text<MAX_SDP>;
+text! {
+    /// A session description: the text of an offer or an answer.
+    Sdp, MAX_SDP
+}
 
-/// An ICE candidate as in `RTCIceCandidate.candidate`: `candidate:…` (RFC 8839 section 5.1).
-pub type IceCandidate = Text<MAX_ICE_CANDIDATE>;
+text! {
+    /// An ICE candidate as in `RTCIceCandidate.candidate`: `candidate:…` (RFC 8839 section 5.1).
+    IceCandidate, MAX_ICE_CANDIDATE
+}
 
 /// A message of one peer to the other, after the offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

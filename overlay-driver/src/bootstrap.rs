@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
 use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::{self, Message};
 use async_tungstenite::{WebSocketStream, client_async_with_config};
@@ -14,6 +13,7 @@ use futures_util::{FutureExt, StreamExt, select_biased};
 use overlay_core::BootstrapId;
 use webrtc::runtime::timeout;
 
+use crate::queue::{self, NotQueued, Receiver, Sender};
 use crate::runtime::{ByteStream, Runtime};
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
@@ -102,8 +102,8 @@ impl Connection {
         id: BootstrapId,
         events: Sender<(BootstrapId, BootstrapEvent)>,
     ) -> Self {
-        let (frames, queue) = async_channel::bounded(MAX_QUEUED);
-        let (open, closing) = async_channel::bounded(1);
+        let (frames, queue) = queue::bounded(MAX_QUEUED);
+        let (open, closing) = queue::bounded(1);
         let session = Session {
             runtime: Arc::clone(runtime),
             tls: tls.clone(),
@@ -123,8 +123,8 @@ impl Connection {
     /// Queues a frame, without blocking.
     pub(crate) fn send(&self, frame: Bytes) -> Result<(), Stalled> {
         match self.frames.try_send(frame) {
-            Ok(()) | Err(async_channel::TrySendError::Closed(_)) => Ok(()),
-            Err(async_channel::TrySendError::Full(_)) => Err(Stalled),
+            Ok(()) | Err(NotQueued::Closed) => Ok(()),
+            Err(NotQueued::Full) => Err(Stalled),
         }
     }
 }
@@ -180,7 +180,7 @@ impl Session {
     ) -> Result<(), BootstrapError> {
         let (mut sink, mut stream) = socket.split();
         let sending = async {
-            while let Ok(frame) = self.queue.recv().await {
+            while let Some(frame) = self.queue.recv().await {
                 sink.send(Message::Binary(frame)).await?;
             }
             sink.close(None).await

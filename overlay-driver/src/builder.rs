@@ -8,14 +8,15 @@ use tracing::Instrument;
 
 use crate::engine;
 use crate::event::{self, Events};
-use crate::handle::Node;
+use crate::handle::{MAX_WAITING_SENDS, Node};
 use crate::link::{self, Dialer, LinkConfig};
+use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
 
-/// Commands that wait for the engine; a caller that brings more waits.
-const COMMAND_QUEUE: usize = 64;
+/// Commands that wait for the engine; a caller that brings more waits. A send that has a place fits in any case.
+const COMMAND_QUEUE: usize = 64 + MAX_WAITING_SENDS;
 
 /// A node that is put together, step by step, and then started.
 #[derive(Clone, Debug)]
@@ -140,7 +141,7 @@ impl Builder {
             Dialing::Shared(dialer) => dialer,
         };
         let core = overlay_core::Node::new(id, self.config, seed)?;
-        let (command_sender, commands) = async_channel::bounded(COMMAND_QUEUE);
+        let (command_sender, commands) = queue::bounded(COMMAND_QUEUE);
         let (receipt_sender, receipts) = async_channel::unbounded();
         let (app, events) = event::channel(receipt_sender);
         let parts = engine::Parts {

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::event::{BootstrapLost, Event, EventSender, Message};
 use crate::handle::{Command, Status};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
+use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
@@ -26,7 +27,8 @@ use sends::PendingSend;
 /// Inputs that are handled before the deadline is looked at again.
 const BATCH: usize = 64;
 
-/// Link events that wait for the engine. When the queue is full, links do not read.
+/// Link events that wait for the engine. When the queue is full, links do not read. Its slots are allocated at once, a
+/// few kilobytes for a node: callers of a [`Dialer`] bring a channel of their own.
 const LINK_QUEUE: usize = 256;
 
 /// Server frames that wait for the engine.
@@ -50,7 +52,7 @@ pub(crate) struct Engine {
     servers: Vec<ServerUrl>,
     tls: Tls,
     server: Option<(BootstrapId, Connection)>,
-    server_events: Sender<(BootstrapId, BootstrapEvent)>,
+    server_events: queue::Sender<(BootstrapId, BootstrapEvent)>,
     /// The error of the lost connection to the server, for the notification that the core is about to give.
     server_error: Option<BootstrapError>,
     app: EventSender,
@@ -75,7 +77,7 @@ pub(crate) struct Parts {
     pub(crate) servers: Vec<ServerUrl>,
     pub(crate) tls: Tls,
     pub(crate) app: EventSender,
-    pub(crate) commands: Receiver<Command>,
+    pub(crate) commands: queue::Receiver<Command>,
     pub(crate) receipts: Receiver<Receipt>,
 }
 
@@ -92,15 +94,18 @@ enum Input {
 /// Runs a node until its last handle is dropped and it has left the tree.
 pub(crate) async fn run(parts: Parts) {
     let (link_events, links) = async_channel::bounded(LINK_QUEUE);
-    let (server_events, server) = async_channel::bounded(SERVER_QUEUE);
+    let (server_events, server) = queue::bounded(SERVER_QUEUE);
     let commands = parts
         .commands
+        .into_stream()
         .map(Input::Command)
         .chain(stream::once(future::ready(Input::Abandoned)));
     let inputs = stream::select(
         stream::select(
             links.map(|(link, event)| Input::Link(link, event)),
-            server.map(|(id, event)| Input::Server(id, event)),
+            server
+                .into_stream()
+                .map(|(id, event)| Input::Server(id, event)),
         ),
         stream::select(commands, parts.receipts.map(Input::Receipt)),
     );

@@ -74,6 +74,9 @@ pub enum BootstrapLost {
 ///
 /// A message counts as taken when the stream yields it. Until then its sender's window stays used, so an app that is
 /// slow to listen slows the senders, and no message is lost. The node itself goes on in any case.
+///
+/// Don't await a send in the task that takes events: while it waits, nothing is taken here, and the neighbours may wait
+/// for just that. [`Node::try_send`](crate::Node::try_send) never waits; or send from a task of its own.
 #[derive(Debug)]
 pub struct Events {
     queue: Pin<Box<Receiver<Queued>>>,

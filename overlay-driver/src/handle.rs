@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use async_channel::Sender;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use overlay_core::wire::{MAX_LAST, MAX_PAYLOAD, Token};
 use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
+
+use crate::queue::{NotQueued, Sender};
+use crate::sending::{self, Outcome, Sending};
 
 /// A handle to a running node. Clones are handles to the same node. When the last one is dropped, the node leaves the
 /// tree and ends.
@@ -20,7 +22,7 @@ pub struct Node {
 
 /// The most sends that wait for their neighbours at a time; further callers wait before they hand their
 /// message over. 256 messages of 16 KiB are 4 MiB.
-const MAX_WAITING_SENDS: usize = 256;
+pub(crate) const MAX_WAITING_SENDS: usize = 256;
 
 /// A request of an app to the engine.
 #[derive(Debug)]
@@ -32,8 +34,7 @@ pub(crate) enum Command {
     Send {
         to: Recipient,
         payload: Bytes,
-        /// The answer: the number of neighbours that it goes to.
-        done: oneshot::Sender<Result<usize, SendError>>,
+        done: Outcome,
     },
     Status(oneshot::Sender<Status>),
 }
@@ -81,6 +82,9 @@ pub enum SendError {
     /// The node did not take it.
     #[error(transparent)]
     Unsent(#[from] Unsent),
+    /// The node holds 256 messages already that wait for their neighbours. It has not taken this one.
+    #[error("too many messages wait to be sent")]
+    Full,
     /// The node is gone.
     #[error("the node is gone")]
     Gone,
@@ -132,6 +136,9 @@ impl Node {
 
     /// Sends a message to a neighbour: the parent or a child. While the neighbour takes no more, this waits. It returns
     /// when the message is sent, which does not mean that it has arrived.
+    ///
+    /// Don't await it in the task that takes the [`Events`](crate::Events). If the neighbour's app does the same, each
+    /// waits for the other to take a message. Dropping the future takes back a message that is not sent yet.
     pub async fn send(
         &self,
         neighbour: NodeId,
@@ -143,6 +150,9 @@ impl Node {
 
     /// Sends a message to every node of the tree. Only the root may. While a child takes no more, this waits: the
     /// slowest node sets the pace. Returns the number of children that it goes to: with none, no node gets it.
+    ///
+    /// Don't await it in the task that takes the [`Events`](crate::Events) if nodes also send to their parents, for the
+    /// reason that [`send`](Self::send) gives.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<usize, SendError> {
         let to = Recipient::Everyone { last: false };
         self.send_to(to, payload.into()).await
@@ -157,6 +167,27 @@ impl Node {
         self.send_to(to, payload.into()).await.map(drop)
     }
 
+    /// Hands over a message for a neighbour without waiting, from code that is async or not.
+    ///
+    /// The node holds up to 256 messages of all its callers while their neighbours take no more. An error says that it
+    /// has not taken this one: with [`SendError::Full`] the app may try again later, or drop the message. What the node
+    /// has taken is sent as by [`send`](Self::send), in the same order. The [`Sending`] tells if that fails: if the
+    /// neighbour is gone, say.
+    pub fn try_send(
+        &self,
+        neighbour: NodeId,
+        payload: impl Into<Bytes>,
+    ) -> Result<Sending, SendError> {
+        self.hand_over(Recipient::Neighbour(neighbour), payload.into())
+    }
+
+    /// Hands over a message for every node of the tree without waiting, as [`try_send`](Self::try_send) does. Only the
+    /// root may; for another node the [`Sending`] resolves with an error.
+    pub fn try_broadcast(&self, payload: impl Into<Bytes>) -> Result<Sending, SendError> {
+        let to = Recipient::Everyone { last: false };
+        self.hand_over(to, payload.into())
+    }
+
     /// The node's present status. `None` if the node is gone.
     pub async fn status(&self) -> Option<Status> {
         let (reply, status) = oneshot::channel();
@@ -165,21 +196,39 @@ impl Node {
     }
 
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<usize, SendError> {
-        let most = match to {
-            Recipient::Everyone { last: true } => MAX_LAST,
-            _ => MAX_PAYLOAD,
-        };
-        if payload.len() > most {
-            return Err(Unsent::TooLong.into());
+        fits(to, &payload)?;
+        let place = self.sends.acquire_arc().await;
+        let (done, sending) = sending::pair(place, true);
+        let send = Command::Send { to, payload, done };
+        self.command(send).await;
+        sending.await
+    }
+
+    fn hand_over(&self, to: Recipient, payload: Bytes) -> Result<Sending, SendError> {
+        fits(to, &payload)?;
+        let place = self.sends.try_acquire_arc().ok_or(SendError::Full)?;
+        let (done, sending) = sending::pair(place, false);
+        let send = Command::Send { to, payload, done };
+        match self.commands.try_send(send) {
+            Ok(()) => Ok(sending),
+            Err(NotQueued::Full) => Err(SendError::Full),
+            Err(NotQueued::Closed) => Err(SendError::Gone),
         }
-        let _permit = self.sends.acquire().await;
-        let (done, result) = oneshot::channel();
-        self.command(Command::Send { to, payload, done }).await;
-        result.await.unwrap_or(Err(SendError::Gone))
     }
 
     async fn command(&self, command: Command) {
         // The engine outlives its handles, unless its runtime is shut down.
         let _ = self.commands.send(command).await;
     }
+}
+
+fn fits(to: Recipient, payload: &Bytes) -> Result<(), SendError> {
+    let most = match to {
+        Recipient::Everyone { last: true } => MAX_LAST,
+        _ => MAX_PAYLOAD,
+    };
+    if payload.len() > most {
+        return Err(Unsent::TooLong.into());
+    }
+    Ok(())
 }

@@ -18,7 +18,9 @@ mod engine;
 mod event;
 mod handle;
 pub mod link;
+mod queue;
 mod runtime;
+mod sending;
 mod server;
 mod server_url;
 mod service;
@@ -42,6 +44,7 @@ pub mod app {
     pub use crate::event::{BootstrapLost, Event, Events, Message};
     pub use crate::handle::{Node, SendError, Status};
     pub use crate::link::{self, Dialer, IceServer, LinkConfig};
+    pub use crate::sending::Sending;
     pub use crate::server::{Server, ServerConfig, ServerError, ServerEvent};
     pub use crate::server_url::{ParseServerUrlError, ServerUrl};
     pub use crate::tls::Tls;

@@ -26,6 +26,8 @@ use overlay_core::wire::MAX_FRAME;
 use overlay_core::{Sdp, Signal};
 use tracing::debug;
 
+use crate::queue;
+
 pub use config::{ConfigError, IceServer, LinkConfig};
 pub use dialer::Dialer;
 
@@ -87,7 +89,7 @@ pub enum LinkError {
 #[derive(Debug)]
 pub struct Link {
     frames: Sender<Bytes>,
-    signals: Sender<Signal>,
+    signals: queue::Sender<Signal>,
     backlog: Arc<Backlog>,
 }
 

@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, select_biased};
@@ -18,6 +17,7 @@ use tracing::{debug, info};
 use webrtc::runtime::timeout;
 
 use crate::clock::Clock;
+use crate::queue::{self, Receiver, Sender};
 use crate::runtime::Runtime;
 use crate::server::news::{self, News, ServerEvent};
 
@@ -34,7 +34,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Service {
     inputs: Sender<Input>,
-    events: Receiver<ServerEvent>,
+    events: Arc<Receiver<ServerEvent>>,
     runtime: Arc<dyn Runtime>,
 }
 
@@ -71,7 +71,7 @@ impl Service {
     ) -> Result<Self, ServiceError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ServiceError::Randomness)?;
-        let (inputs, queue) = async_channel::bounded(INPUT_QUEUE);
+        let (inputs, queue) = queue::bounded(INPUT_QUEUE);
         let (news, events) = news::channel();
         let worker = Worker {
             news,
@@ -83,7 +83,7 @@ impl Service {
         runtime.webrtc().spawn(Box::pin(worker.run(queue))).detach();
         Ok(Self {
             inputs,
-            events,
+            events: Arc::new(events),
             runtime,
         })
     }
@@ -97,7 +97,7 @@ impl Service {
     {
         let (sink, stream) = socket.split();
         let (mut sink, mut stream) = (pin!(sink), pin!(stream));
-        let (frames, queue) = async_channel::bounded(CLIENT_QUEUE);
+        let (frames, queue) = queue::bounded(CLIENT_QUEUE);
         let connection = match self.accept(source, frames).await {
             Some(Ok(connection)) => connection,
             Some(Err(refused)) => {
@@ -110,7 +110,7 @@ impl Service {
         loop {
             select_biased! {
                 frame = queue.recv().fuse() => {
-                    let Ok(frame) = frame else { break };
+                    let Some(frame) = frame else { break };
                     if !self.within(sink.send(frame)).await {
                         break;
                     }
@@ -142,7 +142,7 @@ impl Service {
 
     /// The next event, for one listener. `None` if the server is gone.
     pub async fn next_event(&self) -> Option<ServerEvent> {
-        self.events.recv().await.ok()
+        self.events.recv().await
     }
 
     async fn accept(
@@ -203,8 +203,8 @@ impl Worker {
             let mut timer = self.clock.sleep_until(self.brain.next_deadline());
             select_biased! {
                 input = inputs.recv().fuse() => match input {
-                    Ok(input) => self.take(input),
-                    Err(_) => return,
+                    Some(input) => self.take(input),
+                    None => return,
                 },
                 () = timer => self.handle(bootstrap::EventKind::Timeout),
             }

@@ -21,9 +21,23 @@
 //! # }
 //! ```
 //!
-//! [`Events`] is a [`Stream`](smol::stream::Stream), to be combined with others.
+//! [`Events`] is a `smol::stream::Stream`, to be combined with others.
 //! Nodes run on smol's global executor, as `smol::spawn` does: on one thread, or as many as the
 //! environment variable `SMOL_THREADS` says.
+//!
+//! # Sending
+//!
+//! Don't await a send in the task that takes the events. [`Node::send`] and [`Node::broadcast`] wait while a neighbour
+//! takes no more. A neighbour takes no more while its own app takes no events. So two nodes that both send from their
+//! event loops wait for each other. Either of these helps:
+//!
+//! - a task that sends and another one that takes events, each with a clone of the [`Node`];
+//! - [`Node::try_send`] and [`Node::try_broadcast`], which never wait.
+//!
+//! The example `smol_chat` shows the first, under floods from both sides. `smol_fan_out` sends a file to all nodes, and
+//! `smol_own_server` is a whole tree in one process.
+//!
+//! # The server
 //!
 //! A bootstrap server, which [`serve`] starts, introduces joiners to the root.
 //!

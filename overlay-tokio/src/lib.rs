@@ -19,6 +19,20 @@
 //! # }
 //! ```
 //!
+//! # Sending
+//!
+//! Don't await a send in the task that takes the events. [`Node::send`] and [`Node::broadcast`] wait while a neighbour
+//! takes no more. A neighbour takes no more while its own app takes no events. So two nodes that both send from their
+//! event loops wait for each other. Either of these helps:
+//!
+//! - a task that sends and another one that takes events, each with a clone of the [`Node`];
+//! - [`Node::try_send`] and [`Node::try_broadcast`], which never wait.
+//!
+//! The example `tokio_chat` shows the first, under floods from both sides. `tokio_fan_out` sends a file to all nodes, and
+//! `tokio_own_server` is a whole tree in one process.
+//!
+//! # The server
+//!
 //! A bootstrap server, which [`serve`] starts, introduces joiners to the root.
 //!
 //! `overlay-smol` has the same for smol, and both meet in one tree. What is not tokio's own is in `overlay-driver`, and the

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{JoinFrame, MAX_LAST, StreamPosition};
-use crate::bounded::{List, Text, TooLong};
+use crate::bounded::{List, Text, TooLong, text};
 use crate::id::{Epoch, NodeId};
 
 /// Longest name of an overlay, in bytes.
@@ -14,8 +14,10 @@ pub const MAX_OVERLAY_NAME: usize = 64;
 /// Longest root token, in bytes.
 pub const MAX_TOKEN: usize = 256;
 
-/// The name of a tree, among those that one server introduces joiners to.
-pub type OverlayName = Text<MAX_OVERLAY_NAME>;
+text! {
+    /// The name of a tree, among those that one server introduces joiners to.
+    OverlayName, MAX_OVERLAY_NAME
+}
 
 /// The secret that lets a node register as a root. At most 256 bytes. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

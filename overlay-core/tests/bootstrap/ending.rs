@@ -64,6 +64,7 @@ fn another_root_begins_another_stream() {
     let root = server.root(1);
     let waiting = server.joiner(3);
     ends(&mut server, root);
+    assert_eq!(ended(&mut server, waiting), Some(end()));
     server.root(2);
     assert!(is_root_ready(&server.received(waiting)));
     let late = server.client(&hello(CONCERT, 4, Registration::Joiner));

@@ -2,17 +2,17 @@
 //! its caller with it.
 
 use bytes::Bytes;
-use futures_channel::oneshot;
 use overlay_core::{EventKind, LinkId, NodeId, Role, Unsent};
 
 use super::Engine;
 use crate::handle::{Recipient, SendError};
+use crate::sending::Outcome;
 
 /// A message that waits for its recipient, and the caller that waits with it.
 pub(super) struct PendingSend {
     pub(super) to: Recipient,
     pub(super) payload: Bytes,
-    pub(super) done: oneshot::Sender<Result<usize, SendError>>,
+    pub(super) done: Outcome,
 }
 
 /// A message's destination.
@@ -30,13 +30,13 @@ impl Engine {
             let Some(send) = self.sends.pop_front() else {
                 break;
             };
-            if send.done.is_canceled() {
+            if send.done.is_revoked() {
                 continue;
             }
             let queue = send.to.queue();
             match self.target(send.to) {
                 Err(error) => {
-                    let _ = send.done.send(Err(error));
+                    send.done.tell(Err(error));
                 }
                 Ok(target) if !blocked.contains(&queue) && self.takes(target) => {
                     let payload = send.payload;
@@ -49,7 +49,7 @@ impl Engine {
                         Target::Everyone { last: false } => EventKind::Broadcast(payload),
                         Target::Everyone { last: true } => EventKind::End(payload),
                     });
-                    let _ = send.done.send(Ok(receivers));
+                    send.done.tell(Ok(receivers));
                 }
                 Ok(_) => {
                     blocked.push(queue);

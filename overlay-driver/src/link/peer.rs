@@ -25,6 +25,7 @@ use super::address;
 use super::confine::{Confined, TaskGuard};
 use super::dialer::Shared;
 use super::opening::Opening;
+use crate::queue;
 
 /// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
 const SEND_BUFFER: usize = 128 * 1024;
@@ -44,7 +45,7 @@ pub(super) enum Reach {
 pub(super) struct Peer {
     connection: Box<dyn PeerConnection>,
     channel: Arc<dyn DataChannel>,
-    found: Receiver<Option<IceCandidate>>,
+    found: queue::Receiver<Option<IceCandidate>>,
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
     opening: Arc<Opening>,
@@ -53,7 +54,7 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) async fn new(shared: &Shared) -> Result<Self> {
-        let (found_sender, found) = async_channel::bounded(FOUND);
+        let (found_sender, found) = queue::bounded(FOUND);
         let (reach_sender, reach) = async_channel::bounded(1);
         let (fault_sender, faults) = async_channel::bounded(1);
         let opening = Arc::new(Opening::default());
@@ -144,7 +145,7 @@ impl Peer {
 
     /// The next local ICE candidate. `None` when all have been found.
     pub(super) async fn found(&self) -> Option<IceCandidate> {
-        self.found.recv().await.ok().flatten()
+        self.found.recv().await.flatten()
     }
 
     /// The next change of whether the peer is heard, or the reason why the connection is over.
@@ -222,7 +223,7 @@ fn settings(shared: &Shared) -> SettingEngine {
 
 /// The handler that passes on the connection's events. It runs on the connection's own task and so never waits.
 struct Handler {
-    found: Sender<Option<IceCandidate>>,
+    found: queue::Sender<Option<IceCandidate>>,
     reach: Sender<Reach>,
     faults: Sender<LinkError>,
     opening: Arc<Opening>,

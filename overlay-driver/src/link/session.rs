@@ -20,6 +20,7 @@ use webrtc::error::Error;
 use super::dialer::Shared;
 use super::peer::{Peer, Reach};
 use super::{Backlog, Link, LinkError, LinkEvent};
+use crate::queue;
 
 /// Signals of the peer that may wait: an answer, and more candidates than are taken.
 const SIGNALS: usize = 64;
@@ -47,7 +48,7 @@ pub(super) type Step<T = Infallible> = Result<T, LinkError>;
 /// A link's task.
 pub(super) struct Session<K> {
     pub(super) shared: Arc<Shared>,
-    signals: Receiver<Signal>,
+    signals: queue::Receiver<Signal>,
     frames: Receiver<Bytes>,
     backlog: Arc<Backlog>,
     key: K,
@@ -61,7 +62,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
         key: K,
         events: Sender<(K, LinkEvent)>,
     ) -> Link {
-        let (signal_sender, signals) = async_channel::bounded(SIGNALS);
+        let (signal_sender, signals) = queue::bounded(SIGNALS);
         // Its bound is the backlog.
         let (frame_sender, frames) = async_channel::unbounded();
         let backlog = Arc::new(Backlog::new(shared.config.max_backlog));
@@ -223,7 +224,7 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
     }
 
     pub(super) async fn next_signal(&self) -> Step<Signal> {
-        self.signals.recv().await.map_err(|_| self.closed())
+        self.signals.recv().await.ok_or_else(|| self.closed())
     }
 
     /// The reason why this side has closed the link.

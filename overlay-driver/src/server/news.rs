@@ -1,9 +1,10 @@
 //! What a server tells its operator.
 
-use async_channel::{Receiver, Sender};
 use overlay_core::ConnectionId;
 use overlay_core::bootstrap::{Notice, Source};
 use overlay_core::wire::Refusal;
+
+use crate::queue::{self, NotQueued, Receiver, Sender};
 
 /// The most events that wait for the operator. Nobody has to listen, and clients bring as many as they like.
 const MAX_WAITING: usize = 1024;
@@ -48,43 +49,45 @@ pub(crate) struct News {
 
 /// Both ends.
 pub(crate) fn channel() -> (News, Receiver<ServerEvent>) {
-    let (queue, events) = async_channel::unbounded();
+    let (queue, events) = queue::bounded(MAX_WAITING);
     (News { queue, missed: 0 }, events)
 }
 
 impl News {
     /// Queues an event, or counts it as missed.
     pub(crate) fn tell(&mut self, event: ServerEvent) {
-        if self.queue.len() >= MAX_WAITING {
+        if self.missed > 0
+            && self
+                .queue
+                .try_send(ServerEvent::Missed(self.missed))
+                .is_ok()
+        {
+            self.missed = 0;
+        }
+        if self.queue.try_send(event) == Err(NotQueued::Full) {
             self.missed += 1;
-            return;
         }
-        if self.missed > 0 {
-            let missed = std::mem::take(&mut self.missed);
-            let _ = self.queue.try_send(ServerEvent::Missed(missed));
-        }
-        // It fails only when there is no listener any more.
-        let _ = self.queue.try_send(event);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
     fn an_operator_who_does_not_listen_learns_how_much_was_missed() {
         let (mut news, events) = channel();
-        let source = Source(1);
-        let refusal = Refusal::RateLimited;
+        let (source, refusal) = (Source(1), Refusal::RateLimited);
+        let next = || events.recv().now_or_never().flatten();
         for _ in 0..MAX_WAITING + 5 {
             news.tell(ServerEvent::NotAccepted { source, refusal });
         }
-        assert_eq!(events.len(), MAX_WAITING);
-        assert!(events.try_recv().is_ok());
-        assert!(events.try_recv().is_ok());
+        assert!(next().is_some() && next().is_some());
         news.tell(ServerEvent::NotAccepted { source, refusal });
-        let rest: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+        let rest: Vec<_> = std::iter::from_fn(next).collect();
+        assert_eq!(rest.len(), MAX_WAITING);
         assert_eq!(rest[MAX_WAITING - 2], ServerEvent::Missed(5));
     }
 }

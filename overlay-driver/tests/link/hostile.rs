@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use overlay_core::bounded::Text;
 use overlay_core::wire::MAX_FRAME;
-use overlay_core::{IceCandidate, MAX_ICE_CANDIDATE, Sdp, Signal};
+use overlay_core::{IceCandidate, Sdp, Signal};
 use overlay_driver::link::{Dialer, LinkConfig, LinkError};
 
 use crate::harness::{Side, Tokio, carry, connect, on_each_runtime, on_tokio, pause};
@@ -107,7 +106,7 @@ fn no_garbled_offer_crashes_a_link() {
     on_tokio(async {
         let dialer = dialer();
         let offer = Side::offer(&dialer).offered().await;
-        for garbled in garblings(&offer) {
+        for garbled in garblings(&offer, Sdp::new) {
             let end = outcome(Side::answer(&dialer, garbled.clone())).await;
             assert_ne!(end, LinkError::Crashed, "{garbled}");
         }
@@ -120,7 +119,7 @@ fn no_garbled_answer_crashes_a_link() {
         let dialer = dialer();
         let answering = Side::answer(&dialer, Side::offer(&dialer).offered().await);
         let answer = answering.answered().await;
-        for garbled in garblings(&answer) {
+        for garbled in garblings(&answer, Sdp::new) {
             let side = Side::offer(&dialer);
             side.offered().await;
             side.link.signal(Signal::Answer(garbled.clone()));
@@ -134,7 +133,7 @@ fn no_garbled_ice_candidate_disturbs_a_handshake() {
     on_tokio(async {
         let dialer = dialer();
         let candidate = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host generation 0";
-        for garbled in garblings::<MAX_ICE_CANDIDATE>(&Text::new(candidate).unwrap()) {
+        for garbled in garblings(candidate, IceCandidate::new) {
             let one = Side::offer(&dialer);
             let other = Side::answer(&dialer, one.offered().await);
             one.link.signal(Signal::IceCandidate(garbled.clone()));
@@ -174,7 +173,7 @@ fn garbled_packets_crash_no_process() {
 
 /// Every line of `text` left out, doubled, cut, emptied and inflated, and bytes changed here and
 /// there.
-fn garblings<const MAX: usize>(text: &Text<MAX>) -> Vec<Text<MAX>> {
+fn garblings<T, E>(text: &str, new: impl Fn(String) -> Result<T, E>) -> Vec<T> {
     let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
     let mut garblings = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -199,6 +198,6 @@ fn garblings<const MAX: usize>(text: &Text<MAX>) -> Vec<Text<MAX>> {
     }
     garblings
         .into_iter()
-        .filter_map(|text| Text::new(text).ok())
+        .filter_map(|text| new(text).ok())
         .collect()
 }
