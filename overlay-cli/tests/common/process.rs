@@ -153,6 +153,14 @@ impl Server {
         &self.address
     }
 
+    /// Stops the server. Returns what it has printed.
+    #[cfg(unix)]
+    pub(crate) fn stop(mut self) -> String {
+        self.process.signal("-TERM");
+        let idle = Process::start(command(&["--version"]));
+        std::mem::replace(&mut self.process, idle).finish().1
+    }
+
     /// A command with the address of the server.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);

@@ -6,6 +6,8 @@
     reason = "a test that fails panics"
 )]
 
+mod command_line;
+mod events;
 #[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../common/process.rs"]
 mod process;

@@ -11,6 +11,7 @@
 mod ending;
 #[cfg(unix)]
 mod pipes;
+#[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../common/process.rs"]
 mod process;
 mod rounds;
