@@ -55,7 +55,13 @@ pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
     root.session.leave(&mut stop).await;
     match outcome {
         Some(outcome) => outcome?.conclude(facts, &root.audience.into_inner()),
-        None => Ok(exit::stopped()),
+        None => {
+            let sent = root.audience.borrow().sent();
+            facts.say(&format!(
+                "Stopped after {sent} bytes. The nodes wait for the next root."
+            ));
+            Ok(exit::stopped())
+        }
     }
 }
 

@@ -154,6 +154,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_that_is_not_complete_is_not_called_complete() {
+        let said = |nodes, depth: &[u64]| {
+            Summary::new(nodes, 2, depth.to_vec(), Duration::ZERO, &[]).picture()
+        };
+        assert!(said(6, &[1, 2, 4]).contains("The tree is complete"));
+        let deeper = said(6, &[1, 2, 3, 1]);
+        assert!(
+            deeper.contains("1 nodes are deeper than they need be, on 4 levels instead of 3"),
+            "{deeper}"
+        );
+        let missing = said(6, &[1, 2, 2]);
+        assert!(
+            missing.contains("2 of 6 nodes are not in the tree"),
+            "{missing}"
+        );
+    }
+
+    #[test]
     fn percentiles_are_values_that_occurred() {
         let values: Vec<_> = (1..=200).map(Duration::from_millis).collect();
         assert_eq!(percentile(&values, 50), Duration::from_millis(100));
