@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::session::Session;
 
 /// The longest time. A root that lives says goodbye long before.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The time to find another parent, so that the root hears from this node and those below it.
 const PARENTLESS: Duration = Duration::from_secs(10);

@@ -53,15 +53,14 @@ pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
         () = stop.requested() => None,
     };
     root.session.leave(&mut stop).await;
-    match outcome {
-        Some(outcome) => outcome?.conclude(facts, &root.audience.into_inner()),
-        None => {
-            let sent = root.audience.borrow().sent();
-            facts.say(&format!(
-                "Stopped after {sent} bytes. The nodes wait for the next root."
-            ));
-            Ok(exit::stopped())
-        }
+    if let Some(outcome) = outcome {
+        outcome?.conclude(facts, &root.audience.into_inner())
+    } else {
+        let sent = root.audience.borrow().sent();
+        facts.say(&format!(
+            "Stopped after {sent} bytes. The nodes wait for the next root."
+        ));
+        Ok(exit::stopped())
     }
 }
 

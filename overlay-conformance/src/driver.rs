@@ -11,7 +11,7 @@ use overlay_driver::{Builder, ByteStream, Runtime, Server, ServerConfig, ServerE
 use webrtc::runtime::timeout;
 
 /// Time in which a test must end: far longer than it should take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A driver: what a runtime's crate offers to an app.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::stream::{Tally, numbers};
 
 /// Time in which a node must tell the next fact: far longer than it should take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An `overlay join`.
 pub(crate) struct Member {

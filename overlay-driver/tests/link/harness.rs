@@ -12,7 +12,7 @@ pub(crate) use overlay_smol::Smol;
 pub(crate) use overlay_tokio::Tokio;
 
 /// A timeout that is longer than anything should take on a busy machine.
-const GENEROUS: Duration = Duration::from_secs(60);
+const GENEROUS: Duration = Duration::from_mins(1);
 
 /// Runs a test on tokio.
 pub(crate) fn on_tokio(test: impl Future<Output = ()>) {

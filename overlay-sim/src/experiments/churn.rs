@@ -66,7 +66,7 @@ pub struct ChurnResult {
 
 /// How long the tree has at the end: a dead neighbour is noticed after `link_timeout`, and its orphans find
 /// their way after some attempts.
-const PEACE: Duration = Duration::from_secs(120);
+const PEACE: Duration = Duration::from_mins(2);
 
 /// How often the tree is looked at.
 const GLANCE: Duration = Duration::from_secs(1);

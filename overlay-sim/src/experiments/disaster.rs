@@ -46,7 +46,7 @@ pub struct DisasterResult {
 }
 
 /// How long the tree has at the most.
-const PEACE: Duration = Duration::from_secs(180);
+const PEACE: Duration = Duration::from_mins(3);
 
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(100);

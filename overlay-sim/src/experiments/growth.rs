@@ -78,7 +78,7 @@ impl From<Failure> for GrowthError {
 }
 
 /// The time that nodes without a parent get after the last one has begun to join.
-const SETTLE_TIME: Duration = Duration::from_secs(120);
+const SETTLE_TIME: Duration = Duration::from_mins(2);
 
 impl Growing {
     /// A tree that consists of its root.

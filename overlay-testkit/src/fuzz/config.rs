@@ -129,7 +129,7 @@ fn live(mut watched: Watched) {
         let link = watched.links()[at].id;
         watched.says(link, &LinkFrame::Credit { bytes: u32::MAX });
     }
-    watched.wait(Duration::from_secs(3_600));
+    watched.wait(Duration::from_hours(1));
     // A node that was lost tries again.
     for _ in 0..8 {
         watched.wait_until_due();

@@ -110,7 +110,7 @@ fn config(opening: Opening) -> bootstrap::Config {
     config.max_pending_joins = MAX_PENDING_JOINS;
     config.max_ice_candidates = MAX_ICE_CANDIDATES;
     config.join_timeout = Duration::from_secs(5);
-    config.max_joiner_session = Duration::from_secs(60);
+    config.max_joiner_session = Duration::from_mins(1);
     config.max_wrong_tokens = 3;
     config.max_wrong_token_sources = 2;
     config.joiner_traffic.messages = Rate {
