@@ -103,7 +103,6 @@ impl<I: Id, T> Arena<I, T> {
     }
 
     /// The id of the entry that has the place of `gone`, as a table without generations would have it.
-    #[cfg(planted)]
     pub(crate) fn in_place_of(&self, gone: I) -> I {
         let slot = self.slots.get(gone.index() as usize);
         let generation = slot.map_or(gone.generation(), |slot| slot.generation);

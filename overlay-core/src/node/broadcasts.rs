@@ -28,8 +28,8 @@ impl Node {
         }
     }
 
-    /// The parent's next broadcast is this one, perhaps of another root. The children are told if they would wait in vain
-    /// for one before it, or take another root's for one of this root.
+    /// The parent's next broadcast is this one, perhaps of another root. The children are told if they
+    /// would wait for one before it that never comes, or take another root's for one of this root.
     pub(super) fn follow_stream(&mut self, position: StreamPosition) {
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         let epoch = self.ancestry.epoch();

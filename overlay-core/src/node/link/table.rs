@@ -29,12 +29,11 @@ impl Links {
 
     /// The link whose end the embedder tells.
     pub(crate) fn ended(&self, id: LinkId, fx: &Effects) -> LinkId {
-        #[cfg(planted)]
         if planted!(fx.config, LateEventTaken) {
-            return self.0.in_place_of(id);
+            self.0.in_place_of(id)
+        } else {
+            id
         }
-        let _ = (self, fx);
-        id
     }
 
     pub(crate) fn remove(&mut self, id: LinkId) -> Option<Link> {

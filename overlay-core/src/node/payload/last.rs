@@ -6,7 +6,6 @@
 use bytes::Bytes;
 
 use crate::flow::{Queued, message_cost};
-use crate::wire::MAX_LAST;
 
 /// The last message, if the stream has ended here.
 #[derive(Debug, Default)]
@@ -63,7 +62,7 @@ impl Last {
         let last = self.0.as_ref()?;
         Some(Queued {
             frame: last.frame.clone(),
-            cost: message_cost(MAX_LAST),
+            cost: message_cost(last.payload.len()),
             broadcast: None,
         })
     }
@@ -72,5 +71,29 @@ impl Last {
     pub(super) fn word(&self) -> Option<(u64, &Bytes)> {
         let last = self.0.as_ref()?;
         Some((last.number, &last.payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_costs_as_much_again_as_its_receiver_gives_back() {
+        let mut last = Last::default();
+        assert!(last.again().is_none());
+        let payload = Bytes::from_static(b"end");
+        last.came(7, payload.clone(), Bytes::from_static(b"frame"), None);
+        let cost = last.again().map(|queued| queued.cost);
+        assert_eq!(cost, Some(message_cost(payload.len())));
+    }
+
+    #[test]
+    fn only_the_app_that_takes_this_message_has_finished() {
+        let mut last = Last::default();
+        last.came(7, Bytes::new(), Bytes::new(), Some(3));
+        assert!(!last.taken(2) && !last.is_taken());
+        assert!(last.taken(3) && last.is_taken());
+        assert!(!last.taken(3));
     }
 }
