@@ -45,6 +45,11 @@ impl Audience {
         self.unheard
     }
 
+    /// The number of nodes that have not confirmed the end.
+    pub(crate) fn unconfirmed(&self) -> u32 {
+        self.census.size().saturating_sub(self.census.finished())
+    }
+
     pub(crate) fn counted(&mut self, census: Census) {
         self.census = census;
     }

@@ -5,7 +5,9 @@
 
 mod args;
 mod audience;
+mod conclusion;
 mod exit;
+mod flow;
 mod hint;
 mod join;
 mod linger;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::args::{self, StandbyInput};
 use crate::audience::Audience;
+use crate::conclusion::{Outcome, counted};
 use crate::hint::WithHint;
 use crate::linger::linger;
 use crate::news::News;
@@ -70,14 +71,6 @@ struct Root {
     input: Chunks<Stdin>,
     wanted: Option<usize>,
     standby_input: StandbyInput,
-}
-
-/// How it went.
-enum Outcome {
-    /// All that could be read is sent.
-    Sent { failure: Option<std::io::Error> },
-    /// Another root has sent everything while this one stood by.
-    NothingLeft,
 }
 
 impl Root {
@@ -207,7 +200,7 @@ impl Root {
                 if audience.census().is_finished() {
                     return Ok(());
                 }
-                unconfirmed(&audience)
+                audience.unconfirmed()
             };
             if left < fewest {
                 fewest = left;
@@ -332,70 +325,4 @@ fn tell_gate(facts: Facts, opened: bool, nodes: usize, wanted: usize) {
             "{nodes} of {wanted} nodes are here: reading stops while the others may come back."
         ),
     });
-}
-
-/// The number of nodes that have not confirmed the end.
-fn unconfirmed(audience: &Audience) -> u32 {
-    let census = audience.census();
-    census.size().saturating_sub(census.finished())
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
-impl Outcome {
-    /// Says what has become of the stream.
-    fn conclude(self, facts: Facts, audience: &Audience) -> anyhow::Result<ExitCode> {
-        let Self::Sent { failure } = self else {
-            facts.say("The root has sent everything: there is nothing left to take over.");
-            return Ok(ExitCode::SUCCESS);
-        };
-        let census = audience.census();
-        let nodes = census.size().saturating_sub(1);
-        let (bytes, lacking) = (audience.sent(), census.gapped());
-        let (unconfirmed, unheard) = (unconfirmed(audience), audience.unheard());
-        facts.tell(&Fact::Finished {
-            bytes,
-            nodes,
-            lacking,
-            unconfirmed,
-            unheard,
-        });
-        let mut missing = Vec::new();
-        if lacking > 0 {
-            missing.push(format!(
-                "{} missed a part, as each has told",
-                counted(lacking, "node")
-            ));
-        }
-        if unconfirmed > 0 {
-            missing.push(format!(
-                "{} did not confirm the end",
-                counted(unconfirmed, "node")
-            ));
-        }
-        if unheard > 0 {
-            missing.push(format!("up to {unheard} bytes reached nobody"));
-        }
-        if missing.is_empty() {
-            facts.say(&match nodes {
-                0 => format!("Sent {bytes} bytes. No node is in the tree at the end."),
-                1 => format!("The node in the tree has all of the {bytes} bytes."),
-                _ => format!("All {nodes} nodes in the tree have all of the {bytes} bytes."),
-            });
-        } else {
-            let missing = missing.join("; ");
-            facts.say(&format!(
-                "Sent {bytes} bytes to {}, but {missing}.",
-                counted(nodes, "node")
-            ));
-        }
-        match failure {
-            Some(error) => Err(error).context("cannot read stdin"),
-            None if missing.is_empty() => Ok(ExitCode::SUCCESS),
-            None => Ok(exit::lacking()),
-        }
-    }
 }

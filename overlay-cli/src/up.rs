@@ -1,7 +1,7 @@
 //! `overlay up`: a server, a root and many nodes in one process. Every link is real WebRTC.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,12 +22,13 @@ use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
 use crate::args::Up;
 use crate::exit;
+use crate::flow::{Flow, Ticker};
 use crate::hint::WithHint;
 use crate::needs;
 use crate::report::Facts;
 use crate::session::millis;
 use crate::stop::Stop;
-use crate::summary::{Summary, depths, percentile};
+use crate::summary::{Summary, depths};
 
 /// A fact about the tree as it grows.
 #[derive(Serialize)]
@@ -47,14 +48,6 @@ enum Fact {
     ParentClosed { node: String, reason: String },
     /// A node's attempt to join has failed.
     Rejected { node: String, reason: String },
-    /// A line of the root has come to this many nodes, half of them within `p50_us`, 99 % within `p99_us`.
-    Flow {
-        line: u64,
-        nodes: usize,
-        of: usize,
-        p50_us: u64,
-        p99_us: u64,
-    },
 }
 
 /// The interval of the root's lines.
@@ -210,14 +203,7 @@ impl Demo {
                     event => self.tell(node, &event, Duration::ZERO),
                 }
             }
-            let (p50, p99) = (percentile(&latencies, 50), percentile(&latencies, 99));
-            ticker.show(&Fact::Flow {
-                line,
-                nodes: latencies.len(),
-                of: self.nodes.len(),
-                p50_us: micros(p50),
-                p99_us: micros(p99),
-            });
+            ticker.show(&Flow::new(line, self.nodes.len(), &latencies));
         }
         Ok(())
     }
@@ -298,53 +284,6 @@ fn forward(node: NodeId, mut events: Events, sender: mpsc::Sender<(NodeId, Event
             }
         }
     });
-}
-
-/// A line on stderr that is written again and again where that is a terminal, and one after the other elsewhere.
-struct Ticker {
-    facts: Facts,
-    again: bool,
-}
-
-impl Ticker {
-    fn new(facts: Facts) -> Self {
-        let again = std::io::stderr().is_terminal();
-        Self { facts, again }
-    }
-
-    fn show(&self, flow: &Fact) {
-        self.facts.tell(flow);
-        if let Fact::Flow {
-            line,
-            nodes,
-            of,
-            p50_us,
-            p99_us,
-        } = flow
-            && self.facts == Facts::Off
-        {
-            let (start, end) = if self.again {
-                ("\r", "   ")
-            } else {
-                ("", "\n")
-            };
-            // Without stderr there is nobody to tell.
-            let _ = write!(
-                std::io::stderr(),
-                "{start}line {line}: {nodes} of {of} nodes got it, half of them within {:.1} ms, 99 % within {:.1} ms{end}",
-                millis_of(*p50_us),
-                millis_of(*p99_us),
-            );
-        }
-    }
-}
-
-fn millis_of(micros: u64) -> f64 {
-    Duration::from_micros(micros).as_secs_f64() * 1_000.0
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn progress(args: &Up) -> ProgressBar {

@@ -55,12 +55,14 @@ fn every_event_is_as_the_schema_says() {
     orphan.fact("reattached");
     root.fact("resumed");
     drop(stdin);
-    let up = ["up", "--nodes", "2", "--json", "--exit-when-joined"];
+    let mut up = overlay(&["up", "--nodes", "2", "--json"]);
+    up.fact("flow");
+    up.signal("-INT");
     let outputs = [
         root.finish().1,
         orphan.finish().2,
         standby.finish().1,
-        overlay(&up).finish().1,
+        up.finish().1,
         server.stop(),
     ];
     let seen: BTreeSet<String> = outputs.iter().flat_map(|text| schema.names(text)).collect();
@@ -72,6 +74,7 @@ fn every_event_is_as_the_schema_says() {
         "ended",
         "paused",
         "summary",
+        "flow",
         "stream_ended",
         "join_passed",
     ] {
