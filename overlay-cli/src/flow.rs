@@ -70,6 +70,15 @@ impl Ticker {
     }
 }
 
+impl Drop for Ticker {
+    /// What is said next begins a line of its own.
+    fn drop(&mut self) {
+        if self.again && self.facts == Facts::Off {
+            let _ = writeln!(std::io::stderr());
+        }
+    }
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
