@@ -95,32 +95,6 @@ fn an_input_that_can_not_be_read_is_no_whole_stream() {
 }
 
 #[test]
-fn a_killed_relay_near_the_end_leaves_nobody_waiting() {
-    let server = Server::start();
-    let mut root = server.root(1, &["--wait-for", "3"]);
-    let mut nodes = Vec::new();
-    for depth in 1..=3 {
-        let mut node = server.join(1);
-        assert_eq!(node.fact("joined")["depth"], depth);
-        nodes.push(node);
-    }
-    while root.fact("tree")["depth"] != json!([1, 1, 1, 1]) {}
-    let mut stdin = root.stdin();
-    stdin.write_all(b"one\n").unwrap();
-    nodes[2].wait_for_line("one");
-    nodes.remove(1).kill();
-    stdin.write_all(b"last\n").unwrap();
-    drop(stdin);
-    let root = root.finish();
-    for node in nodes {
-        let (status, stdout, stderr) = node.finish();
-        let whole = stdout == "one\nlast\n";
-        assert_eq!(code(status), if whole { 0 } else { 3 }, "{stderr}");
-        assert!(whole || code(root.0) == 3, "{}", root.2);
-    }
-}
-
-#[test]
 fn a_reader_that_takes_nothing_is_not_waited_for_without_end() {
     let server = Server::start();
     let mut root = server.root(2, &["--wait-for", "2"]);
