@@ -69,8 +69,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// The number of nodes that join, besides the root
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) nodes: usize,
+    #[arg(long, default_value = "50", value_name = "N")]
+    pub(crate) nodes: NonZeroUsize,
 
     /// The maximum number of children of a node
     #[arg(long, default_value_t = 5, value_name = "D", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -119,7 +119,7 @@ impl Runtime {
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// Where to listen: address and port
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     #[command(flatten)]
@@ -179,6 +179,11 @@ pub(crate) struct Join {
 
     #[command(flatten)]
     pub(crate) session: Session,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "it is an IP address and a port, as in 127.0.0.1:8080".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

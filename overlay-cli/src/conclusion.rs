@@ -51,7 +51,12 @@ impl Outcome {
         if unheard > 0 {
             missing.push(format!("up to {unheard} bytes reached nobody"));
         }
-        if missing.is_empty() {
+        if failure.is_some() {
+            let has = counted(nodes - unconfirmed.min(nodes), "node");
+            facts.say(&format!(
+                "{has} of {nodes} got the {bytes} bytes that could be read."
+            ));
+        } else if missing.is_empty() {
             facts.say(&match nodes {
                 0 => format!("Sent {bytes} bytes. No node is in the tree at the end."),
                 1 => format!("The node in the tree has all of the {bytes} bytes."),

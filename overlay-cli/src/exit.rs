@@ -7,6 +7,11 @@ pub(crate) fn lacking() -> ExitCode {
     ExitCode::from(3)
 }
 
+/// The reader of stdout has closed it before the end: as if SIGPIPE had stopped the process, as it stops other tools.
+pub(crate) fn unread() -> ExitCode {
+    ExitCode::from(141)
+}
+
 /// Stopped by a signal.
 pub(crate) fn stopped() -> ExitCode {
     ExitCode::from(130)

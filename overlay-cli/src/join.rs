@@ -39,7 +39,7 @@ pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     session.leave(&mut stop).await;
     match outcome? {
         Outcome::Ended => Ok(listener.conclude(facts)),
-        Outcome::ReaderClosed => Ok(ExitCode::SUCCESS),
+        Outcome::ReaderClosed => Ok(exit::unread()),
         Outcome::Stopped => Ok(exit::stopped()),
     }
 }
@@ -68,7 +68,9 @@ impl Listener {
             let outcome = match session.next().await? {
                 Event::Message(message) => self.message(session.facts, &message).await?,
                 Event::Node(Notification::StreamEnded { last, .. }) => match Piece::parse(&last) {
-                    Some(Piece::End(end)) => self.ended(session.facts, end),
+                    // The next one is another.
+                    Some(Piece::End(_)) if self.waits_for_next && self.has_nothing() => None,
+                    Some(Piece::End(end)) => Some(self.ended(session.facts, end)),
                     _ => None,
                 },
                 event => {
@@ -103,18 +105,23 @@ impl Listener {
                     Err(error) => Err(error).context("cannot write to stdout"),
                 }
             }
-            Some(Piece::End(end)) => Ok(self.ended(facts, end)),
+            // The node came in behind everything. An empty stream has nothing to come in behind.
+            Some(Piece::End(end)) if self.waits_for_next && self.has_nothing() && end.total > 0 => {
+                Ok(None)
+            }
+            Some(Piece::End(end)) => Ok(Some(self.ended(facts, end))),
             // Not for this command.
             None => Ok(None),
         }
     }
 
-    fn ended(&mut self, facts: Facts, end: End) -> Option<Outcome> {
-        if self.waits_for_next && self.received.from().is_none() {
-            return None;
-        }
+    fn has_nothing(&self) -> bool {
+        self.received.from().is_none()
+    }
+
+    fn ended(&mut self, facts: Facts, end: End) -> Outcome {
         tell_gap(facts, self.received.end(end));
-        Some(Outcome::Ended)
+        Outcome::Ended
     }
 
     /// Says what the node has, and what it lacks.
@@ -123,6 +130,7 @@ impl Listener {
             printed,
             missing,
             cut,
+            unread,
             ..
         } = self.received;
         let from = self.received.from();
@@ -130,13 +138,17 @@ impl Listener {
             bytes: printed,
             from,
             missing,
-            cut,
+            cut: cut || unread,
         });
         match self.received.verdict() {
             Verdict::Whole => return ExitCode::SUCCESS,
             Verdict::TooLate => facts.say(&format!(
                 "The stream is over: this node came in behind all of its {} bytes. --next waits for another one.",
                 from.unwrap_or_default()
+            )),
+            Verdict::Lacking if unread => facts.say(&format!(
+                "Printed {printed} bytes. The root could not read its input further; of what it has read, {missing} bytes are \
+                 missing."
             )),
             Verdict::Lacking if cut => facts.say(&format!(
                 "Printed {printed} bytes. A root was lost before the end of its input: what it had not sent is missing, \

@@ -17,7 +17,7 @@ const KIB_OF_A_NODE: u64 = 550;
 
 /// Says what the nodes need, and fails if the system does not let a process have that.
 pub(crate) fn check(args: &Up) -> anyhow::Result<()> {
-    let nodes = args.nodes as u64;
+    let nodes = args.nodes.get() as u64;
     let files = nodes * SOCKETS_OF_A_NODE + OTHER_FILES;
     let mebibytes = (nodes * KIB_OF_A_NODE).div_ceil(1024);
     if !args.json {

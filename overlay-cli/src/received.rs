@@ -14,6 +14,8 @@ pub(crate) struct Received {
     pub(crate) missing: u64,
     /// Whether a root was lost in the middle of its stream: what it had read behind that is lost with it.
     pub(crate) cut: bool,
+    /// Whether the root could not read its input to the end.
+    pub(crate) unread: bool,
 }
 
 /// The stream of one root.
@@ -71,14 +73,14 @@ impl Received {
         let (at, gap) = (stream.next, end.total.saturating_sub(stream.next));
         stream.next = stream.next.max(end.total);
         self.missing += gap;
-        self.cut |= !end.whole;
+        self.unread |= !end.whole;
         (gap > 0).then_some((at, gap))
     }
 
     /// The verdict after the end.
     pub(crate) fn verdict(&self) -> Verdict {
         let behind_the_end = self.from().is_some_and(|from| from > 0);
-        if self.missing > 0 || self.cut {
+        if self.missing > 0 || self.cut || self.unread {
             Verdict::Lacking
         } else if self.printed == 0 && behind_the_end {
             Verdict::TooLate

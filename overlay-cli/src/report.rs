@@ -1,9 +1,13 @@
 //! Reports to the user: facts as lines of JSON, all else as plain sentences on stderr.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use serde::Serialize;
+
+/// Whether the user was told that facts are lost: once is enough.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// A fact, and when it was told.
 #[derive(Serialize)]
@@ -36,12 +40,18 @@ impl Facts {
             return;
         };
         line.push(b'\n');
-        // A closed pipe is not an error: its reader has seen enough.
-        let _ = match self {
+        let told = match self {
             Self::Off => Ok(()),
             Self::Stdout => std::io::stdout().write_all(&line),
             Self::Stderr => std::io::stderr().write_all(&line),
         };
+        // A closed pipe is not an error: its reader has seen enough.
+        if let Err(error) = told
+            && error.kind() != ErrorKind::BrokenPipe
+            && !LOST.swap(true, Ordering::Relaxed)
+        {
+            say(&format!("Events are lost: {error}."));
+        }
     }
 
     /// Says something to a person, unless a program is listening.

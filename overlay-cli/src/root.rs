@@ -80,7 +80,10 @@ impl Root {
             return Ok(Outcome::NothingLeft);
         };
         let facts = self.session.facts;
-        facts.say("Registered as the root. Waiting for nodes …");
+        facts.say(&match self.wanted {
+            Some(wanted) => format!("Registered as the root. Waiting for {wanted} nodes …"),
+            None => "Registered as the root. Waiting for nodes …".to_owned(),
+        });
         self.session.without_server = "The tree goes on without the server, and joiners wait.";
         self.wait_for_nodes().await?;
         facts.say("Sending what comes on stdin.");

@@ -51,13 +51,21 @@ fn tokens(args: &TokenArg) -> anyhow::Result<Tokens> {
     let tokens = match &args.token_file {
         Some(file) => parse(&read(file)?).with_context(|| file.display().to_string())?,
         None => match std::env::var(VARIABLE) {
-            Ok(token) => parse_one(&token).context(VARIABLE)?,
-            Err(VarError::NotPresent) => return Err(anyhow!("a root needs a token").hint(HOW)),
+            Ok(token) if !token.trim().is_empty() => parse_one(&token).context(VARIABLE)?,
+            Ok(_) | Err(VarError::NotPresent) => {
+                return Err(anyhow!("a root needs a token").hint(HOW));
+            }
             Err(error) => return Err(error).context(VARIABLE),
         },
     };
     if tokens.any.is_none() && tokens.named.is_empty() {
-        return Err(anyhow!("the token file holds no token").hint(HOW));
+        let file = args
+            .token_file
+            .as_deref()
+            .unwrap_or(Path::new(""))
+            .display();
+        return Err(anyhow!("the token file {file} holds no token")
+            .hint("`openssl rand -hex 16` makes a good one"));
     }
     Ok(tokens)
 }

@@ -108,7 +108,7 @@ impl Demo {
         let facts = if args.json { Facts::Stdout } else { Facts::Off };
         let token = random_token()?;
         let runtime = args.runtime.handle();
-        let server = serve(&runtime, &token, args.nodes)?;
+        let server = serve(&runtime, &token, args.nodes.get())?;
         let address = server.local_addr();
         let url: ServerUrl = format!("ws://{address}").parse()?;
         let dialer = Dialer::new(&*runtime, LinkConfig::loopback())?;
@@ -137,7 +137,7 @@ impl Demo {
         Ok(Self {
             server,
             root,
-            nodes: Vec::with_capacity(args.nodes),
+            nodes: Vec::with_capacity(args.nodes.get()),
             events,
             sender,
             builder,
@@ -148,7 +148,7 @@ impl Demo {
     /// Lets all nodes join at once, and waits until they have, or the time is over.
     async fn grow(&mut self, args: &Up, progress: &ProgressBar) -> anyhow::Result<Summary> {
         let start = Instant::now();
-        for _ in 0..args.nodes {
+        for _ in 0..args.nodes.get() {
             let (node, events) = self.builder.clone().spawn()?;
             forward(node.id(), events, self.sender.clone());
             node.join().await;
@@ -157,7 +157,7 @@ impl Demo {
         let deadline = start + args.timeout;
         let mut joins: HashMap<NodeId, Duration> = HashMap::new();
         let mut elapsed = Duration::ZERO;
-        while joins.len() < args.nodes {
+        while joins.len() < args.nodes.get() {
             let Ok(Some((node, event))) =
                 tokio::time::timeout_at(deadline, self.events.recv()).await
             else {
@@ -174,7 +174,7 @@ impl Demo {
         let joins: Vec<Duration> = joins.into_values().collect();
         let depth = self.depths().await;
         Ok(Summary::new(
-            args.nodes,
+            args.nodes.get(),
             args.degree,
             depth,
             elapsed,
@@ -290,7 +290,7 @@ fn progress(args: &Up) -> ProgressBar {
     if args.json {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(args.nodes as u64);
+    let bar = ProgressBar::new(args.nodes.get() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} nodes joined, {elapsed}")
     {
         bar.set_style(style);

@@ -9,7 +9,7 @@ Examples:
   tail -f some.log | overlay root --bootstrap ws://HOST:8080 --token-file token
 
 Exit status:
-  0  all of it          2  a wrong command line          130  stopped by a signal
+  0  all of it          2  a wrong command line          130  stopped by a signal (a server: 0)
   1  an error           3  something is missing: `overlay root --help` and `overlay join --help` say what";
 
 pub(super) const UP: &str = "\
@@ -24,7 +24,8 @@ Examples:
   OVERLAY_TOKEN=secret overlay server                  for this machine alone
   overlay server --token-file token --behind-proxy     behind a proxy that speaks TLS
 
-The server introduces joiners to the root, and carries none of the traffic. `GET /health` says how it is.";
+The server introduces joiners to the root, and carries none of the traffic. `GET /health` says how it is. It ends with
+status 0 when it is stopped by Ctrl-C or SIGTERM.";
 
 pub(super) const ROOT: &str = "\
 Examples:
@@ -36,7 +37,9 @@ Exit status:
   1    an error, and stderr says what to do about it
   2    a wrong command line
   3    something is missing at some node, or reached nobody: stderr says how much
-  130  stopped by Ctrl-C, SIGTERM or a closed terminal; the nodes wait for the next root";
+  130  stopped by Ctrl-C, SIGTERM or a closed terminal; the nodes wait for the next root
+
+What is read waits for nodes, as long as it takes.";
 
 pub(super) const JOIN: &str = "\
 Examples:
@@ -49,7 +52,10 @@ Exit status:
   1    an error, and stderr says what to do about it
   2    a wrong command line
   3    something is missing, or the stream was over before: stderr says how much
-  130  stopped by Ctrl-C, SIGTERM or a closed terminal";
+  130  stopped by Ctrl-C, SIGTERM or a closed terminal
+  141  the reader of stdout has closed it, as `head` does
+
+Without a stdout (`>&-`) what comes is dropped, as with /dev/null.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

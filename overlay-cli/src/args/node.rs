@@ -117,7 +117,7 @@ impl Links {
 /// The proof that a node may be the root.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArg {
-    /// A file with the root's token; without it, the environment's `OVERLAY_TOKEN` is the token
+    /// A file with the root's token; it counts more than the environment's `OVERLAY_TOKEN`
     ///
     /// It holds one line `TOKEN` for every overlay, or lines `NAME TOKEN` for one overlay each, or both. Lines that start with
     /// `#` are skipped. `openssl rand -hex 16` makes a good token.

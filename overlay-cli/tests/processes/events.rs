@@ -44,6 +44,7 @@ fn every_event_is_as_the_schema_says() {
     let mut relay = server.join(1);
     relay.fact("joined");
     let mut orphan = server.join(1);
+    assert_eq!(orphan.fact("joined")["depth"], 2);
     let mut standby = server.root(1, &[]);
     standby.fact("standby");
     standby.fact("joined");

@@ -91,7 +91,9 @@ fn an_input_that_can_not_be_read_is_no_whole_stream() {
     let (status, _, stderr) = root.finish();
     assert_eq!(code(status), 1);
     assert!(stderr.contains("cannot read stdin"), "{stderr}");
-    assert_eq!(code(node.finish().0), 3);
+    let (status, _, stderr) = node.finish();
+    assert_eq!(code(status), 3);
+    assert!(stderr.contains(r#""cut":true"#), "{stderr}");
 }
 
 #[test]

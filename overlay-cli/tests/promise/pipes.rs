@@ -89,3 +89,16 @@ fn a_prompt_without_a_line_end_comes_at_once() {
     reader.read_exact(&mut printed).unwrap();
     assert_eq!(&printed, b"name? ");
 }
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_success() {
+    let server = Server::start();
+    let mut root = server.root(1, &["--wait-for", "1"]);
+    let (reader, writer) = pipe().unwrap();
+    let mut command = server.command(&["join"]);
+    command.stdout(Stdio::from(writer));
+    let node = Process::start_with(command);
+    drop(reader);
+    root.stdin().write_all(b"unread\n").unwrap();
+    assert_eq!(code(node.finish().0), 141);
+}
