@@ -255,7 +255,7 @@ async fn send(
             if node.broadcast(message.clone()).await? > 0 {
                 break;
             }
-            // Whoever comes next opens the gate.
+            // The next node that comes opens the gate.
             gate.changed().await?;
         }
         audience.borrow_mut().send(chunk.len());

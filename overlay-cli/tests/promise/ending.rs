@@ -1,4 +1,4 @@
-//! Who is told of the end, and how.
+//! Processes are told of the end of a stream, however late they come.
 
 use std::io::Write;
 
