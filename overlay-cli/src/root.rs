@@ -81,7 +81,10 @@ impl Root {
         };
         let facts = self.session.facts;
         facts.say(&match self.wanted {
-            Some(wanted) => format!("Registered as the root. Waiting for {wanted} nodes …"),
+            Some(wanted) => {
+                let wanted = counted(u32::try_from(wanted).unwrap_or(u32::MAX), "node");
+                format!("Registered as the root. Waiting for {wanted} …")
+            }
             None => "Registered as the root. Waiting for nodes …".to_owned(),
         });
         self.session.without_server = "The tree goes on without the server, and joiners wait.";
