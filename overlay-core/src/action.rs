@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::close::CloseReason;
 use crate::id::{BootstrapId, LinkId, NodeId};
 use crate::notification::Notification;
+use crate::position::Position;
 use crate::signal::{Sdp, Signal};
 
 /// Something for the embedder to do, in the order given.
@@ -44,9 +45,7 @@ pub enum Dial {
 /// An app message that has arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The link it came through.
-    pub link: LinkId,
-    /// The neighbour at its other end.
+    /// The node that sent it: a neighbour, or the root.
     pub from: NodeId,
     /// Whether it was for this node alone or for the whole tree.
     pub scope: Scope,
@@ -59,12 +58,12 @@ pub struct Delivery {
 /// The receivers of an app message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// This node, from its neighbour.
-    Direct,
-    /// Every node, from the root.
-    Broadcast,
+    /// This node, from its neighbour at the other end of this link.
+    Direct(LinkId),
+    /// Every node, from the root: the message at this position of its stream.
+    Broadcast(Position),
     /// Every node, from the root, which broadcasts nothing after it: the last message of its stream.
-    End,
+    End(Position),
 }
 
 /// The right of a delivered message's sender to send as much again. Hand it back with
@@ -78,5 +77,5 @@ pub struct Receipt(pub(crate) Held);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Direct { link: LinkId, cost: u32 },
-    Broadcast { number: usize },
+    Stream { cost: u32, last: bool },
 }

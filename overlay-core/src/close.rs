@@ -30,8 +30,8 @@ pub enum CloseReason {
     /// The embedder closed it.
     #[error("closed by this side")]
     Closed,
-    /// The child has not taken what a former parent sent, and the new one sends more. Only then:
-    /// otherwise a slow child slows its parent.
+    /// The child has taken nothing for a [`stall_timeout`](crate::Config::stall_timeout), and the tree's policy is to
+    /// [`Disconnect`](crate::SlowPolicy::Disconnect) such nodes.
     #[error("the neighbour takes too little")]
     Slow,
     /// The join it was for was rejected.
@@ -67,12 +67,21 @@ pub enum ProtocolError {
     /// An epoch below the one that this node has seen.
     #[error("stale epoch")]
     StaleEpoch,
-    /// A window too small for the longest message.
+    /// A window too small for the longest record.
     #[error("window too small")]
     SmallWindow,
     /// A last message above [`MAX_LAST`](crate::wire::MAX_LAST).
     #[error("last message too long")]
     LongLast,
+    /// Bytes that are no records of app messages, or not in an order that makes messages.
+    #[error("not a part of a message")]
+    BadRecord,
+    /// A position that no stream comes to.
+    #[error("impossible position")]
+    BadPosition,
+    /// A message above this node's [`max_message`](crate::Config::max_message).
+    #[error("message too long")]
+    LongMessage,
     /// More app messages than this node has granted.
     #[error("sent more than it was granted")]
     WindowExceeded,

@@ -5,6 +5,8 @@ use core::time::Duration;
 use crate::flow::MIN_WINDOW;
 use crate::path::MAX_DEPTH;
 use crate::policy::Policy;
+use crate::position::Start;
+use crate::slow::SlowPolicy;
 use crate::wire::OverlayName;
 
 /// A node's configuration. Start from [`Config::default`] and change what you need.
@@ -78,14 +80,37 @@ pub struct Config {
     /// The wait that a rejected joiner is told at least. Default 1 s.
     pub retry_after: Duration,
 
-    /// The bytes of app messages that a neighbour may have under way to this node, or held by it
-    /// until the app has taken them; at least [`MIN_WINDOW`]. Default 256 KiB: a full window on each
-    /// of 11 links is 2.8 MiB, and 256 KiB at 100 ms round trip is 2.5 MB/s.
+    /// The bytes that a neighbour may have under way to this node in each lane, until this node has taken or passed them;
+    /// at least [`MIN_WINDOW`]. The app may hold as much of the root's stream, and twice that of each neighbour's messages,
+    /// besides one message of any length. Default 256 KiB: 256 KiB at 100 ms round trip is 2.5 MB/s.
     pub window: u32,
 
-    /// The bytes of this node's own app messages that wait for a neighbour's credit before sends are
+    /// The bytes of this node's own messages that wait for a neighbour's credit before sends are
     /// refused. Default 256 KiB, as much as the window.
     pub send_queue: usize,
+
+    /// The bytes of the root's stream that a node keeps for those that come later, or come back. It holds more only for
+    /// those that are behind: up to two windows. Default 1 MiB: at 1 MB/s an orphan that is back within a second misses
+    /// nothing.
+    pub history: usize,
+
+    /// The longest app message. Default 16 MiB. A node holds one of that length for each neighbour that sends it one, and
+    /// one for the root's stream.
+    pub max_message: usize,
+
+    /// Where this node comes into the root's stream when it joins. Default: live. One that comes back to the tree goes on
+    /// where it was.
+    pub start: Start,
+
+    /// At the root, the tree's policy for nodes that take nothing. Default: wait.
+    pub slow: SlowPolicy,
+
+    /// The time for which a node that takes nothing is waited for if the policy is to skip. Default 1 s: a wireless
+    /// network's hiccup leaves no gap, and the others hardly notice.
+    pub skip_timeout: Duration,
+
+    /// The time after which a node that takes nothing is told of, and disconnected if that is the policy. Default 10 s.
+    pub stall_timeout: Duration,
 
     /// The time for which a leaving node waits for its children to find other parents, and then for a neighbour that
     /// takes nothing any more. One that takes what is left slowly gets 32 times that.
@@ -136,6 +161,12 @@ impl Default for Config {
             retry_after: Duration::from_secs(1),
             window: 256 * 1024,
             send_queue: 256 * 1024,
+            history: 1024 * 1024,
+            max_message: 16 * 1024 * 1024,
+            start: Start::Live,
+            slow: SlowPolicy::Wait,
+            skip_timeout: Duration::from_secs(1),
+            stall_timeout: Duration::from_secs(10),
             leave_timeout: Duration::from_secs(10),
             orphan_timeout: Duration::from_secs(15),
             bootstrap_timeout: Duration::from_secs(10),
@@ -161,7 +192,7 @@ pub enum ConfigError {
     /// `retry_max` is below `retry_min`.
     #[error("retry_max must be at least retry_min")]
     Retry,
-    /// `window` is below [`MIN_WINDOW`]: some message would never fit.
+    /// `window` is below [`MIN_WINDOW`]: some record would never fit.
     #[error("window must be at least {MIN_WINDOW} bytes")]
     Window,
     /// `max_routes` is below `max_degree` plus one: a node would forget its own candidates.
@@ -181,6 +212,8 @@ impl Config {
             ("rebalance_interval", self.rebalance_interval),
             ("retry_min", self.retry_min),
             ("leave_timeout", self.leave_timeout),
+            ("skip_timeout", self.skip_timeout),
+            ("stall_timeout", self.stall_timeout),
             ("bootstrap_timeout", self.bootstrap_timeout),
         ];
         if let Some((name, _)) = durations.iter().find(|(_, time)| time.as_micros() == 0) {

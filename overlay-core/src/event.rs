@@ -46,10 +46,11 @@ pub enum EventKind {
     Send {
         /// The neighbour's link.
         to: LinkId,
-        /// At most [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD) bytes.
+        /// At most [`max_message`](crate::Config::max_message) bytes.
         payload: Bytes,
     },
-    /// Send an app message to every node of the tree. Only the root may.
+    /// Send an app message of at most [`max_message`](crate::Config::max_message) bytes to every node of the tree. Only the
+    /// root may.
     Broadcast(Bytes),
     /// End the root's stream with a last message, of at most [`MAX_LAST`](crate::wire::MAX_LAST) bytes. A node that comes in
     /// later gets it as well, and when the root has left, the server tells it for a while. Only the root may, and once.

@@ -1,24 +1,25 @@
-//! Credit-based flow control of app messages, one window for each direction of a link.
+//! Credit-based flow control of app messages, one window for each lane of a link and each direction.
 //!
-//! A sender may have as many bytes under way as the receiver has granted, and queues the rest. A
-//! receiver grants again what its app has taken *and* what it has itself passed on to its children.
-//! So a slow node slows the nodes above it instead of filling their memory. Control frames need no credit, and never
-//! wait behind more than a window.
+//! A sender may have as many bytes under way as the receiver has granted; the rest waits. So a slow node slows the nodes
+//! above it instead of filling their memory. Control frames need no credit, and never wait behind more than a window.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::wire::MAX_PAYLOAD;
+use crate::assembly::{Assembled, Assembly};
+use crate::close::ProtocolError;
+use crate::wire::{MAX_PART, MAX_RECORDS, Part, Record, record_len};
 
 /// The cost of each message besides its payload, so that a window of tiny messages is a bounded
 /// number of them. About what the tables spend on one.
 const MESSAGE_OVERHEAD: u32 = 64;
 
-/// The smallest window: half of it must hold the longest message, because up to half of it is freed
+/// The smallest window: half of it must hold the longest record, because up to half of it is freed
 /// but not yet granted again.
 #[allow(clippy::cast_possible_truncation, reason = "32 KiB and a bit")]
-pub const MIN_WINDOW: u32 = 2 * (MAX_PAYLOAD as u32 + MESSAGE_OVERHEAD);
+pub const MIN_WINDOW: u32 = 2 * (MAX_PART as u32 + MESSAGE_OVERHEAD);
 
 /// The cost of a message: what `len` bytes take from a window.
 #[must_use]
@@ -28,89 +29,101 @@ pub fn message_cost(len: usize) -> u32 {
         .saturating_add(MESSAGE_OVERHEAD)
 }
 
-/// App messages on their way to a neighbour.
+/// The credit of a sender in one lane.
+#[derive(Debug, Default)]
+pub(crate) struct Credit {
+    left: u32,
+    /// The cost of what was sent, and for which the receiver has not granted credit again.
+    under_way: u32,
+}
+
+impl Credit {
+    /// The receiver takes `bytes` at first.
+    pub(crate) fn open(&mut self, bytes: u32) {
+        self.left = self.left.saturating_add(bytes);
+    }
+
+    /// The receiver has taken `bytes`, and takes as much again.
+    pub(crate) fn grant(&mut self, bytes: u32) {
+        self.left = self.left.saturating_add(bytes);
+        self.under_way = self.under_way.saturating_sub(bytes);
+    }
+
+    pub(crate) const fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// Uses credit that there is.
+    pub(crate) fn spend(&mut self, cost: u32) {
+        self.left = self.left.saturating_sub(cost);
+        self.under_way = self.under_way.saturating_add(cost);
+    }
+
+    /// The cost of what the receiver has not taken, as far as it has told.
+    pub(crate) const fn under_way(&self) -> usize {
+        self.under_way as usize
+    }
+}
+
+/// The messages to a neighbour that wait for credit.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    credit: u32,
-    /// The cost of what was sent, and for which the neighbour has not granted credit again.
-    under_way: u32,
-    queue: VecDeque<Queued>,
-    /// The cost of all that is in the queue.
+    credit: Credit,
+    queue: VecDeque<Bytes>,
+    /// How much of the first message is sent.
+    begun: usize,
+    /// The cost of all that waits.
     queued: usize,
     /// A message was refused since the queue was last short.
     refused: bool,
 }
 
-/// A frame that waits for credit.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) frame: Bytes,
-    pub(crate) cost: u32,
-    /// The broadcast it belongs to, if it is one.
-    pub(crate) broadcast: Option<usize>,
-}
-
 impl Outbox {
-    /// The neighbour takes `bytes` at first.
-    pub(crate) fn open(&mut self, bytes: u32) {
-        self.credit = self.credit.saturating_add(bytes);
-    }
-
-    /// The neighbour has taken `bytes`, and takes as much again.
-    pub(crate) fn grant(&mut self, bytes: u32) {
-        self.credit = self.credit.saturating_add(bytes);
-        self.under_way = self.under_way.saturating_sub(bytes);
+    pub(crate) fn credit_mut(&mut self) -> &mut Credit {
+        &mut self.credit
     }
 
     /// The cost of all that the neighbour has not taken, as far as it has told.
     pub(crate) fn unconfirmed(&self) -> usize {
-        self.queued + self.under_way as usize
+        self.queued + self.credit.under_way()
     }
 
-    pub(crate) fn push(&mut self, message: Queued) {
-        self.queued += message.cost as usize;
+    pub(crate) fn push(&mut self, message: Bytes) {
+        self.queued += message_cost(message.len()) as usize;
         self.queue.push_back(message);
     }
 
-    /// Queues a frame that takes its turn, but no credit. Two in a row say no more than the second.
-    pub(crate) fn push_mark(&mut self, frame: Bytes) {
-        let is_mark = |last: &Queued| last.cost == 0;
-        if self.queue.back().is_some_and(is_mark) {
-            self.queue.pop_back();
+    /// The records of the next frame, as far as there is credit.
+    pub(crate) fn next_frame(&mut self) -> Option<Vec<u8>> {
+        let mut records = Vec::new();
+        while let Some(message) = self.queue.front() {
+            let rest = message.len() - self.begun;
+            let part = rest.min(MAX_PART);
+            let fits = records.len() + record_len(part) <= MAX_RECORDS;
+            if !fits || message_cost(part) > self.credit.left() {
+                break;
+            }
+            let (from, to) = (self.begun, self.begun + part);
+            Record {
+                part: Part::of(from, to, message.len()),
+                payload: message.get(from..to).unwrap_or_default(),
+            }
+            .write(&mut records);
+            self.credit.spend(message_cost(part));
+            self.queued -= part;
+            self.begun = to;
+            if to == message.len() {
+                self.queued -= message_cost(0) as usize;
+                self.begun = 0;
+                self.queue.pop_front();
+            }
         }
-        let (cost, broadcast) = (0, None);
-        self.queue.push_back(Queued {
-            frame,
-            cost,
-            broadcast,
-        });
-    }
-
-    /// The next message that there is credit for.
-    pub(crate) fn pop(&mut self) -> Option<Queued> {
-        let cost = self.queue.front()?.cost;
-        self.credit = self.credit.checked_sub(cost)?;
-        self.queued -= cost as usize;
-        self.under_way = self.under_way.saturating_add(cost);
-        self.queue.pop_front()
+        (!records.is_empty()).then_some(records)
     }
 
     /// The cost of all that waits.
-    pub(crate) fn queued(&self) -> usize {
+    pub(crate) const fn queued(&self) -> usize {
         self.queued
-    }
-
-    /// Lets the second message overtake the first.
-    #[cfg(planted)]
-    pub(crate) fn overtake(&mut self) {
-        if self.queue.len() > 1 {
-            self.queue.swap(0, 1);
-        }
-    }
-
-    /// The number of messages that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -133,115 +146,180 @@ impl Outbox {
         self.queued <= limit / 2 && core::mem::take(&mut self.refused)
     }
 
-    /// The messages that are never sent because the link is gone.
-    pub(crate) fn into_unsent(self) -> impl Iterator<Item = Queued> {
-        self.queue.into_iter()
+    /// Lets the second message overtake the first.
+    #[cfg(planted)]
+    pub(crate) fn overtake(&mut self) {
+        if self.queue.len() > 1 && self.begun == 0 {
+            self.queue.swap(0, 1);
+        }
     }
 }
 
-/// The neighbour sent more than it was granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WindowExceeded;
-
-/// App messages from a neighbour that this node still holds.
+/// The messages of a neighbour that this node still holds.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    /// Received, and held by the app or by an outbox.
-    held: u32,
-    /// Let go of since the last grant.
-    freed: u32,
+    assembly: Assembly,
+    /// Received since the neighbour's credit was last at a full window.
+    used: u32,
+    /// The cost of the messages that the app has not taken.
+    unconsumed: u32,
 }
 
 impl Inbox {
-    /// A message has arrived; `window` is what the neighbour was granted at first.
-    pub(crate) fn receive(&mut self, cost: u32, window: u32) -> Result<(), WindowExceeded> {
-        let held = self.held.checked_add(cost).ok_or(WindowExceeded)?;
-        if held.saturating_add(self.freed) > window {
-            return Err(WindowExceeded);
+    /// Records have arrived; `window` is what the neighbour was granted at first. Returns the messages that are complete.
+    pub(crate) fn receive(
+        &mut self,
+        mut records: &[u8],
+        window: u32,
+        longest: usize,
+    ) -> Result<Vec<Vec<u8>>, ProtocolError> {
+        let mut messages = Vec::new();
+        while !records.is_empty() {
+            let (record, rest) = Record::take(records).ok_or(ProtocolError::BadRecord)?;
+            records = rest;
+            self.used = self.used.saturating_add(message_cost(record.payload.len()));
+            if self.used > window {
+                return Err(ProtocolError::WindowExceeded);
+            }
+            match self
+                .assembly
+                .push(record.part, record.payload.to_vec(), longest)
+            {
+                Assembled::Message(message) => {
+                    let cost = message_cost(message.len());
+                    self.unconsumed = self.unconsumed.saturating_add(cost);
+                    messages.push(message);
+                }
+                Assembled::Part | Assembled::Cancelled => {}
+                Assembled::TooLong => return Err(ProtocolError::LongMessage),
+                Assembled::Stray => return Err(ProtocolError::BadRecord),
+            }
         }
-        self.held = held;
-        Ok(())
+        Ok(messages)
     }
 
-    /// A message is no longer held. Returns what to grant the neighbour now, if it is worth a frame.
-    pub(crate) fn free(&mut self, cost: u32, window: u32) -> Option<u32> {
-        let cost = cost.min(self.held);
-        self.held -= cost;
-        self.freed += cost;
-        (self.freed >= window / 2).then(|| core::mem::take(&mut self.freed))
+    /// The app has taken a message of this cost.
+    pub(crate) fn consumed(&mut self, cost: u32) {
+        self.unconsumed = self.unconsumed.saturating_sub(cost);
+    }
+
+    /// What to grant the neighbour now, if it is worth a frame. While the app holds a window's worth, nothing is.
+    pub(crate) fn grant(&mut self, window: u32) -> Option<u32> {
+        let due = self.unconsumed < window && self.used >= window / 2;
+        due.then(|| core::mem::take(&mut self.used))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
-    fn message(len: usize) -> Queued {
-        Queued {
-            frame: Bytes::from(alloc::vec![0; len]),
-            cost: message_cost(len),
-            broadcast: None,
-        }
+    fn message(len: usize) -> Bytes {
+        Bytes::from(vec![7; len])
+    }
+
+    /// An outbox with this much credit.
+    fn outbox(credit: u32) -> Outbox {
+        let mut outbox = Outbox::default();
+        outbox.credit_mut().open(credit);
+        outbox
     }
 
     #[test]
     fn messages_wait_for_credit_in_order() {
-        let mut outbox = Outbox::default();
+        let mut outbox = outbox(message_cost(100) - 1);
         outbox.push(message(100));
         outbox.push(message(0));
-        outbox.grant(message_cost(100) - 1);
-        assert!(outbox.pop().is_none());
-        outbox.grant(1);
-        assert_eq!(outbox.pop().unwrap().frame.len(), 100);
-        assert!(outbox.pop().is_none());
+        assert_eq!(outbox.next_frame(), None);
+        outbox.credit_mut().grant(1);
+        let frame = outbox.next_frame().unwrap();
+        assert_eq!(Record::take(&frame).unwrap().0.payload.len(), 100);
+        assert_eq!(outbox.next_frame(), None);
         assert!(!outbox.is_empty());
     }
 
     #[test]
-    fn the_longest_message_always_fits_in_time() {
-        let longest = message_cost(MAX_PAYLOAD);
-        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
-        outbox.grant(MIN_WINDOW);
-        for _ in 0..10 {
-            outbox.push(message(MAX_PAYLOAD));
-            assert_eq!(outbox.pop().map(|m| m.cost), Some(longest));
-            inbox.receive(longest, MIN_WINDOW).unwrap();
-            if let Some(bytes) = inbox.free(longest, MIN_WINDOW) {
-                outbox.grant(bytes);
+    fn small_messages_that_wait_travel_in_one_frame() {
+        let mut outbox = outbox(MIN_WINDOW);
+        (0..10).for_each(|_| outbox.push(message(100)));
+        assert_eq!(outbox.next_frame().unwrap().len(), 10 * record_len(100));
+        assert!(outbox.is_empty() && outbox.queued() == 0);
+    }
+
+    #[test]
+    fn a_message_of_any_length_gets_through_the_smallest_window() {
+        let (mut outbox, mut inbox) = (outbox(MIN_WINDOW), Inbox::default());
+        let long = 20 * MAX_PART + 5;
+        outbox.push(message(long));
+        let mut arrived = Vec::new();
+        while let Some(frame) = outbox.next_frame() {
+            arrived.extend(inbox.receive(&frame, MIN_WINDOW, long).unwrap());
+            if let Some(bytes) = inbox.grant(MIN_WINDOW) {
+                outbox.credit_mut().grant(bytes);
             }
         }
+        assert_eq!(arrived, [message(long)]);
+        assert_eq!(outbox.queued(), 0);
+    }
+
+    #[test]
+    fn an_app_that_takes_nothing_stops_its_neighbour() {
+        let (mut outbox, mut inbox) = (outbox(MIN_WINDOW), Inbox::default());
+        let mut sent = 0;
+        loop {
+            outbox.push(message(1000));
+            let Some(frame) = outbox.next_frame() else {
+                break;
+            };
+            sent += inbox.receive(&frame, MIN_WINDOW, 1000).unwrap().len();
+            if let Some(bytes) = inbox.grant(MIN_WINDOW) {
+                outbox.credit_mut().grant(bytes);
+            }
+        }
+        // What the app holds, and what was granted before it was too much.
+        assert!(sent * message_cost(1000) as usize <= 2 * MIN_WINDOW as usize);
+        for _ in 0..sent {
+            inbox.consumed(message_cost(1000));
+        }
+        assert!(inbox.grant(MIN_WINDOW).is_some());
     }
 
     #[test]
     fn a_queue_without_room_takes_one_message_at_a_time() {
-        let mut outbox = Outbox::default();
+        let mut outbox = outbox(0);
         assert!(outbox.has_room(0));
         outbox.push(message(0));
         assert!(!outbox.has_room(0));
         outbox.refuse();
-        outbox.grant(message_cost(0));
-        outbox.pop();
+        outbox.credit_mut().grant(message_cost(0));
+        outbox.next_frame();
         assert!(outbox.has_room_again(0));
     }
 
     #[test]
     fn more_than_the_window_is_noticed() {
         let mut inbox = Inbox::default();
-        inbox.receive(MIN_WINDOW, MIN_WINDOW).unwrap();
-        assert_eq!(inbox.receive(1, MIN_WINDOW), Err(WindowExceeded));
-        // What is free but not granted again is not the sender's to use.
-        assert_eq!(inbox.free(100, MIN_WINDOW), None);
-        assert_eq!(inbox.receive(100, MIN_WINDOW), Err(WindowExceeded));
+        let mut frame = outbox(MIN_WINDOW);
+        (0..2).for_each(|_| frame.push(message(MAX_PART)));
+        while let Some(records) = frame.next_frame() {
+            inbox.receive(&records, MIN_WINDOW, MAX_PART).unwrap();
+        }
+        let mut more = Vec::new();
+        let (part, payload) = (Part::Whole, &[][..]);
+        Record { part, payload }.write(&mut more);
+        let received = inbox.receive(&more, MIN_WINDOW, MAX_PART);
+        assert_eq!(received, Err(ProtocolError::WindowExceeded));
     }
 
     #[test]
     fn room_is_announced_once_and_only_after_a_refusal() {
-        let mut outbox = Outbox::default();
+        let mut outbox = outbox(0);
         outbox.push(message(1000));
         outbox.refuse();
         assert!(!outbox.has_room_again(1000));
-        outbox.grant(2000);
-        outbox.pop();
+        outbox.credit_mut().grant(2000);
+        outbox.next_frame();
         assert!(outbox.has_room_again(1000));
         assert!(!outbox.has_room_again(1000));
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `upstream` | the role in the tree, and this node's own attempts to get a parent |
 //! | `downstream` | slots, other nodes' joins, rebalancing, the census of the subtree |
-//! | `payload` | app messages, and how far the root's broadcasts have come |
+//! | `payload` | app messages: the root's stream, and those between neighbours |
 //! | `net` | the peers: links, the server, and the routes of joins between them |
 //! | `server` | the connection to the bootstrap server, and the lease |
 //! | `routing` | which way a join's signals pass |
@@ -26,11 +26,9 @@
 //! | `server_events` | what the server says, and which node is the root |
 //! | `parents` | arriving at a parent, and losing one |
 //! | `closing` | a link that is closed, a neighbour that is left, a tree that is left |
-//! | `broadcasts` | passing broadcasts down |
 //! | `inspect` | what an embedder may know of all this |
 
 mod ancestry;
-mod broadcasts;
 mod closing;
 mod downstream;
 mod effects;
@@ -50,11 +48,14 @@ mod upstream;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::action::Action;
 use crate::close::CloseReason;
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
 use crate::id::NodeId;
+use crate::notification::Unsent;
 use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;
@@ -64,7 +65,7 @@ use downstream::Downstream;
 use effects::Effects;
 use link::Links;
 use net::Net;
-use payload::{Payload, Place};
+use payload::Payload;
 use routing::Routes;
 use server::{Connection, Goal};
 use upstream::{Due, Upstream};
@@ -154,8 +155,8 @@ impl Node {
             EventKind::BecomeRoot(None) => self.lead_alone(),
             EventKind::Leave => self.leave(),
             EventKind::Send { to, payload: bytes } => payload.send(to, bytes, links, fx),
-            EventKind::Broadcast(bytes) => self.broadcast(bytes, Place::Within),
-            EventKind::End(bytes) => self.broadcast(bytes, Place::Last),
+            EventKind::Broadcast(bytes) => self.broadcast(bytes, false),
+            EventKind::End(bytes) => self.broadcast(bytes, true),
             EventKind::Consumed(receipt) => {
                 if payload.consumed(receipt, links, fx) {
                     self.downstream.changed(fx);
@@ -190,6 +191,17 @@ impl Node {
         }
     }
 
+    /// The app broadcasts; `last`: nothing follows. Only the root may.
+    fn broadcast(&mut self, payload: Bytes, last: bool) {
+        let (links, fx) = (&mut self.net.links, &mut self.fx);
+        if !self.upstream.is_root() {
+            return payload::unsent(payload, Unsent::NotRoot, fx);
+        }
+        if self.payload.broadcast(payload, last, links, fx) && last {
+            self.downstream.changed(fx);
+        }
+    }
+
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
         self.fx.now = now.max(self.fx.now);
@@ -210,6 +222,7 @@ impl Node {
             self.net.routes.next_deadline(),
             self.downstream.next_deadline(config),
             liveness::next_deadline(&self.net.links, config),
+            self.payload.next_deadline(&self.net.links, config),
         ];
         components.into_iter().flatten().min()
     }
@@ -227,11 +240,15 @@ impl Node {
         }
         let heard = self.net.server.expire(&mut self.fx);
         self.server_heard(heard);
-        while let Some(due) = liveness::next_due(&mut self.net.links, &mut self.fx) {
-            match due {
-                liveness::Due::Close(link, reason) => self.shut(link, reason),
-                liveness::Due::HandOver(link) => self.hand_over(link),
-            }
+        while let Some((link, reason)) = liveness::next_due(&mut self.net.links, &mut self.fx) {
+            self.shut(link, reason);
+        }
+        let parent = self.upstream.parent();
+        while let Some(slow) = self
+            .payload
+            .expire(parent, &mut self.net.links, &mut self.fx)
+        {
+            self.shut(slow, CloseReason::Slow);
         }
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.downstream.expire_waiting(&self.ancestry, net, fx);

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::census::Census;
 use crate::close::CloseReason;
 use crate::id::{Epoch, LinkId, NodeId};
-use crate::wire::{MAX_LAST, MAX_PAYLOAD, Refusal, RejectReason};
+use crate::position::Position;
+use crate::wire::{Refusal, RejectReason};
 
 /// News for the app. No answer is needed. More may come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +80,8 @@ pub enum Notification {
         node: NodeId,
         /// Why.
         reason: CloseReason,
-        /// At most how many bytes of app messages it was sent and has not taken, as
-        /// [`message_cost`](crate::flow::message_cost) counts them. It grants credit for half a window at a time, so it may
-        /// have taken that much of them.
+        /// At most how many bytes of app messages and of the root's stream it has not taken. It grants credit for half a
+        /// window at a time, so it may have taken that much of them.
         unconfirmed: usize,
     },
     /// The path has changed: a node above has moved, or another root has taken over. The parent is the same.
@@ -120,20 +120,37 @@ pub enum Notification {
         /// Why.
         reason: Unsent,
     },
-    /// A gap in the root's broadcasts: this many have passed while this node, or one above it, was not in the tree. They
-    /// will not come any more. The app is told before the next broadcast.
-    BroadcastsMissed(u64),
+    /// A gap in the root's stream: what is between these positions will not come any more. It has passed while this node,
+    /// or one above it, was not in the tree or took nothing. Comes right before the message behind the gap.
+    Gap {
+        /// The message that would have been next.
+        from: Position,
+        /// The message that comes next, perhaps another root's.
+        to: Position,
+    },
+    /// A node takes nothing, though its parent has something for it. Its parent's app and the root's are told, each
+    /// [`stall_timeout`](crate::Config::stall_timeout) again while it lasts.
+    Stalled {
+        /// The node.
+        node: NodeId,
+        /// At most how many bytes of the root's stream it has not taken.
+        behind: u64,
+        /// The time for which it has taken nothing.
+        lasting: Duration,
+    },
     /// The root's stream has ended while this node was not in the tree: what it lacks will not come. Another root
     /// may begin another stream, which the node goes on to look for.
     StreamEnded {
-        /// The number of broadcasts before the last one that have passed since the node was in the tree; 0 if it never
-        /// was.
+        /// The bytes of the stream before its last message that have passed since the node was in the tree; 0 if it
+        /// never was.
         missed: u64,
         /// The last message.
         last: Bytes,
     },
     /// A neighbour that a message was refused for ([`Unsent::Backlog`]) takes messages again.
     Writable(LinkId),
+    /// A broadcast was refused ([`Unsent::Backlog`]), and would be taken now.
+    RoomToBroadcast,
     /// The node has left: it has no link and wants none.
     Left,
 }
@@ -148,19 +165,15 @@ pub enum Unsent {
     /// Only the root may broadcast.
     #[error("only the root may broadcast")]
     NotRoot,
-    /// The payload exceeds [`MAX_PAYLOAD`](crate::wire::MAX_PAYLOAD), or the last one
+    /// The payload exceeds [`max_message`](crate::Config::max_message), or the last one
     /// [`MAX_LAST`](crate::wire::MAX_LAST).
-    #[error(
-        "the message is longer than {} bytes, or the last one than {}",
-        MAX_PAYLOAD,
-        MAX_LAST
-    )]
+    #[error("the message is longer than its limit")]
     TooLong,
     /// The root has ended its stream.
     #[error("the stream has ended")]
     Ended,
-    /// A neighbour takes no more now; [`Notification::Writable`] tells when it does, or its link is
-    /// closed and it never will.
+    /// A neighbour takes no more now; [`Notification::Writable`] or [`Notification::RoomToBroadcast`] tells when it does,
+    /// or its link is closed and it never will.
     #[error("a neighbour takes no more messages now")]
     Backlog,
 }

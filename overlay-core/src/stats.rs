@@ -27,8 +27,8 @@ pub struct Stats {
     pub silent_neighbours: u64,
     /// App messages delivered to the app.
     pub messages_delivered: u64,
-    /// App messages passed on to children, one for each child.
-    pub messages_forwarded: u64,
+    /// Frames of the root's stream sent to children, one for each child.
+    pub stream_frames_sent: u64,
     /// Invitations to move that this node has followed up.
     pub moves_begun: u64,
     /// Moves that ended below another parent.
@@ -41,10 +41,10 @@ pub struct Stats {
     pub children_displaced: u64,
     /// Orphans that were led to the slot of their lost parent.
     pub hints_followed: u64,
-    /// Broadcasts that came a second time, through another parent, and were dropped.
-    pub broadcasts_repeated: u64,
-    /// Messages of a new parent that were held back until the old one had brought all that came before.
-    pub messages_held_back: u64,
+    /// Frames of the root's stream that came a second time, through another parent, and were dropped.
+    pub records_repeated: u64,
+    /// Moves given up because the new parent no longer had what this node needs of the root's stream.
+    pub moves_without_loss: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

@@ -9,6 +9,7 @@
 
 mod join;
 mod link;
+mod record;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -19,14 +20,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use join::{ANY_DEPTH, JoinFrame, JoinKind, JoinRequest, RejectReason, Rejection, TO_THE_ROOT};
-pub use link::{GoodbyeReason, Invitation, LinkFrame, MAX_LAST, MAX_PAYLOAD, StreamPosition};
+pub use link::{GoodbyeReason, Invitation, Lane, LinkFrame, MAX_LAST, Stall};
+pub(crate) use record::Header;
+pub use record::{MAX_PART, MAX_RECORDS, Part, Record, record_len};
 pub use server::{
     ClientFrame, ClientRole, Ended, MAX_OVERLAY_NAME, MAX_TOKEN, OverlayName, Refusal,
     Registration, ResumeSecret, ServerFrame, Token,
 };
 
 /// The protocol version that this crate speaks.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Longest frame, in bytes. A WebRTC connection that takes messages of about this length needs less
 /// than half the memory of one that takes 256 KiB, and a control frame waits behind little.

@@ -3,5 +3,6 @@
 pub(crate) mod diagnosis;
 pub(crate) mod messages;
 pub(crate) mod recovery;
+pub(crate) mod streams;
 
 pub use overlay_testkit::{Invariant, Invariants, Scrutiny, Violation};

@@ -160,6 +160,10 @@ const SETTINGS: &[Setting] = settings![
     "retry-after" time retry_after,
     "window" count window,
     "send-queue" count send_queue,
+    "history" count history,
+    "max-message" count max_message,
+    "skip-timeout" time skip_timeout,
+    "stall-timeout" time stall_timeout,
     "leave-timeout" time leave_timeout,
     "bootstrap-timeout" time bootstrap_timeout,
 ];

@@ -35,7 +35,8 @@ use overlay_core::{
 };
 
 use crate::invariants::Scrutiny;
-use crate::invariants::messages::Model;
+use crate::invariants::messages::Messages;
+use crate::invariants::streams::Streams;
 use crate::invariants::{Invariant, Violation};
 use crate::record::coverage::Coverage;
 use crate::record::trace::Trace;
@@ -66,7 +67,8 @@ pub struct World {
     pub(crate) ends: Ends,
     network: Network,
     pub(crate) server: Server,
-    pub(crate) model: Model,
+    pub(crate) messages: Messages,
+    pub(crate) streams: Streams,
     queue: EventQueue<What>,
     /// The root of each epoch.
     leaders: BTreeMap<Epoch, Ix>,
@@ -191,7 +193,8 @@ impl World {
             by_number: BTreeMap::new(),
             ends: Ends::default(),
             network: Network::default(),
-            model: Model::default(),
+            messages: Messages::default(),
+            streams: Streams::default(),
             queue: EventQueue::default(),
             leaders: BTreeMap::new(),
             disturbed_until: None,

@@ -4,11 +4,13 @@
 
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    ClientFrame, ClientRole, JoinFrame, JoinKind, JoinRequest, LinkFrame, OverlayName, Refusal,
-    Registration, RejectReason, Rejection, ResumeSecret, ServerFrame, StreamPosition, Token,
+    ClientFrame, ClientRole, JoinFrame, JoinKind, JoinRequest, LinkFrame, OverlayName, Part,
+    Record, Refusal, Registration, RejectReason, Rejection, ResumeSecret, ServerFrame, Token,
     VERSION,
 };
-use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{
+    Census, Epoch, IceCandidate, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
+};
 
 // ── Names ──
 
@@ -125,6 +127,7 @@ pub const fn hello(join: JoinId, window: u32) -> LinkFrame<'static> {
         version: VERSION,
         join,
         window,
+        start: Start::Live,
     }
 }
 
@@ -137,15 +140,40 @@ pub fn welcome(epoch: Epoch, path: Path) -> LinkFrame<'static> {
         epoch,
         path,
         window: MIN_WINDOW,
-        position: position(epoch, 1),
+        position: position(epoch, 0),
+        slow: SlowPolicy::Wait,
     }
 }
 
-/// A position in the broadcasts of the root.
+/// A position in the stream of the root.
 #[must_use]
-pub const fn position(epoch: Epoch, next: u64) -> StreamPosition {
+pub const fn position(epoch: Epoch, offset: u64) -> Position {
     let root = id(0);
-    StreamPosition { root, epoch, next }
+    Position {
+        root,
+        epoch,
+        offset,
+    }
+}
+
+/// A message, or a part of one, as the bytes of a record.
+#[must_use]
+pub fn record(part: Part, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Record { part, payload }.write(&mut bytes);
+    bytes
+}
+
+/// The records in the bytes of a frame, as parts and payloads.
+#[must_use]
+pub fn records(mut bytes: &[u8]) -> Vec<(Part, Vec<u8>)> {
+    let mut records = Vec::new();
+    while let Some((record, rest)) = Record::take(bytes) {
+        records.push((record.part, record.payload.to_vec()));
+        bytes = rest;
+    }
+    assert_eq!(bytes, [], "not a record");
+    records
 }
 
 /// A child's report of its subtree, after this many requests.

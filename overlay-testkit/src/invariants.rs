@@ -6,8 +6,8 @@ mod actions;
 mod links;
 mod requests;
 
-use overlay_core::flow::{MIN_WINDOW, message_cost};
-use overlay_core::wire::MAX_PAYLOAD;
+use overlay_core::flow::message_cost;
+use overlay_core::wire::MAX_RECORDS;
 use overlay_core::{Action, BootstrapId, Epoch, EventKind, Instant, Node, Role};
 
 use crate::violation::{Invariant, Violation};
@@ -156,8 +156,8 @@ impl Invariants {
             && load.early_ice_candidates <= early_ice_candidates
             && load.routes <= config.max_routes
             && load.longest_queue <= longest_queue(node)
-            // Each is held by the app or by a queue.
-            && load.broadcasts <= self.receipts + load.queued / message_cost(0) as usize;
+            && load.log <= longest_log(node)
+            && load.assembled <= config.max_message;
         Invariant::QueuesAreBounded.holds(bounded, || {
             let (links, receipts) = (&self.links, self.receipts);
             format!("{load:?} with {receipts} receipts out and the links {links:?}")
@@ -175,17 +175,22 @@ impl Invariants {
     }
 }
 
-/// The most bytes that may wait for one neighbour.
-///
-/// The node's own queue with its last message on top, and what its parent may have sent, also a parent that it had
-/// before it was the root.
+/// The most bytes that may wait for one neighbour: the node's own queue with its last message on top.
 fn longest_queue(node: &Node) -> usize {
     let config = node.config();
-    let own = config
-        .send_queue
-        .saturating_add(message_cost(MAX_PAYLOAD) as usize);
-    own.saturating_add(config.window as usize)
-        .saturating_add(MIN_WINDOW as usize)
+    let longest = message_cost(config.max_message) as usize;
+    config.send_queue.saturating_add(longest)
+}
+
+/// The most bytes of the root's stream: the history, what is behind it for the slowest child, and what the parent may send
+/// before it knows that.
+fn longest_log(node: &Node) -> usize {
+    let config = node.config();
+    let windows = (config.window as usize).saturating_mul(2);
+    config
+        .history
+        .saturating_add(windows)
+        .saturating_add(MAX_RECORDS)
 }
 
 /// The most actions that one event may cause.
@@ -197,7 +202,9 @@ fn most_actions(node: &Node) -> usize {
     let links = usize::from(config.max_degree) + 3;
     let early = config.max_early_ice_candidates.saturating_add(2);
     let parked = config.max_waiting.saturating_mul(early);
-    let app = config.send_queue.saturating_add(config.window as usize) / 64;
+    let queued = config.send_queue.saturating_add(longest_log(node));
+    // A credit can set free a queue, and one that was far behind a log; the app gets what is in it, however small.
+    let app = queued.saturating_add(links * longest_log(node));
     [8 + links * 4, config.max_routes, app]
         .into_iter()
         .fold(parked, usize::saturating_add)

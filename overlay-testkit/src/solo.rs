@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientFrame, ClientRole, Invitation, JoinFrame, LinkFrame, Registration, ServerFrame,
+    self, ClientFrame, ClientRole, Invitation, JoinFrame, Lane, LinkFrame, Part, Registration,
+    ServerFrame,
 };
 use overlay_core::{
     Action, BootstrapId, Config, ConfigError, Epoch, Event, EventKind, Instant, JoinId, LinkId,
@@ -14,7 +15,8 @@ use overlay_core::{
 
 use crate::actions::{client_frames, opened, sent, sent_up};
 use crate::frames::{
-    answer, below_root, hello, id, join_of, registered, request, sdp, signal, token, welcome,
+    answer, below_root, hello, id, join_of, record, registered, request, sdp, signal, token,
+    welcome,
 };
 use crate::invariants::Invariants;
 
@@ -29,8 +31,6 @@ pub struct Solo {
     pub now: Instant,
     invariants: Invariants,
     server: Option<BootstrapId>,
-    /// How many broadcasts have come to the node.
-    broadcasts: u64,
     /// Whether the server does not answer pings.
     pub mute: bool,
 }
@@ -55,7 +55,6 @@ impl Solo {
             now: Instant::from_millis(1_000),
             invariants: Invariants::default(),
             server: None,
-            broadcasts: 0,
             mute: false,
         })
     }
@@ -186,9 +185,19 @@ impl Solo {
 
     /// The parent passes the next broadcast on.
     pub fn hears(&mut self, link: LinkId, payload: &[u8]) -> Vec<Action> {
-        self.broadcasts += 1;
-        let number = self.broadcasts;
-        self.says(link, &LinkFrame::Broadcast { number, payload })
+        let records = &record(Part::Whole, payload);
+        self.says(link, &LinkFrame::Stream { records })
+    }
+
+    /// The neighbour sends a message.
+    pub fn is_sent(&mut self, link: LinkId, payload: &[u8]) -> Vec<Action> {
+        let records = &record(Part::Whole, payload);
+        self.says(link, &LinkFrame::Direct { records })
+    }
+
+    /// The neighbour takes this much more in a lane.
+    pub fn is_granted(&mut self, link: LinkId, lane: Lane, bytes: u32) -> Vec<Action> {
+        self.says(link, &LinkFrame::Credit { lane, bytes })
     }
 
     /// The link's peer sends bytes that may be no frame.

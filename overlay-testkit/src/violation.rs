@@ -121,18 +121,17 @@ pub enum Invariant {
     /// A link that is closed with a goodbye has delivered everything before.
     #[error("a goodbye comes after everything else that was sent")]
     GoodbyesComeLast,
-    /// A broadcast goes to exactly the children that a node had when it came.
-    #[error("a broadcast reaches the nodes that a naive tree says it must")]
-    BroadcastsFollowTheTree,
-
-    /// No node gets a broadcast twice, and one that misses some is told how many, before the next. Checked where no
-    /// node has lied.
-    #[error("a broadcast comes once, or is said to be missed")]
-    BroadcastsAreCounted,
-    /// A node that goes from one parent to another misses nothing, unless the old one takes too long. Checked where no
-    /// fault has struck.
-    #[error("no node misses a broadcast because it moves")]
-    MovesMissNothing,
+    /// A broadcast is delivered as it was sent, and with the position that it has in the root's stream. Checked where no node
+    /// has lied.
+    #[error("a broadcast arrives as it was sent")]
+    BroadcastsAreTrue,
+    /// Between the first broadcast that a node gets and the last, none is missing and none comes twice, unless a gap is told
+    /// before the next one; and its bounds are true. Checked where no node has lied.
+    #[error("a broadcast comes once, or is in a gap that is told")]
+    GapsAreTold,
+    /// No node misses a broadcast without a fault, be it that it moves. Checked where no node is to be skipped.
+    #[error("no gap without a fault")]
+    GapsHaveACause,
     /// Only a node that has lost its link comes back on another one.
     #[error("no link is replaced that both sides still have")]
     NoLivingLinkIsReplaced,
@@ -153,7 +152,7 @@ pub enum Invariant {
     /// No link closes any more, once all nodes are attached.
     #[error("when all is calm no link closes")]
     CalmIsCalm,
-    /// A broadcast reaches every node, once.
+    /// A broadcast reaches every node, once, and with it all that was broadcast before.
     #[error("a broadcast reaches every node, once")]
     BroadcastsReachAll,
     /// The end of a stream reaches every node, whatever happened while it was under way, and the root learns that.

@@ -25,6 +25,7 @@ impl Node {
     /// served again, the app hears of the loss before the node acts on it, and those that wait behind this very link
     /// choose before all others that wait.
     pub(super) fn gone(&mut self, id: LinkId, reason: CloseReason) {
+        let unconfirmed = self.payload.unconfirmed(id, &self.net.links);
         let Some(link) = self.net.links.remove(id) else {
             self.fx.stats.late_events += 1;
             return;
@@ -37,12 +38,12 @@ impl Node {
         } else {
             self.downstream.free(id, fx)
         };
-        let Link { outbox, state, .. } = link;
-        let unconfirmed = outbox.unconfirmed();
-        self.payload.release_unsent(outbox, &mut net.links, fx);
-        match state {
+        if link.feed.is_some() && !planted!(fx.config, SlowKept) {
+            // The others need not wait for it any more.
+            self.payload.flow(&mut net.links, fx);
+        }
+        match link.state {
             State::Dialing(dialing) => self.upstream.lost(&dialing.attempt, reason, net, fx),
-            State::Handover(handover) => self.upstream.lost(&handover.attempt, reason, net, fx),
             State::Parent(node) => {
                 let link = id;
                 fx.notify(Notification::ParentClosed { link, node, reason });
@@ -88,6 +89,7 @@ impl Node {
 
     /// Parts from a neighbour: it is none from here on.
     pub(super) fn part(&mut self, id: LinkId, farewell: GoodbyeReason, reason: CloseReason) {
+        let unconfirmed = self.payload.unconfirmed(id, &self.net.links);
         let (net, fx) = (&mut self.net, &mut self.fx);
         let Some(link) = net.links.get_mut(id) else {
             return;
@@ -96,7 +98,6 @@ impl Node {
             return;
         };
         let was_child = matches!(link.state, State::Child(_));
-        let unconfirmed = link.outbox.unconfirmed();
         if let State::Child(child) = &link.state {
             self.downstream.lost(&child.subtree.known, reason, fx);
         }
@@ -121,8 +122,10 @@ impl Node {
             }
         }
         let (net, fx) = (&mut self.net, &mut self.fx);
-        self.payload.pump(id, &mut net.links, fx);
-        net.links.say_goodbye(id, fx);
+        if farewell == GoodbyeReason::Closing {
+            self.payload.ends_for(id, &mut net.links);
+        }
+        self.payload.say_goodbye(id, &mut net.links, fx);
     }
 
     /// The app wants to leave the tree. A node that is told twice waits for its children no longer.

@@ -7,6 +7,8 @@ use crate::census::Census;
 use crate::config::Config;
 use crate::id::{Epoch, JoinId, LinkId, NodeId};
 use crate::path::Path;
+use crate::position::Position;
+use crate::slow::SlowPolicy;
 use crate::stats::Stats;
 use crate::time::Instant;
 
@@ -87,15 +89,15 @@ pub struct Load {
     pub early_ice_candidates: usize,
     /// Joins whose route is remembered: at most [`max_routes`](Config::max_routes).
     pub routes: usize,
-    /// App messages that wait for a neighbour's credit, on all links, in bytes as
+    /// App messages to neighbours that wait for their credit, on all links, in bytes as
     /// [`message_cost`](crate::flow::message_cost) counts them.
     pub queued: usize,
-    /// The longest queue of one link, in bytes. At the root it is at most [`send_queue`](Config::send_queue) and one
-    /// message. At other nodes [`window`](Config::window) and [`MIN_WINDOW`](crate::flow::MIN_WINDOW) come on top.
+    /// The longest queue of one link, in bytes: at most [`send_queue`](Config::send_queue) and one message.
     pub longest_queue: usize,
-    /// Broadcasts that the app holds, by their receipts, or a queue. Each takes room in the
-    /// [`window`](Config::window) that it came through or, at the root, in the queues.
-    pub broadcasts: usize,
+    /// Bytes of the root's stream: at most [`history`](Config::history) and two [`window`](Config::window)s.
+    pub log: usize,
+    /// Bytes of a message of that stream of which the rest is to come: at most [`max_message`](Config::max_message).
+    pub assembled: usize,
 }
 
 impl Node {
@@ -227,28 +229,43 @@ impl Node {
 
     /// Whether the root's stream has ended here: the last message has come, or, at the root, is sent.
     #[must_use]
-    pub const fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.payload.has_ended()
     }
 
-    /// Whether a broadcast would be taken now: this node is the root, its stream has not ended, and every child has room.
+    /// Whether a broadcast would be taken now: this node is the root, its stream has not ended, and no child holds it up.
     #[must_use]
     pub fn can_broadcast(&self) -> bool {
         self.upstream.is_root()
             && !self.has_ended()
-            && self.children().all(|child| self.can_send(child.link))
+            && self.payload.has_room(&self.net.links, &self.fx)
+    }
+
+    /// How far this node has come with the root's stream: behind the last byte that it has. At the root, the next broadcast
+    /// goes there. `None` before the node is in a tree.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.payload.position()
+    }
+
+    /// The tree's policy for slow receivers, as far as this node knows.
+    #[must_use]
+    pub const fn slow_policy(&self) -> SlowPolicy {
+        self.payload.slow()
     }
 
     /// The fill levels of the node's tables. Costs a look at each link.
     #[must_use]
     pub fn load(&self) -> Load {
         let (parked, early_ice_candidates) = self.downstream.waiting();
+        let (log, assembled) = self.payload.held();
         let mut load = Load {
             links: self.net.links.len(),
             parked,
             early_ice_candidates,
             routes: self.net.routes.len(),
-            broadcasts: self.payload.held(),
+            log,
+            assembled,
             ..Load::default()
         };
         for (_, link) in self.net.links.iter() {

@@ -2,8 +2,7 @@
 //!
 //! | a link is | to | and becomes |
 //! |---|---|---|
-//! | [`Dialing`] | a parent-to-be | a handover or the parent, by the welcome |
-//! | [`Handover`] | a parent-to-be that waits for the old parent | the parent |
+//! | [`Dialing`] | a parent-to-be | the parent, by the welcome |
 //! | parent | the parent | closing |
 //! | [`Candidate`] | a child-to-be | a child, by its greeting |
 //! | [`Child`] | a child | closing |
@@ -15,7 +14,7 @@
 mod child;
 mod closing;
 mod dialing;
-mod handover;
+mod feed;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,8 +30,8 @@ use crate::wire::GoodbyeReason;
 
 pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
 pub(crate) use closing::Closing;
-pub(crate) use dialing::{Attempt, Dialing, Stage};
-pub(crate) use handover::{Handover, Held, Welcome};
+pub(crate) use dialing::{Attempt, Dialing, Stage, Welcome};
+pub(crate) use feed::{Feed, Portion};
 pub(crate) use table::Links;
 
 /// A WebRTC connection.
@@ -45,13 +44,14 @@ pub(crate) struct Link {
     pub(crate) sent: Instant,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
+    /// The root's stream, on a link to a child.
+    pub(crate) feed: Option<Box<Feed>>,
 }
 
 /// The state of a link.
 #[derive(Debug)]
 pub(crate) enum State {
     Dialing(Dialing),
-    Handover(Box<Handover>),
     /// To the parent with this id.
     Parent(NodeId),
     Candidate(Candidate),
@@ -63,21 +63,10 @@ pub(crate) enum State {
 pub(crate) type Transition = Result<State, State>;
 
 impl State {
-    /// The acceptor has welcomed this node, which keeps its old parent until that has brought everything.
-    pub(crate) fn held(self, welcome: Welcome, deadline: Instant) -> Transition {
-        match self {
-            Self::Dialing(dialing) if dialing.stage == Stage::Greeted => Ok(Self::Handover(
-                Box::new(Handover::new(dialing.attempt, welcome, deadline)),
-            )),
-            other => Err(other),
-        }
-    }
-
     /// The acceptor with this id is the parent from here on.
     pub(crate) fn arrived(self, parent: NodeId) -> Transition {
         match self {
             Self::Dialing(dialing) if dialing.stage == Stage::Greeted => Ok(Self::Parent(parent)),
-            Self::Handover(_) => Ok(Self::Parent(parent)),
             other => Err(other),
         }
     }
@@ -123,7 +112,7 @@ impl State {
         match self {
             Self::Parent(node) => Some(*node),
             Self::Child(child) => Some(child.node),
-            Self::Dialing(_) | Self::Handover(_) | Self::Candidate(_) | Self::Closing(_) => None,
+            Self::Dialing(_) | Self::Candidate(_) | Self::Closing(_) => None,
         }
     }
 
@@ -131,7 +120,6 @@ impl State {
     pub(crate) fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Dialing(dialing) => Some(&dialing.attempt),
-            Self::Handover(handover) => Some(&handover.attempt),
             Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => None,
         }
     }
@@ -140,7 +128,6 @@ impl State {
     pub(crate) fn hurry(&mut self, latest: Instant) {
         match self {
             Self::Dialing(dialing) => dialing.deadline = dialing.deadline.min(latest),
-            Self::Handover(handover) => handover.deadline = handover.deadline.min(latest),
             Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => {}
         }
     }
@@ -149,16 +136,14 @@ impl State {
     pub(crate) fn is_answered(&self) -> bool {
         match self {
             Self::Dialing(dialing) => dialing.stage >= Stage::Answered,
-            Self::Handover(_) => true,
             Self::Parent(_) | Self::Candidate(_) | Self::Child(_) | Self::Closing(_) => false,
         }
     }
 
-    /// When the link's handshake, handover or goodbye has taken too long.
+    /// When the link's handshake or goodbye has taken too long.
     fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Dialing(dialing) => Some(dialing.deadline),
-            Self::Handover(handover) => Some(handover.deadline),
             Self::Candidate(candidate) => Some(candidate.deadline),
             Self::Closing(closing) => Some(closing.deadline),
             Self::Parent(_) | Self::Child(_) => None,
@@ -167,7 +152,7 @@ impl State {
 
     /// Whether the peer takes this node for its neighbour, and expects to hear from it.
     const fn expects_heartbeats(&self) -> bool {
-        matches!(self, Self::Handover(_) | Self::Parent(_) | Self::Child(_))
+        matches!(self, Self::Parent(_) | Self::Child(_))
     }
 }
 
@@ -179,6 +164,7 @@ impl Link {
             sent: now,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
+            feed: None,
         }
     }
 
@@ -201,6 +187,11 @@ impl Link {
         let end = self.state.deadline();
         let end = end.unwrap_or_else(|| self.heard + config.link_timeout);
         heartbeat.map_or(end, |heartbeat| heartbeat.min(end))
+    }
+
+    /// Whether it only brings what is left, and a goodbye.
+    pub(crate) const fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing(_))
     }
 
     /// Whether the neighbour has said nothing for `link_timeout`.

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::Node;
 use super::ancestry::path_below;
 use super::downstream::pass_up;
-use super::link::{Held, State, Welcome};
-use super::payload::{self, Arrived, Payload, Place};
+use super::link::{State, Welcome};
+use super::payload::{self, Payload};
 use super::routing::Peer;
 use super::upstream::Upstream;
 use crate::close::{CloseReason, ProtocolError};
@@ -47,12 +47,14 @@ impl Node {
         };
         link.heard = self.fx.now;
         match link.state {
-            State::Dialing(_) => Upstream::opened(id, &mut self.net, &mut self.fx),
+            State::Dialing(_) => {
+                let start = self.payload.start(&self.fx);
+                Upstream::opened(id, start, &mut self.net, &mut self.fx);
+            }
             State::Candidate(_) if !planted!(self.fx.config, OpeningForgotten) => {
                 link.change(State::opened);
             }
             State::Candidate(_)
-            | State::Handover(_)
             | State::Parent(_)
             | State::Child(_)
             | State::Closing(_) => {}
@@ -70,18 +72,17 @@ impl Node {
             Err(error) => Err(CloseReason::Malformed(error)),
             Ok(frame) => match link.state {
                 State::Dialing(_) => self.acceptor_frame(id, frame),
-                State::Handover(_) => self.new_parent_frame(id, &frame, bytes),
-                State::Parent(node) => self.parent_frame(id, node, frame, bytes),
+                State::Parent(node) => self.parent_frame(id, node, frame),
                 State::Candidate(_) => self.candidate_frame(id, &frame),
                 State::Child(ref child) => {
                     let node = child.node;
-                    self.child_frame(id, node, frame, bytes)
+                    self.child_frame(id, node, frame)
                 }
                 State::Closing(_) => {
                     let (links, fx) = (&mut self.net.links, &mut self.fx);
                     match frame {
-                        LinkFrame::Credit { bytes } => {
-                            self.payload.credited_late(id, bytes, links, fx);
+                        LinkFrame::Credit { lane, bytes } => {
+                            self.payload.credited_late(id, lane, bytes, links, fx);
                         }
                         // Both part at once.
                         LinkFrame::Goodbye(_) => self.shut(id, CloseReason::PeerLeft),
@@ -107,6 +108,7 @@ impl Node {
             path,
             window,
             position,
+            slow,
             ..
         } = frame
         else {
@@ -118,39 +120,12 @@ impl Node {
             path,
             window,
             position,
+            slow,
         };
-        let lacks = |position| self.payload.lacks(position);
-        let (at, net, fx) = (&self.ancestry, &mut self.net, &self.fx);
-        match self.upstream.welcomed(link, welcome, lacks, at, net, fx)? {
-            Some(welcome) => self.arrive(link, &welcome),
-            None => Ok(()),
-        }
-    }
-
-    /// From a new parent, while the old one has not brought everything yet.
-    fn new_parent_frame(
-        &mut self,
-        link: LinkId,
-        frame: &LinkFrame<'_>,
-        bytes: &Bytes,
-    ) -> Result<(), ProtocolError> {
-        let (net, fx) = (&mut self.net, &mut self.fx);
-        if frame.is_message() {
-            fx.stats.messages_held_back += 1;
-        }
-        let held = if let LinkFrame::Join(JoinFrame::Request(request)) = frame {
-            net.turn_away(link, request.join, fx);
-            let handover = net.links.handover_mut(link);
-            handover.map(|handover| Ok(handover.turned_away(request.census.clone())))
-        } else {
-            let handover = net.links.handover_mut(link);
-            handover.map(|handover| handover.hold(frame, bytes, fx.config.window))
-        };
-        match held.unwrap_or(Err(ProtocolError::UnexpectedFrame))? {
-            Held::Waits => {}
-            Held::Answer(answer) => net.links.transmit(link, &answer, fx),
-            Held::Enough => self.hand_over(link),
-            Held::Close(reason) => self.shut(link, reason),
+        let loses = self.payload.would_miss(position);
+        let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
+        if self.upstream.welcomed(link, &welcome, loses, at, net, fx)? {
+            self.arrive(link, &welcome)?;
         }
         Ok(())
     }
@@ -161,7 +136,13 @@ impl Node {
         link: LinkId,
         frame: &LinkFrame<'_>,
     ) -> Result<(), ProtocolError> {
-        let LinkFrame::Hello { join, window, .. } = *frame else {
+        let LinkFrame::Hello {
+            join,
+            window,
+            start,
+            ..
+        } = *frame
+        else {
             return Err(ProtocolError::UnexpectedFrame);
         };
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
@@ -186,16 +167,20 @@ impl Node {
         if let Some(link) = net.links.get_mut(link) {
             link.change(|state| state.greeted(join));
         }
+        let position = self
+            .payload
+            .admit(link, start, window, at.epoch(), &mut net.links, fx);
         let welcome = LinkFrame::Welcome {
             version: VERSION,
             id: fx.id,
             epoch: at.epoch(),
             path: at.path().clone(),
             window: fx.config.window,
-            position: self.payload.welcome(),
+            position,
+            slow: self.payload.slow(),
         };
         self.downstream.adopt(link, join, &welcome, at, net, fx);
-        self.payload.repeat_last(link, &mut net.links, fx);
+        self.payload.flow(&mut net.links, fx);
         Ok(())
     }
 
@@ -204,9 +189,7 @@ impl Node {
         id: LinkId,
         node: NodeId,
         frame: LinkFrame<'_>,
-        bytes: &Bytes,
     ) -> Result<(), ProtocolError> {
-        let place = Place::of(&frame);
         let (net, fx) = (&mut self.net, &mut self.fx);
         match frame {
             LinkFrame::Join(JoinFrame::Request(request)) => {
@@ -217,27 +200,16 @@ impl Node {
             LinkFrame::Join(frame) if self.upstream.is_own_move(frame.join(), net) => {
                 self.upstream.answered(frame, net, fx);
             }
-            LinkFrame::Position(position) => {
-                self.follow_stream(position);
-                self.hand_over_if_caught_up();
+            LinkFrame::Jump(to) => {
+                let epoch = self.ancestry.epoch();
+                self.payload.jumped(to, epoch, &mut net.links, fx)?;
             }
             LinkFrame::Invite(invitation) => self.invited(invitation),
             LinkFrame::Moved { epoch, path } => self.parent_moved(node, epoch, &path)?,
-            LinkFrame::Broadcast { number, payload } | LinkFrame::Last { number, payload } => {
-                let message = Arrived {
-                    place,
-                    link: id,
-                    from: node,
-                    number,
-                    payload: bytes.slice_ref(payload),
-                    frame: bytes.clone(),
-                };
-                if let Some(outgoing) = self.payload.arrived(&message, &mut net.links, fx)? {
-                    self.pass_down(&outgoing, Some(message));
-                }
-                self.hand_over_if_caught_up();
+            LinkFrame::Stream { records } => {
+                self.payload.received(id, records, &mut net.links, fx)?;
             }
-            frame => self.neighbour_frame(id, node, frame, bytes)?,
+            frame => self.neighbour_frame(id, node, frame)?,
         }
         Ok(())
     }
@@ -247,7 +219,6 @@ impl Node {
         id: LinkId,
         node: NodeId,
         frame: LinkFrame<'_>,
-        bytes: &Bytes,
     ) -> Result<(), ProtocolError> {
         let (at, net, fx) = (&self.ancestry, &mut self.net, &mut self.fx);
         match frame {
@@ -261,13 +232,18 @@ impl Node {
                     self.admit(Peer::Link(id), request);
                 }
             }
+            LinkFrame::Stalled(stall) => {
+                let parent = self.upstream.parent();
+                self.payload
+                    .stall_below(id, stall, parent, &mut net.links, fx);
+            }
             LinkFrame::Leaving => self.downstream.child_leaves(id, at, net, fx),
             LinkFrame::Stay => {
                 if self.downstream.child_stays(id, at, net, fx) {
                     self.go_if_drained();
                 }
             }
-            frame => self.neighbour_frame(id, node, frame, bytes)?,
+            frame => self.neighbour_frame(id, node, frame)?,
         }
         Ok(())
     }
@@ -278,27 +254,26 @@ impl Node {
         id: LinkId,
         node: NodeId,
         frame: LinkFrame<'_>,
-        bytes: &Bytes,
     ) -> Result<(), ProtocolError> {
         let (links, fx) = (&mut self.net.links, &mut self.fx);
         match frame {
             LinkFrame::Heartbeat => {}
             LinkFrame::Join(frame) => self.route(Peer::Link(id), frame),
-            LinkFrame::Credit { bytes } => self.payload.credited(id, bytes, links, fx),
-            LinkFrame::Direct { payload } => {
-                Payload::direct(id, node, bytes.slice_ref(payload), links, fx)?;
+            LinkFrame::Credit { lane, bytes } => {
+                self.payload.credited(id, lane, bytes, links, fx);
             }
+            LinkFrame::Direct { records } => Payload::direct(id, node, records, links, fx)?,
             LinkFrame::Goodbye(farewell) => self.shut(id, farewell.reason()),
             LinkFrame::Hello { .. }
             | LinkFrame::Welcome { .. }
             | LinkFrame::Status { .. }
             | LinkFrame::Moved { .. }
-            | LinkFrame::Position(_)
+            | LinkFrame::Jump(_)
+            | LinkFrame::Stalled(_)
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving
-            | LinkFrame::Broadcast { .. }
-            | LinkFrame::Last { .. } => return Err(ProtocolError::UnexpectedFrame),
+            | LinkFrame::Stream { .. } => return Err(ProtocolError::UnexpectedFrame),
         }
         Ok(())
     }

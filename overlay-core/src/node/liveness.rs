@@ -17,15 +17,6 @@ use crate::id::LinkId;
 use crate::time::Instant;
 use crate::wire::LinkFrame;
 
-/// The demand of a link's deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// The link has had its time.
-    Close(LinkId, CloseReason),
-    /// The old parent has had its time: the node goes over to this one.
-    HandOver(LinkId),
-}
-
 /// When something is due on some link.
 pub(crate) fn next_deadline(links: &Links, config: &Config) -> Option<Instant> {
     links
@@ -34,25 +25,22 @@ pub(crate) fn next_deadline(links: &Links, config: &Config) -> Option<Instant> {
         .min()
 }
 
-/// Sends the heartbeats that are due, up to the first link that asks for something else.
-pub(crate) fn next_due(links: &mut Links, fx: &mut Effects) -> Option<Due> {
+/// Sends the heartbeats that are due, up to the first link that has had its time, and returns that one.
+pub(crate) fn next_due(links: &mut Links, fx: &mut Effects) -> Option<(LinkId, CloseReason)> {
     while let Some(id) = links.find(|link| link.next_deadline(&fx.config) <= fx.now) {
         let link = links.get_mut(id)?;
         let silent = link.is_silent(fx.now, &fx.config);
         match &link.state {
-            State::Handover(handover) if handover.deadline <= fx.now => {
-                return Some(Due::HandOver(id));
-            }
             State::Dialing(_) | State::Candidate(_) => {
-                return Some(Due::Close(id, CloseReason::Timeout));
+                return Some((id, CloseReason::Timeout));
             }
-            State::Closing(_) => return Some(Due::Close(id, CloseReason::Left)),
+            State::Closing(_) => return Some((id, CloseReason::Left)),
             State::Parent(_) | State::Child(_) if silent => {
                 fx.stats.silent_neighbours += 1;
-                return Some(Due::Close(id, CloseReason::Silent));
+                return Some((id, CloseReason::Silent));
             }
             State::Child(_) if planted!(fx.config, HeartbeatForgotten) => link.sent = fx.now,
-            State::Handover(_) | State::Parent(_) | State::Child(_) => {
+            State::Parent(_) | State::Child(_) => {
                 links.transmit(id, &LinkFrame::Heartbeat, fx);
             }
         }
@@ -64,7 +52,7 @@ pub(crate) fn next_due(links: &mut Links, fx: &mut Effects) -> Option<Due> {
 /// the time does not count as any peer's silence. What it waited for in time does count, so that a
 /// node which is late every time still finds out which peer is dead.
 pub(crate) fn forgive(links: &mut Links, late: Duration, now: Instant) {
-    for link in links.iter_mut() {
+    for (_, link) in links.iter_mut() {
         link.heard = (link.heard + late).min(now);
     }
 }

@@ -1,6 +1,6 @@
 //! The peers of this node, and the routes of joins between them.
 
-use crate::id::{JoinId, LinkId};
+use crate::id::JoinId;
 use crate::wire::{JoinFrame, LinkFrame, RejectReason, Rejection};
 
 use super::effects::Effects;
@@ -40,14 +40,6 @@ impl Net {
         fx.stats.joins_rejected += 1;
         let rejection = Rejection::new(reason, fx.config.retry_after);
         self.send(to, JoinFrame::Reject { join, rejection }, fx);
-    }
-
-    /// Tells a parent-to-be that sends a joiner that this node takes none now.
-    pub(crate) fn turn_away(&mut self, from: LinkId, join: JoinId, fx: &mut Effects) {
-        fx.stats.joins_rejected += 1;
-        let rejection = Rejection::new(RejectReason::Busy, fx.config.retry_after);
-        let reject = JoinFrame::Reject { join, rejection };
-        self.links.transmit(from, &LinkFrame::Join(reject), fx);
     }
 
     /// Ends a join that this node sees to, and tells the joiner that this attempt has failed.

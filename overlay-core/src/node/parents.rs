@@ -15,13 +15,13 @@ impl Node {
     /// 1. What the parent says is checked before anything changes.
     /// 2. The old parent goes first, so that there are never two.
     /// 3. Path and role change together; what the app is told next is true when it is told.
-    /// 4. The children are told the path before the position in the stream. Otherwise a child that moves between
-    ///    the two takes the new parent's position, which is that of an earlier root, for a new one.
+    /// 4. The children are told the path before anything of the stream: an epoch is known before its messages come.
     pub(super) fn arrive(&mut self, link: LinkId, welcome: &Welcome) -> Result<(), ProtocolError> {
         let path = path_below(welcome.id, &welcome.path, &self.fx)?;
         if self.ancestry.is_stale(welcome.epoch, &self.fx) {
             return Err(ProtocolError::StaleEpoch);
         }
+        self.payload.check(welcome.position, welcome.epoch)?;
         let attempt = self.net.links.state(link).and_then(State::attempt);
         let census = attempt
             .ok_or(ProtocolError::UnexpectedFrame)?
@@ -63,45 +63,11 @@ impl Node {
         if !(moves && planted!(fx.config, PathKeptAfterMove)) {
             self.downstream.tell_path(&self.ancestry, net, fx);
         }
-        self.follow_stream(welcome.position);
+        let (at, slow) = (welcome.position, welcome.slow);
+        let (links, fx) = (&mut self.net.links, &mut self.fx);
+        self.payload.follow(link, at, slow, links, fx);
         self.downstream.changed(&self.fx);
         Ok(())
-    }
-
-    /// Goes over to a new parent that the node has not followed yet, and reads what it has sent meanwhile.
-    pub(super) fn hand_over(&mut self, link: LinkId) {
-        let Some(handover) = self.net.links.handover_mut(link) else {
-            return;
-        };
-        let (welcome, frames, refused) = handover.take();
-        match self.arrive(link, &welcome) {
-            Ok(()) => {
-                for joiner in &refused {
-                    self.downstream.predicted(joiner);
-                }
-                for frame in frames {
-                    if self.net.links.contains(link) {
-                        self.link_message(link, &frame);
-                    }
-                }
-            }
-            Err(error) => {
-                self.fx.stats.protocol_errors += 1;
-                self.shut(link, CloseReason::ProtocolError(error));
-            }
-        }
-    }
-
-    /// The old parent has brought something: perhaps all that the new one will not.
-    pub(super) fn hand_over_if_caught_up(&mut self) {
-        if let Membership::Member {
-            moving: Some(link), ..
-        } = *self.upstream.membership()
-            && let Some(handover) = self.net.links.handover_mut(link)
-            && !self.payload.lacks(handover.next())
-        {
-            self.hand_over(link);
-        }
     }
 
     /// The link to the parent is gone, or this node parts from it: an orphan, which looks for another. An attempt that
@@ -116,7 +82,6 @@ impl Node {
         match self.upstream.attempt() {
             Some(link) if net.links.state(link).is_some_and(State::is_answered) => {
                 self.upstream.orphan(Step::Attempting(link), at, fx);
-                self.hand_over(link);
             }
             _ => {
                 self.upstream.cancel(CloseReason::Cancelled, net, fx);

@@ -18,14 +18,14 @@ use super::upstream::Membership;
 use crate::close::CloseReason;
 use crate::id::Epoch;
 use crate::notification::Notification;
-use crate::wire::{ClientRole, GoodbyeReason, StreamPosition};
+use crate::wire::{ClientRole, GoodbyeReason};
 
 impl Node {
     /// The app wants the node to join a tree, or to lead one. A node that belongs to no tree takes any.
     pub(super) fn join(&mut self, goal: Goal) {
         if self.upstream.join() {
             self.ancestry.forget_epochs();
-            self.payload.forget_stream();
+            self.payload.forget_stream(&self.fx);
             self.net.server.pursue(goal, &mut self.fx);
         }
     }
@@ -97,6 +97,7 @@ impl Node {
             Membership::Root => {
                 at.trust(epoch);
                 fx.notify(Notification::SteppedDown { epoch });
+                self.payload.step_down(&mut net.links, fx);
                 self.upstream.rejoin(at, fx);
             }
             Membership::Joining(_) => self.upstream.introduced(at, net, fx),
@@ -116,10 +117,6 @@ impl Node {
         let (net, fx) = (&mut self.net, &mut self.fx);
         self.downstream.tell_path(&self.ancestry, net, fx);
         // Behind the path, so that the children know the epoch that the new stream belongs to.
-        self.follow_stream(StreamPosition {
-            root: self.fx.id,
-            epoch,
-            next: 1,
-        });
+        self.payload.lead(epoch, &mut net.links, fx);
     }
 }

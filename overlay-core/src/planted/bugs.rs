@@ -53,10 +53,10 @@ bugs! {
     InvitedTwice,
     /// The depth that a move must not exceed is ignored.
     MaxDepthIgnored,
-    /// A node that moves parts from its old parent before that one has brought everything.
-    OldLinkDroppedEarly,
+    /// A node moves although the new parent no longer has what it needs.
+    MoveWithLoss,
     /// What a new parent brings once more is taken for new.
-    NumberNotChecked,
+    PositionNotChecked,
 
     // ── The routes of joins ──
     /// The route of a failed candidate is still remembered: signals go to a link that is closed.
@@ -107,16 +107,10 @@ bugs! {
     OutboxReordered,
     /// `send_queue` is ignored for messages to a neighbour.
     SendQueueWithoutLimit,
-    /// The room that a broadcast took is not given back to the parent.
+    /// The parent gets no credit for what all have passed.
     CreditForgotten,
-    /// Broadcasts that wait for a child are still held when it has gone.
-    UnsentKept,
-    /// The child in the last slot gets no broadcasts.
-    BroadcastSkipsChild,
-    /// A broadcast that has to wait for credit is sent twice.
-    BroadcastDoubled,
-    /// A child that comes in behind the end of the stream is not told of it.
-    LastNotRepeated,
+    /// A child that is gone still holds the others up.
+    SlowKept,
 }
 
 impl fmt::Display for Planted {

@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ANY_DEPTH, JoinFrame, MAX_FRAME, TO_THE_ROOT};
+use super::{ANY_DEPTH, JoinFrame, TO_THE_ROOT};
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::Path;
-
-/// Longest payload of one app message, in bytes: a frame less its own header.
-pub const MAX_PAYLOAD: usize = MAX_FRAME - 16;
+use crate::slow::SlowPolicy;
+use crate::position::{Position, Start};
 
 /// Longest payload of a stream's last message, in bytes: the bootstrap server remembers it for each overlay.
 pub const MAX_LAST: usize = 256;
@@ -22,8 +21,10 @@ pub enum LinkFrame<'a> {
         version: u16,
         /// The join that this link completes; its origin is the sender.
         join: JoinId,
-        /// How many bytes of app messages the sender takes before it grants more credit.
+        /// How many bytes the sender takes in each lane before it grants more credit.
         window: u32,
+        /// Where the sender comes into the root's stream.
+        start: Start,
     },
     /// The first frame from the acceptor: from here on the joiner is its child.
     Welcome {
@@ -35,10 +36,12 @@ pub enum LinkFrame<'a> {
         epoch: Epoch,
         /// From the root to the sender.
         path: Path,
-        /// How many bytes of app messages the sender takes before it grants more credit.
+        /// How many bytes the sender takes in each lane before it grants more credit.
         window: u32,
-        /// The next broadcast that comes on this link.
-        position: StreamPosition,
+        /// The position of the first record of the root's stream that comes on this link.
+        position: Position,
+        /// The tree's policy for slow receivers.
+        slow: SlowPolicy,
     },
     /// Keeps an idle link from being taken for a dead one.
     Heartbeat,
@@ -60,64 +63,58 @@ pub enum LinkFrame<'a> {
     },
     /// The sender has taken this much of what it was sent and takes as much again.
     Credit {
-        /// Bytes of app messages, as [`message_cost`](crate::flow::message_cost) counts them.
+        /// The lane.
+        lane: Lane,
+        /// Bytes: in the direct lane as [`message_cost`](crate::flow::message_cost) counts those of each record, in that of
+        /// the stream those of the records.
         bytes: u32,
     },
     /// The last frame: all that the sender had to say has been said.
     Goodbye(GoodbyeReason),
-    /// An app message for the neighbour.
+    /// Records of app messages for the neighbour.
     Direct {
-        /// The app's bytes.
+        /// [Records](super::Record), one behind the other.
         #[serde(borrow, with = "serde_bytes")]
-        payload: &'a [u8],
+        records: &'a [u8],
     },
-    /// An app message for every node below the sender.
-    Broadcast {
-        /// Counted by the root, from 1 in each epoch.
-        number: u64,
-        /// The app's bytes.
+    /// From the parent: the next records of the root's stream.
+    Stream {
+        /// [Records](super::Record), one behind the other.
         #[serde(borrow, with = "serde_bytes")]
-        payload: &'a [u8],
+        records: &'a [u8],
     },
     /// From the parent: go elsewhere. Until the child has gone, or says that it stays, no joiner is sent to it.
     Invite(Invitation),
-    /// From the parent: the next broadcast is this one. It is another root's, or those before it will not come. Queued
-    /// behind the app messages.
-    Position(StreamPosition),
+    /// From the parent: the next records are those at this position. They are another root's, or those before will not
+    /// come.
+    Jump(Position),
     /// From a child that was invited: nothing came of it.
     Stay,
     /// From a child that leaves the tree: no joiner is to be sent to it any more, and its children will ask for
     /// other parents.
     Leaving,
-    /// The last broadcast of the root's stream. A child that comes later gets it, too.
-    Last {
-        /// Counted like a broadcast's.
-        number: u64,
-        /// The app's bytes, at most [`MAX_LAST`].
-        #[serde(borrow, with = "serde_bytes")]
-        payload: &'a [u8],
-    },
+    /// From a child: a node of its subtree takes nothing.
+    Stalled(Stall),
 }
 
-impl LinkFrame<'_> {
-    /// Whether it carries an app message, which takes credit.
-    pub(crate) const fn is_message(&self) -> bool {
-        matches!(
-            self,
-            Self::Direct { .. } | Self::Broadcast { .. } | Self::Last { .. }
-        )
-    }
-}
-
-/// A position in the stream of a root's broadcasts.
+/// What the receivers of app messages grant credit for, each on its own: a full lane holds no other up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamPosition {
-    /// The root that counts them.
-    pub root: NodeId,
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// The number of the next one that comes on this link, from 1.
-    pub next: u64,
+pub enum Lane {
+    /// Messages to a neighbour.
+    Direct,
+    /// The root's stream.
+    Stream,
+}
+
+/// A node that takes nothing, though its parent has something for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stall {
+    /// The node.
+    pub node: NodeId,
+    /// How far it is behind its parent, in bytes of the root's stream.
+    pub behind: u64,
+    /// The time for which it has taken nothing, in milliseconds.
+    pub for_ms: u32,
 }
 
 /// The wish of a parent that a node go elsewhere, with all below it.

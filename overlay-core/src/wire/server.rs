@@ -4,9 +4,10 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JoinFrame, MAX_LAST, StreamPosition};
+use super::{JoinFrame, MAX_LAST};
 use crate::bounded::{List, Text, TooLong, text};
 use crate::id::{Epoch, NodeId};
+use crate::position::Position;
 
 /// Longest name of an overlay, in bytes.
 pub const MAX_OVERLAY_NAME: usize = 64;
@@ -120,7 +121,7 @@ pub enum ClientFrame {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The position of its last message.
-    pub position: StreamPosition,
+    pub position: Position,
     /// That message's payload.
     pub last: List<u8, MAX_LAST>,
 }

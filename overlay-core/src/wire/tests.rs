@@ -10,7 +10,9 @@ use crate::bounded::List;
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::{MAX_DEPTH, Path};
+use crate::position::{Position, Start};
 use crate::signal::{IceCandidate, MAX_ICE_CANDIDATE, MAX_SDP, Sdp, Signal};
+use crate::slow::SlowPolicy;
 
 const ID: NodeId = NodeId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
 const ID_BYTES: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
@@ -54,7 +56,7 @@ fn deepest() -> Path {
 
 /// One frame of each kind, as long as it may be.
 fn link_frames() -> Vec<LinkFrame<'static>> {
-    static PAYLOAD: [u8; MAX_PAYLOAD] = [7; MAX_PAYLOAD];
+    static RECORDS: [u8; MAX_RECORDS] = [7; MAX_RECORDS];
     let rejection = Rejection {
         reason: RejectReason::Loop,
         retry_after_ms: u32::MAX,
@@ -66,16 +68,17 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
     let candidate = Signal::IceCandidate(IceCandidate::new(text(MAX_ICE_CANDIDATE)).unwrap());
     let (version, join, window) = (VERSION, JOIN, u32::MAX);
     let (epoch, path) = (Epoch(u64::MAX), deepest());
-    let position = StreamPosition {
+    let position = Position {
         root: ID,
         epoch,
-        next: u64::MAX,
+        offset: u64::MAX,
     };
     vec![
         LinkFrame::Hello {
             version,
             join,
             window,
+            start: Start::At(position),
         },
         LinkFrame::Welcome {
             version,
@@ -84,6 +87,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             path: path.clone(),
             window,
             position,
+            slow: SlowPolicy::Disconnect,
         },
         LinkFrame::Heartbeat,
         LinkFrame::Join(request(MAX_SDP)),
@@ -99,25 +103,26 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             census,
         },
         LinkFrame::Moved { epoch, path },
-        LinkFrame::Credit { bytes: u32::MAX },
-        LinkFrame::Goodbye(GoodbyeReason::Closing),
-        LinkFrame::Direct { payload: &PAYLOAD },
-        LinkFrame::Broadcast {
-            number: u64::MAX,
-            payload: &PAYLOAD,
+        LinkFrame::Credit {
+            lane: Lane::Stream,
+            bytes: u32::MAX,
         },
+        LinkFrame::Goodbye(GoodbyeReason::Closing),
+        LinkFrame::Direct { records: &RECORDS },
+        LinkFrame::Stream { records: &RECORDS },
         LinkFrame::Invite(Invitation {
             down: u8::MAX,
             up: u8::MAX,
             max_depth: ANY_DEPTH,
         }),
-        LinkFrame::Position(position),
+        LinkFrame::Jump(position),
         LinkFrame::Stay,
         LinkFrame::Leaving,
-        LinkFrame::Last {
-            number: u64::MAX,
-            payload: &PAYLOAD,
-        },
+        LinkFrame::Stalled(Stall {
+            node: ID,
+            behind: u64::MAX,
+            for_ms: u32::MAX,
+        }),
     ]
 }
 
@@ -137,8 +142,9 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         version: VERSION,
         join: JOIN,
         window: 0x4000,
+        start: Start::Oldest,
     };
-    let expected = [&[0, 3][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1]].concat();
+    let expected = [&[0, 4][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1, 1]].concat();
     assert_eq!(encode(&hello), expected);
     let welcome = LinkFrame::Welcome {
         version: VERSION,
@@ -146,20 +152,21 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         epoch: Epoch(2),
         path: Path::root(ID),
         window: 1,
-        position: StreamPosition {
+        position: Position {
             root: ID,
             epoch: Epoch(2),
-            next: 7,
+            offset: 7,
         },
+        slow: SlowPolicy::Skip,
     };
-    let start = [&[1, 3][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
-    let expected = [&start[..], &ID_BYTES, &[2, 7]].concat();
+    let start = [&[1, 4][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
+    let expected = [&start[..], &ID_BYTES, &[2, 7, 1]].concat();
     assert_eq!(encode(&welcome), expected);
 }
 
 #[test]
 fn the_opening_frames_of_a_client_are_these_bytes() {
-    let start = [&[0, 3, 3][..], b"lab", &ID_BYTES, &[9; 16]].concat();
+    let start = [&[0, 4, 3][..], b"lab", &ID_BYTES, &[9; 16]].concat();
     let joiner = client_hello(Registration::Joiner);
     assert_eq!(encode(&joiner), [&start[..], &[0]].concat());
     let token = Token::new("key").unwrap();
@@ -181,13 +188,13 @@ fn the_opening_frames_of_a_server_are_these_bytes() {
         epoch: Epoch(200),
         lease_ms: 3,
     };
-    assert_eq!(encode(&welcome), [0, 3, 0xac, 2, 2, 200, 1, 3][..]);
+    assert_eq!(encode(&welcome), [0, 4, 0xac, 2, 2, 200, 1, 3][..]);
     let refused = ServerFrame::Refused {
         version: VERSION,
         refusal: Refusal::WrongToken,
         retry_after_ms: 5,
     };
-    assert_eq!(encode(&refused), [1, 3, 1, 5][..]);
+    assert_eq!(encode(&refused), [1, 4, 1, 5][..]);
 }
 
 #[test]
@@ -226,13 +233,21 @@ fn a_frame_that_is_too_long_is_refused_unread() {
 
 #[test]
 fn a_number_in_more_bytes_than_it_needs_is_refused() {
-    for overlong in [&[0x82, 0][..], &[6, 0x81, 0], &[0, 0x83, 0], &[0x80, 0, 3]] {
+    for overlong in [
+        &[0x82, 0][..],
+        &[6, 0, 0x81, 0],
+        &[0, 0x84, 0],
+        &[0x80, 0, 4],
+    ] {
         let frame = decode::<LinkFrame<'_>>(overlong);
         assert_eq!(frame, Err(WireError::Malformed), "{overlong:?}");
     }
     assert_eq!(
-        decode::<LinkFrame<'_>>(&[6, 1]),
-        Ok(LinkFrame::Credit { bytes: 1 })
+        decode::<LinkFrame<'_>>(&[6, 0, 1]),
+        Ok(LinkFrame::Credit {
+            lane: Lane::Direct,
+            bytes: 1
+        })
     );
 }
 
@@ -256,7 +271,7 @@ fn text_and_lists_past_their_limit_are_refused() {
 
 #[test]
 fn another_version_is_named_whatever_follows_it() {
-    let other = [0, 4, 0xde, 0xad];
+    let other = [0, 5, 0xde, 0xad];
     let error = WireError::Version(VERSION + 1);
     assert_eq!(decode::<LinkFrame<'_>>(&other), Err(error));
     assert_eq!(decode::<ClientFrame>(&other), Err(error));

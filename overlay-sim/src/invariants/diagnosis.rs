@@ -15,7 +15,7 @@ impl World {
             let node = &machine.node;
             for neighbour in node.parent().into_iter().chain(node.children()) {
                 let end = machine.end(neighbour.link);
-                let waiting = end.map_or(0, |end| self.model.under_way(ix, end));
+                let waiting = end.map_or(0, |end| self.messages.under_way(end));
                 if waiting > 0 && machine.lives() && self.mutual(ix, neighbour.link) {
                     let from = self
                         .ix_of(neighbour.node)

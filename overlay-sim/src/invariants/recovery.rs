@@ -61,10 +61,9 @@ impl World {
         if !node.can_broadcast() {
             return Ok(());
         }
-        let epoch = node.epoch();
-        let (number, payload) = self.model.compose(100);
-        self.model.broadcast(root, epoch, number);
-        self.model.end(epoch, number);
+        let position = node.position().unwrap_or_default();
+        let (number, payload) = self.messages.compose(100);
+        self.streams.broadcast(position, number);
         self.tell(root, EventKind::End(payload))
             .map_err(|violation| self.failure(Some(root), violation))
     }
@@ -259,16 +258,16 @@ impl World {
         while !self.machines[root].node.can_broadcast() && self.now() < end {
             self.run_until(self.now() + GLANCE)?;
         }
-        let (number, payload) = self.model.compose(100);
-        let epoch = self.machines[root].node.epoch();
-        self.model.broadcast(root, epoch, number);
+        let (number, payload) = self.messages.compose(100);
+        let position = self.machines[root].node.position();
+        self.streams.broadcast(position.unwrap_or_default(), number);
         self.tell(root, EventKind::Broadcast(payload))
             .map_err(|violation| self.failure(Some(root), violation))?;
         let members = u32::try_from(self.depths().iter().skip(1).sum::<u64>()).unwrap_or(u32::MAX);
-        while self.model.reached(number) < members && self.now() < end {
+        while self.streams.reached(number) < members && self.now() < end {
             self.run_until(self.now() + GLANCE)?;
         }
-        let reached = self.model.reached(number);
+        let reached = self.streams.reached(number);
         let holds = Invariant::BroadcastsReachAll.holds(reached == members, || {
             format!("{reached} of {members} got it:{}", self.stuck_messages())
         });
@@ -277,7 +276,14 @@ impl World {
         self.run_until(self.now() + GLANCE * 10)?;
         let stuck = self.stuck_messages();
         let holds = Invariant::LinksAreFifo.holds(stuck.is_empty(), || format!("lost:{stuck}"));
-        holds.map_err(|violation| self.failure(None, violation))
+        holds.map_err(|violation| self.failure(None, violation))?;
+        let position = self.machines[root].node.position();
+        let members = self.nodes().filter(|(_, node)| node.role() == Role::Member);
+        let behind = members.filter(|(_, node)| node.position() != position).count();
+        let holds = Invariant::BroadcastsReachAll.holds(behind == 0, || {
+            format!("{behind} nodes are not at {position:?}")
+        });
+        holds.map_err(|violation| self.failure(Some(root), violation))
     }
 }
 

@@ -81,7 +81,9 @@ impl Coverage {
                 Unsent::Backlog => "unsent: backlog",
                 _ => "unsent: other",
             }),
-            Notification::BroadcastsMissed(_) => self.count("broadcasts missed"),
+            Notification::Gap { .. } => self.count("gap"),
+            Notification::Stalled { .. } => self.count("stalled"),
+            Notification::RoomToBroadcast => self.count("room to broadcast"),
             Notification::Writable(_) => self.count("writable again"),
             Notification::Left => self.count("left"),
             _ => self.count("other notification"),
@@ -124,10 +126,10 @@ impl Coverage {
         self.add("re-homed", stats.children_rehomed);
         self.add("displaced", stats.children_displaced);
         self.add("hint followed", stats.hints_followed);
-        self.add("broadcast dropped as had", stats.broadcasts_repeated);
-        self.add("message held back during a move", stats.messages_held_back);
+        self.add("records dropped as had", stats.records_repeated);
+        self.add("move given up for a gap", stats.moves_without_loss);
         self.add("message delivered", stats.messages_delivered);
-        self.add("message forwarded", stats.messages_forwarded);
+        self.add("stream frame sent", stats.stream_frames_sent);
     }
 
     fn rejected(&mut self, reason: RejectReason) {

@@ -133,7 +133,7 @@ fn action_words(action: &Action) -> String {
             let len = delivery.payload.len();
             format!(
                 "Deliver({:?}, {:?}, {len} bytes)",
-                delivery.link, delivery.scope
+                delivery.from, delivery.scope
             )
         }
         other => format!("{other:?}"),

@@ -4,8 +4,8 @@
 use core::time::Duration;
 
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::MAX_PAYLOAD;
-use overlay_core::{Config, Instant, Policy};
+use overlay_core::wire::MAX_PART;
+use overlay_core::{Config, Instant, Policy, SlowPolicy, Start};
 
 use crate::schedule::Profile;
 use crate::schedule::{Fault, Impairment, Message, Number, Outage, Partition, Step, Wish};
@@ -72,6 +72,9 @@ const SLOW: Duration = Duration::from_secs(100);
 /// How long it takes a crowd to join.
 const BRIEF: Duration = Duration::from_secs(5);
 
+/// The longest message: many windows of the smallest kind.
+const MAX_MESSAGE: u32 = 200_000;
+
 struct Draw {
     rng: Rng,
     nodes: Number,
@@ -88,6 +91,7 @@ fn nodes(rng: &mut Rng) -> Number {
 fn config(rng: &mut Rng, profile: Profile) -> Config {
     let mut config = Config {
         max_degree: *rng.pick(&[1, 2, 2, 3, 3, 4, 10]).unwrap_or(&2),
+        max_message: MAX_MESSAGE as usize,
         ..Config::default()
     };
     if rng.chance(30) {
@@ -104,6 +108,19 @@ fn config(rng: &mut Rng, profile: Profile) -> Config {
     if rng.chance(40) {
         config.window = MIN_WINDOW;
         config.send_queue = small(rng, 2_000);
+    }
+    if rng.chance(40) {
+        config.history = small(rng, 100_000);
+    }
+    if rng.chance(20) {
+        config.start = Start::Oldest;
+    }
+    if rng.chance(30) {
+        config.slow = *rng
+            .pick(&[SlowPolicy::Skip, SlowPolicy::Disconnect])
+            .unwrap_or(&SlowPolicy::Skip);
+        config.skip_timeout = millis(rng, 10, 5_000);
+        config.stall_timeout = millis(rng, 500, 20_000);
     }
     // Along a chain of fifty machines an answer takes its time, and a narrow tree by hash has long ones.
     let narrow = match config.policy {
@@ -179,10 +196,10 @@ impl Draw {
             } else {
                 self.any_machine()
             };
-            let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
             let len = match self.rng.below(20) {
-                0 => longest + 1,
-                1..=6 => longest,
+                0 => MAX_MESSAGE + 1,
+                1 => u32::try_from(self.rng.below(MAX_MESSAGE.into())).unwrap_or(0),
+                2..=6 => longest_part(),
                 _ => u32::try_from(self.rng.below(1_000)).unwrap_or(0),
             };
             let time = self.moment();
@@ -308,9 +325,8 @@ impl Draw {
     fn farewell(&mut self) {
         let (start, number) = (self.moment(), self.any_but_the_root());
         self.at(start, Step::Impairment(Impairment::Busy, 0, BRIEF / 2));
-        let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for _ in 0..20 {
-            self.at(start, Step::Send(Message::Up, number, longest));
+            self.at(start, Step::Send(Message::Up, number, longest_part()));
         }
         self.at(start + BRIEF / 5, Step::Wish(Wish::Leave, number));
     }
@@ -332,10 +348,9 @@ impl Draw {
     fn slow_receiver(&mut self) {
         let (start, slow) = (self.moment(), self.any_but_the_root());
         self.at(start, Step::Impairment(Impairment::Busy, slow, SLOW));
-        let longest = u32::try_from(MAX_PAYLOAD).unwrap_or(u32::MAX);
         for second in 0..u32::try_from(SLOW.as_secs()).unwrap_or(0) {
             let time = start + Duration::from_secs(1) * second;
-            self.at(time, Step::Send(Message::Broadcast, 0, longest));
+            self.at(time, Step::Send(Message::Broadcast, 0, longest_part()));
             if second % 8 == 0 {
                 let number = self.any_but_the_root();
                 self.at(time, Step::Wish(Wish::CloseParent, number));
@@ -369,6 +384,11 @@ impl Draw {
     fn any_but_the_root(&mut self) -> Number {
         u32::try_from(self.rng.between(1, u64::from(self.nodes))).unwrap_or(1)
     }
+}
+
+/// The longest message that is one record.
+fn longest_part() -> u32 {
+    u32::try_from(MAX_PART).unwrap_or(u32::MAX)
 }
 
 /// Each of `all` with a chance of `percent`.

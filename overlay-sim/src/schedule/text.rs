@@ -19,14 +19,16 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use overlay_core::wire::MAX_PAYLOAD;
-use overlay_core::{Config, Instant};
+use overlay_core::{Config, Instant, Start};
 
 use super::{Schedule, Setup, TimedStep, Value, settings};
 use crate::schedule::{Fault, Impairment, Message, Outage, Partition, Step, Wish};
 
 /// No moment lies later and nothing lasts longer, in seconds: a day.
 const LONGEST: u64 = 24 * 60 * 60;
+
+/// The longest message, in bytes.
+const MAX_LEN: u32 = 1 << 20;
 
 /// The first line of a schedule.
 const TITLE: &str = "overlay-sim schedule 1";
@@ -38,6 +40,12 @@ impl fmt::Display for Schedule {
         writeln!(f, "profile {}", self.setup.profile)?;
         writeln!(f, "policy {}", self.setup.config.policy)?;
         let defaults = Config::default();
+        if self.setup.config.slow != defaults.slow {
+            writeln!(f, "slow {}", self.setup.config.slow)?;
+        }
+        if self.setup.config.start == Start::Oldest {
+            writeln!(f, "start oldest")?;
+        }
         for setting in settings() {
             let value = (setting.read)(&self.setup.config);
             if value == (setting.read)(&defaults) {
@@ -139,6 +147,12 @@ fn parse_line(line: &str, schedule: &mut Schedule) -> Result<(), String> {
             "seed" => setup.seed = words.next("a number")?,
             "profile" => setup.profile = words.next("a profile")?,
             "policy" => setup.config.policy = words.next("a policy")?,
+            "slow" => setup.config.slow = words.next("a policy for slow nodes")?,
+            "start" => match words.next::<String>("a place to start")?.as_str() {
+                "live" => setup.config.start = Start::Live,
+                "oldest" => setup.config.start = Start::Oldest,
+                other => return Err(format!("`{other}` is not `live` or `oldest`")),
+            },
             name => {
                 let setting = settings().iter().find(|setting| setting.name == name);
                 let setting = setting.ok_or_else(|| format!("no setting is called `{name}`"))?;
@@ -187,11 +201,10 @@ impl Words<'_> {
         self.next("the number of a machine")
     }
 
-    /// One byte more than a message may have shows what becomes of those that are too long.
     fn length(&mut self) -> Result<u32, String> {
         let len: u32 = self.next("a length in bytes")?;
-        if len as usize > MAX_PAYLOAD + 1 {
-            return Err(format!("{len} bytes are more than {}", MAX_PAYLOAD + 1));
+        if len > MAX_LEN {
+            return Err(format!("{len} bytes are more than {MAX_LEN}"));
         }
         Ok(len)
     }
@@ -231,6 +244,8 @@ seed 7
 profile wan
 policy hash
 degree 2
+slow skip
+start oldest
 settle-timeout 0.500000
 0.000000 root 0
 0.250000 join 1
@@ -269,7 +284,7 @@ settle-timeout 0.500000
         );
         assert_eq!(
             told("1.0 send-up 1 4294967295"),
-            "line 3: 4294967295 bytes are more than 16369"
+            "line 3: 4294967295 bytes are more than 1048576"
         );
         assert_eq!(told("color red"), "line 3: no setting is called `color`");
         assert_eq!(told("-1 crash 1"), "line 3: no setting is called `-1`");

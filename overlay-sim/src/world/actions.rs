@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use overlay_core::wire::RejectReason;
-use overlay_core::{Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Signal};
+use overlay_core::{
+    Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Scope, Signal, SlowPolicy,
+};
 
 use super::{Happening, Told, What, World};
 use crate::invariants::Scrutiny;
@@ -244,14 +246,18 @@ impl World {
 
     fn deliver(&mut self, ix: Ix, delivery: Delivery) -> Result<(), Violation> {
         let Delivery {
-            link,
             scope,
             payload,
             receipt,
             ..
         } = delivery;
-        if let Some(end) = self.machines[ix].end(link) {
-            self.model.deliver(ix, end, scope, &payload)?;
+        match scope {
+            Scope::Direct(link) => {
+                if let Some(end) = self.machines[ix].end(link) {
+                    self.messages.deliver(end, &payload)?;
+                }
+            }
+            Scope::Broadcast(at) | Scope::End(at) => self.streams.deliver(ix, at, &payload)?,
         }
         self.keep(ix, || Told::Message(scope, payload));
         let busy = self.machines[ix].has(Impairment::Busy, self.now);
@@ -273,10 +279,7 @@ impl World {
         timer: bool,
     ) -> Result<(), Violation> {
         match notification {
-            Notification::ParentConnected { node, link, .. } => {
-                if let Some(end) = self.machines[ix].end(*link) {
-                    self.model.parent_connected(ix, end);
-                }
+            Notification::ParentConnected { node, .. } => {
                 self.machines[ix].asked = None;
                 let parent = self.ix_of(*node);
                 if let Some(since) = self.orphans.since.remove(&ix) {
@@ -301,44 +304,27 @@ impl World {
                 self.orphans.since.insert(ix, self.now);
                 Ok(())
             }
-            Notification::ChildConnected { link, .. } => {
-                if let Some(end) = self.machines[ix].end(*link)
-                    && let Some(peer) = self.ends.peer(end)
-                {
-                    let ended = self.machines[ix].node.has_ended();
-                    self.model.child_connected(ix, [end, peer], ended);
-                }
-                Ok(())
-            }
             Notification::ChildClosed { link, reason, .. } => {
-                if let Some(end) = self.machines[ix].end(*link) {
-                    self.model.child_closed(ix, end);
-                }
                 self.neighbour_closed(ix, *link, *reason, true)
             }
             Notification::JoinRejected { reason, .. } => {
                 let silent = timer && *reason == RejectReason::Timeout;
                 self.join_was_answered(ix, silent)
             }
-            Notification::BroadcastsMissed(broadcasts) => {
-                self.model.told_of_missed(ix, *broadcasts);
-                let moves = self.machines[ix].moved == self.events;
-                let wait = self.setup.config.request_timeout;
-                let slow = self
-                    .slow_until
-                    .is_some_and(|until| self.now <= until + wait);
-                // The timer tells that the old parent has taken too long.
-                let excused = timer || slow || self.disturbed(self.now);
-                Invariant::MovesMissNothing.holds(!moves || excused, || {
-                    format!("{broadcasts} broadcasts missed")
-                })
+            Notification::Gap { from, to } => {
+                self.streams.gap(ix, *from, *to)?;
+                let skips = self.setup.config.slow != SlowPolicy::Wait;
+                let excused = skips || self.streams.is_deceived() || self.disturbed(self.now);
+                Invariant::GapsHaveACause
+                    .holds(excused, || format!("a gap from {from:?} to {to:?}"))
             }
             Notification::Left => {
-                self.model.begins(ix);
+                self.streams.begins(ix);
                 Ok(())
             }
             Notification::Unsent { payload, .. } => {
-                self.model.retract(payload);
+                self.messages.retract(payload);
+                self.streams.retract(payload);
                 Ok(())
             }
             _ => Ok(()),
@@ -363,6 +349,6 @@ impl World {
             _ => false,
         };
         let deceived = self.ends.get(id).is_none_or(|end| end.deceived);
-        self.model.closed(ix, id, goodbye && !deceived)
+        self.messages.closed(id, goodbye && !deceived)
     }
 }

@@ -37,7 +37,8 @@ impl World {
             EventKind::Join | EventKind::BecomeRoot(_) => self.machines[ix].willing = true,
             EventKind::Leave => self.machines[ix].willing = false,
             EventKind::Broadcast(_) | EventKind::End(_) | EventKind::Send { .. } => {
-                self.model.check_nothing();
+                self.messages.check_nothing();
+                self.streams.check_nothing();
             }
             _ => {}
         }

@@ -27,7 +27,6 @@ impl World {
         if self.orphans.since.remove(&ix).is_some() || self.machines[ix].parent.take().is_some() {
             self.coverage.count("standby promoted");
         }
-        self.model.leaders(ix, epoch);
         let first = *self.leaders.entry(epoch).or_insert(ix);
         Invariant::OneRootPerEpoch.holds(first == ix, || {
             let number = self.machines[first].number;

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason,
-    Rejection, StreamPosition, VERSION,
+    self, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, Lane, LinkFrame, Part, Record,
+    RejectReason, Rejection, Stall, VERSION,
 };
-use overlay_core::{Census, Epoch, IceCandidate, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{
+    Census, Epoch, IceCandidate, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
+};
 
 use super::World;
 use crate::invariants::messages::{self, FORGED};
@@ -25,8 +27,18 @@ impl World {
         };
         let join = self.a_join(ix, victim);
         let len = u32::try_from(self.machines[ix].rng.below(16_000)).unwrap_or(0);
-        let lie = messages::payload(FORGED, len);
-        let end = messages::payload(FORGED, len.min(200));
+        let mut lie = Vec::new();
+        Record {
+            part: Part::Whole,
+            payload: &messages::payload(FORGED, len),
+        }
+        .write(&mut lie);
+        // A little lie would be believed, and what has the position in truth be taken for a repetition.
+        let nowhere = Position {
+            root: own,
+            epoch,
+            offset: 1 << 61,
+        };
         let rng = &mut self.machines[ix].rng;
         let window = u32::try_from(rng.below(200_000)).unwrap_or(0);
         let frame = match rng.below(20) {
@@ -34,6 +46,7 @@ impl World {
                 version: VERSION,
                 join,
                 window,
+                start: Start::At(nowhere),
             },
             1 => LinkFrame::Welcome {
                 version: VERSION,
@@ -41,11 +54,8 @@ impl World {
                 epoch,
                 path,
                 window,
-                position: StreamPosition {
-                    root: own,
-                    epoch,
-                    next: u64::from(window),
-                },
+                position: nowhere,
+                slow: SlowPolicy::Skip,
             },
             2 => LinkFrame::Join(JoinFrame::Request(JoinRequest {
                 join,
@@ -91,9 +101,16 @@ impl World {
                     .child(own)
                     .unwrap_or_default(),
             },
-            11 => LinkFrame::Credit { bytes: u32::MAX },
+            11 => LinkFrame::Credit {
+                lane: if window % 2 == 0 {
+                    Lane::Direct
+                } else {
+                    Lane::Stream
+                },
+                bytes: u32::MAX,
+            },
             12 => LinkFrame::Goodbye(GoodbyeReason::Leaving),
-            13 => LinkFrame::Direct { payload: &lie },
+            13 => LinkFrame::Direct { records: &lie },
             14 => LinkFrame::Invite(Invitation {
                 down: u8::try_from(window % 3).unwrap_or(0),
                 up: u8::try_from(window % 4).unwrap_or(0),
@@ -101,19 +118,14 @@ impl World {
             }),
             15 => LinkFrame::Stay,
             16 => LinkFrame::Leaving,
-            17 => LinkFrame::Position(StreamPosition {
-                root: own,
-                epoch,
-                next: u64::MAX,
+            17 => LinkFrame::Jump(nowhere),
+            18 => LinkFrame::Stalled(Stall {
+                node: self.machines[victim].node.id(),
+                behind: u64::MAX,
+                for_ms: window,
             }),
-            18 => LinkFrame::Last {
-                number: u64::MAX,
-                payload: &end,
-            },
-            // A little lie would be believed, and what has the number in truth be taken for a repetition.
-            _ => LinkFrame::Broadcast {
-                number: u64::MAX,
-                payload: &lie,
+            _ => LinkFrame::Stream {
+                records: &lie[..lie.len() / 2],
             },
         };
         wire::encode(&frame)

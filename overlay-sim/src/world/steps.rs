@@ -105,12 +105,14 @@ impl World {
         if !self.machines[ix].lives() || self.machines[ix].sleep.is_some() {
             return Ok(());
         }
-        let (number, payload) = self.model.compose(len);
+        let (number, payload) = self.messages.compose(len);
         if message == Message::Broadcast {
             self.coverage.count(message.name());
             let node = &self.machines[ix].node;
-            if node.role() == Role::Root {
-                self.model.broadcast(ix, node.epoch(), number);
+            if let Some(position) = node.position()
+                && node.role() == Role::Root
+            {
+                self.streams.broadcast(position, number);
             }
             return self.tell(ix, EventKind::Broadcast(payload));
         }
@@ -128,7 +130,7 @@ impl World {
         };
         self.coverage.count(message.name());
         if let Some(peer) = machine.end(to).and_then(|end| self.ends.peer(end)) {
-            self.model.send(peer, number);
+            self.messages.send(peer, number);
         }
         self.tell(ix, EventKind::Send { to, payload })
     }
@@ -178,7 +180,7 @@ impl World {
                 if let Some(end) = self.some_neighbour(ix) {
                     let frame = self.forge(ix, end);
                     self.machines[ix].forger = true;
-                    self.model.deceive();
+                    self.streams.deceive();
                     self.speak(end, fault, frame);
                 }
             }

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_core::wire::{LinkFrame, OverlayName};
-use overlay_core::{Config, EventKind, Node, Policy};
+use overlay_core::wire::{Lane, LinkFrame, OverlayName};
+use overlay_core::{Config, EventKind, Node, Policy, SlowPolicy};
 
 use crate::fuzz::vocabulary::{read, vocabulary};
 use crate::fuzz::watched::Watched;
@@ -49,6 +49,16 @@ vocabulary! {
         window: Count,
         /// `send_queue`.
         queue: Count,
+        /// `history`.
+        history: Count,
+        /// `max_message`.
+        message: Count,
+        /// `skip_timeout`.
+        skip: Time,
+        /// `stall_timeout`.
+        stall: Time,
+        /// `slow`, modulo 3.
+        slow: u8,
         /// `leave_timeout`.
         leave: Time,
         /// `bootstrap_timeout`.
@@ -127,7 +137,10 @@ fn live(mut watched: Watched) {
     }
     for at in 0..few {
         let link = watched.links()[at].id;
-        watched.says(link, &LinkFrame::Credit { bytes: u32::MAX });
+        for lane in [Lane::Direct, Lane::Stream] {
+            let bytes = u32::MAX;
+            watched.says(link, &LinkFrame::Credit { lane, bytes });
+        }
     }
     watched.wait(Duration::from_hours(1));
     // A node that was lost tries again.
@@ -164,6 +177,13 @@ impl Wild {
             retry_after: self.retry_after.or(usual.retry_after),
             window: u32::try_from(self.window.or(usual.window as usize)).unwrap_or(u32::MAX),
             send_queue: self.queue.or(usual.send_queue),
+            history: self.history.or(usual.history),
+            max_message: self.message.or(usual.max_message),
+            start: usual.start,
+            slow: [SlowPolicy::Wait, SlowPolicy::Skip, SlowPolicy::Disconnect]
+                [usize::from(self.slow % 3)],
+            skip_timeout: self.skip.or(usual.skip_timeout),
+            stall_timeout: self.stall.or(usual.stall_timeout),
             leave_timeout: self.leave.or(usual.leave_timeout),
             orphan_timeout: self.leave.or(usual.orphan_timeout),
             bootstrap_timeout: self.bootstrap.or(usual.bootstrap_timeout),

@@ -8,10 +8,10 @@ mod life;
 use std::time::Duration;
 
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::{Config, Policy};
+use overlay_core::{Config, Policy, SlowPolicy};
 
 use crate::fuzz::vocabulary::{read, vocabulary};
-use crate::fuzz::words::{JoinWord, LinkWord, ServerWord};
+use crate::fuzz::words::{JoinWord, LinkWord, ServerWord, MAX_MESSAGE};
 use life::Life;
 
 vocabulary! {
@@ -161,15 +161,25 @@ impl Opening {
             wait_timeout: secs(self.park, 20),
             window: MIN_WINDOW,
             send_queue: usize::from(self.queue % 3) * 200,
+            history: usize::from(self.queue / 3 % 4) * 10_000,
+            max_message: MAX_MESSAGE,
+            slow: SLOW[usize::from(self.queue) / 12 % SLOW.len()],
             ..Config::default()
         }
     }
 }
 
+const SLOW: [SlowPolicy; 3] = [
+    SlowPolicy::Wait,
+    SlowPolicy::Skip,
+    SlowPolicy::Disconnect,
+];
+
 /// A generous limit of what a node may hold, counted in characters of its `Debug` text: a byte takes up to four.
 fn most_text(config: &Config) -> usize {
     let links = usize::from(config.max_degree) + 3;
-    let app = config.window as usize * 2 + config.send_queue + MIN_WINDOW as usize;
+    let app = config.window as usize * 2 + config.send_queue + 2 * config.max_message;
+    let stream = config.history + config.window as usize * 2 + config.max_message;
     let joins = config.max_waiting * (1 + config.max_early_ice_candidates) + config.max_routes;
-    10_000 + links * (5_000 + app * 12) + joins * 1_000
+    10_000 + links * (5_000 + app * 12) + stream * 12 + joins * 1_000
 }

@@ -1,30 +1,33 @@
 //! Two nodes, and a wire that keeps the order within a connection, not between connections.
 //!
-//! The claims, against a naive model of one queue for each direction of a link:
+//! The claims, against a naive model of one queue for each direction of a link, and one list of what the root has
+//! broadcast:
 //!
 //! - Messages are delivered in the order in which they were sent, none lost and none doubled.
+//! - So are broadcasts, across all links and moves: if one is missing, the app was told of the gap.
 //! - A link that is closed with a goodbye has delivered all of them.
 //! - Two honest nodes never find fault with each other.
 //! - When everything is delivered and taken, parent and child agree, and the model's queues are empty. A node whose
 //!   message was refused has been told that there is room.
 //! - When nothing interferes any more, the joiner becomes the root's child.
 
+mod stream_model;
 mod wire_model;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::MAX_PAYLOAD;
 use overlay_core::{
     Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope, Unsent,
 };
 
 use crate::fuzz::vocabulary::{read, vocabulary};
 use crate::fuzz::watched::Watched;
-use crate::fuzz::words::payload;
+use crate::fuzz::words::{MAX_MESSAGE, payload};
 use crate::solo::become_root;
-use wire_model::{Message, Wires};
+use wire_model::Wires;
+use stream_model::Stream;
 
 /// The node that wants to be the root, by its place here.
 const ROOT: usize = 0;
@@ -39,7 +42,7 @@ vocabulary! {
     pub struct Opening {
         /// Children of the root, modulo 2, plus 1.
         degree: u8,
-        /// How many short messages are queued, modulo 4, times 3.
+        /// How many short messages are queued, modulo 4, times 3; and the bytes of history, by 20,000.
         queue: u8,
     }
 
@@ -89,6 +92,8 @@ pub fn run(bytes: &[u8]) {
 struct Pair {
     nodes: [Watched; 2],
     wires: Wires,
+    /// What the root has broadcast, and how far the joiner has come with it.
+    stream: Stream,
     /// What the apps have been handed and not taken yet.
     receipts: [Vec<Receipt>; 2],
     /// The number of the next app message.
@@ -101,6 +106,8 @@ impl Pair {
             max_degree: u16::from(opening.degree % 2) + 1,
             window: MIN_WINDOW,
             send_queue: usize::from(opening.queue % 4) * 200,
+            history: usize::from(opening.queue / 4 % 4) * 20_000,
+            max_message: MAX_MESSAGE,
             ..Config::default()
         };
         let node = |number| {
@@ -110,6 +117,7 @@ impl Pair {
         Self {
             nodes: [node(1), node(2)],
             wires: Wires::default(),
+            stream: Stream::default(),
             receipts: [Vec::new(), Vec::new()],
             next: 0,
         }
@@ -178,23 +186,20 @@ impl Pair {
         true
     }
 
-    fn message(&mut self, len: u16, scope: Scope) -> Message {
+    fn message(&mut self, len: u16) -> Bytes {
         self.next += 1;
         let mut bytes = self.next.to_be_bytes().to_vec();
         bytes.extend_from_slice(payload(len).get(4..).unwrap_or_default());
-        Message {
-            scope,
-            payload: Bytes::from(bytes),
-        }
+        Bytes::from(bytes)
     }
 
     fn send(&mut self, node: usize, to: LinkId, len: u16) {
-        let message = self.message(len, Scope::Direct);
+        let message = self.message(len);
         let watched = self.nodes[node].node();
         let neighbours = || watched.parent().into_iter().chain(watched.children());
         let is_neighbour = neighbours().any(|neighbour| neighbour.link == to);
-        let payload = message.payload.clone();
-        let too_long = payload.len() > MAX_PAYLOAD;
+        let payload = message.clone();
+        let too_long = payload.len() > MAX_MESSAGE;
         let actions = self.nodes[node].event(EventKind::Send { to, payload });
         match unsent(&actions) {
             None => {
@@ -209,28 +214,21 @@ impl Pair {
     }
 
     fn broadcast(&mut self, node: usize, len: u16) {
-        let message = self.message(len, Scope::Broadcast);
+        let message = self.message(len);
         let watched = self.nodes[node].node();
         let is_root = watched.role() == Role::Root;
-        let children: Vec<_> = watched.children().map(|child| child.link).collect();
-        let full = children.iter().filter(|child| !watched.can_send(**child));
-        let full: Vec<_> = full.copied().collect();
-        let payload = message.payload.clone();
-        let too_long = payload.len() > MAX_PAYLOAD;
-        let actions = self.nodes[node].event(EventKind::Broadcast(payload));
+        let (takes, position) = (watched.can_broadcast(), watched.position());
+        let too_long = message.len() > MAX_MESSAGE;
+        let actions = self.nodes[node].event(EventKind::Broadcast(message.clone()));
         match unsent(&actions) {
             None => {
-                assert!(is_root, "a broadcast by a node that is not the root");
-                for child in children {
-                    self.wires.sent(node, child, message.clone());
-                }
+                assert!(is_root && takes, "a broadcast that should be refused");
+                self.stream.sent(position, message);
             }
             Some(Unsent::NotRoot) => assert!(!is_root),
             Some(Unsent::Backlog) => {
-                assert!(is_root && !full.is_empty());
-                for child in full {
-                    self.wires.refused(node, child);
-                }
+                assert!(is_root && !takes, "a broadcast that should be taken");
+                self.stream.refused();
             }
             Some(reason) => assert!(reason == Unsent::TooLong && too_long),
         }
@@ -241,11 +239,13 @@ impl Pair {
         for action in actions {
             match action {
                 Action::Deliver(delivery) => {
-                    let message = Message {
-                        scope: delivery.scope,
-                        payload: delivery.payload,
-                    };
-                    self.wires.delivered(node, delivery.link, &message);
+                    match delivery.scope {
+                        Scope::Direct(link) => self.wires.delivered(node, link, &delivery.payload),
+                        Scope::Broadcast(at) | Scope::End(at) => {
+                            assert_eq!(node, JOINER, "the root gets its own broadcast");
+                            self.stream.delivered(at, &delivery.payload);
+                        }
+                    }
                     self.receipts[node].push(delivery.receipt);
                 }
                 Action::CloseLink(link, reason) => {
@@ -258,18 +258,26 @@ impl Pair {
                     assert!(!fault, "closes the link to an honest node: {reason}");
                     self.wires.closed(node, link);
                 }
-                Action::Notify(
-                    Notification::ParentClosed { link, reason, .. }
-                    | Notification::ChildClosed { link, reason, .. },
-                ) => {
-                    if matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed) {
-                        self.wires.nothing_is_left_for(node, link);
-                    }
-                }
-                Action::Notify(Notification::Writable(link)) => self.wires.writable(node, link),
-                Action::Notify(_) => {}
+                Action::Notify(notification) => self.told(node, &notification),
                 action => self.wires.carry_out(node, action),
             }
+        }
+    }
+
+    fn told(&mut self, node: usize, notification: &Notification) {
+        match *notification {
+            Notification::ParentClosed { link, reason, .. }
+            | Notification::ChildClosed { link, reason, .. } => {
+                if matches!(reason, CloseReason::PeerLeft | CloseReason::PeerClosed) {
+                    self.wires.nothing_is_left_for(node, link);
+                }
+            }
+            Notification::Writable(link) => self.wires.writable(node, link),
+            Notification::RoomToBroadcast => self.stream.has_room(),
+            Notification::Gap { from, to } => self.stream.gap(from, to),
+            // The next tree is another one for it.
+            Notification::Left if node == JOINER => self.stream.begins(),
+            _ => {}
         }
     }
 
@@ -308,6 +316,9 @@ impl Pair {
                 self.wires.no_message_waits_for_room(node, link);
                 assert!(self.nodes[node].node().can_send(link), "no room, ever");
             }
+            let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().position());
+            assert_eq!(root, joiner, "the child lacks some of the stream");
+            self.stream.is_complete();
         }
     }
 

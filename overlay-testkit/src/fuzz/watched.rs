@@ -242,7 +242,7 @@ impl Watched {
                 } else {
                     1
                 };
-                self.says(id, &welcome(parent, 1))
+                self.says(id, &welcome(parent, 1, 0))
             }
             (false, 1) => self.event(EventKind::LinkSignal(id, Signal::Answer(sdp()))),
             (false, 3) => self.says(id, &hello(join, MIN_WINDOW)),

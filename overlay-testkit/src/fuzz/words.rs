@@ -5,9 +5,11 @@ use overlay_core::bounded::List;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
     self, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest,
-    LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, ServerFrame, StreamPosition, VERSION,
+    Lane, LinkFrame, MAX_PART, Part, Refusal, RejectReason, ServerFrame, Stall, VERSION,
 };
-use overlay_core::{Census, Epoch, JoinId, NodeId, Path, Sdp, Signal};
+use overlay_core::{
+    Census, Epoch, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
+};
 
 use crate::frames;
 use crate::fuzz::vocabulary::vocabulary;
@@ -36,10 +38,10 @@ vocabulary! {
 
     /// What is said on a link.
     pub enum LinkWord {
-        /// The greeting of a joiner.
-        1 => Hello(node: u8, attempt: u8),
-        /// The greeting of a parent.
-        1 => Welcome(node: u8, epoch: u8),
+        /// The greeting of a joiner, which comes in live, with the oldest, or at a position.
+        1 => Hello(node: u8, attempt: u8, start: u8, offset: u16),
+        /// The greeting of a parent, whose stream begins here.
+        1 => Welcome(node: u8, epoch: u8, offset: u16),
         /// A sign of life.
         1 => Heartbeat,
         /// About a join.
@@ -48,24 +50,26 @@ vocabulary! {
         1 => Status(seen: u8, subtree: u8),
         /// A parent whose path has changed.
         1 => Moved(node: u8, epoch: u8),
-        /// Credit for this many bytes.
-        1 => Credit(bytes: u32),
+        /// Credit for this many bytes, in the direct lane or that of the stream.
+        1 => Credit(stream: bool, bytes: u32),
         /// The end: of the link alone, of its membership, or of its being below this parent.
         1 => Goodbye(how: u8),
-        /// An app message of this many bytes.
-        1 => Direct(len: u16),
-        /// The same, for every node; its number is its length.
-        1 => Broadcast(len: u16),
-        /// The last of these.
-        1 => Last(len: u16),
+        /// Records of app messages: two such parts, of this many bytes.
+        1 => Direct(one: u8, other: u8, len: u16),
+        /// The same of the root's stream.
+        1 => Stream(one: u8, other: u8, len: u16),
+        /// Bytes that are no records.
+        1 => Stray(stream: bool, byte: u8),
+        /// A node takes nothing.
+        1 => Stalled(node: u8),
         /// The wish that a node this far below go elsewhere: this many levels up, and at most this deep below that.
         1 => Invite(down: u8, up: u8, max_depth: u8),
         /// The invited child stays.
         1 => Stay,
         /// The child leaves the tree, and its children will ask for other parents.
         1 => Leaving,
-        /// The next broadcast has this number, of this root.
-        1 => Position(node: u8, epoch: u8, next: u16),
+        /// The next records are at this position of this root's stream.
+        1 => Jump(node: u8, epoch: u8, offset: u16),
     }
 
     /// What the server says.
@@ -83,8 +87,8 @@ vocabulary! {
         1 => RootReady(epoch: u8),
         /// The root now, in an epoch below 4.
         1 => Promoted(epoch: u8),
-        /// No root: the stream of this one has ended with the message of this number.
-        1 => Ended(node: u8, epoch: u8, next: u16),
+        /// No root: the stream of this one has ended at this position.
+        1 => Ended(node: u8, epoch: u8, offset: u16),
     }
 }
 
@@ -176,8 +180,17 @@ impl LinkWord {
     #[must_use]
     pub fn bytes(self) -> Bytes {
         wire::encode(&match self {
-            Self::Hello(node, attempt) => frames::hello(join(node, attempt), MIN_WINDOW),
-            Self::Welcome(node, epoch) => welcome(node % 8, epoch % 4),
+            Self::Hello(node, attempt, start, offset) => LinkFrame::Hello {
+                version: VERSION,
+                join: join(node, attempt),
+                window: MIN_WINDOW,
+                start: match start % 4 {
+                    0 => Start::Live,
+                    1 => Start::Oldest,
+                    _ => Start::At(position(start / 4, start, offset)),
+                },
+            },
+            Self::Welcome(node, epoch, offset) => welcome(node % 8, epoch % 4, offset),
             Self::Heartbeat => LinkFrame::Heartbeat,
             Self::Join(word) => LinkFrame::Join(word.frame()),
             Self::Status(seen, shape) => LinkFrame::Status {
@@ -188,23 +201,36 @@ impl LinkWord {
                 epoch: Epoch(u64::from(epoch % 4)),
                 path: path_of(node % 8),
             },
-            Self::Credit(bytes) => LinkFrame::Credit { bytes },
+            Self::Credit(stream, bytes) => LinkFrame::Credit {
+                lane: if stream { Lane::Stream } else { Lane::Direct },
+                bytes,
+            },
             Self::Goodbye(how) => LinkFrame::Goodbye(match how % 3 {
                 0 => GoodbyeReason::Closing,
                 1 => GoodbyeReason::Leaving,
                 _ => GoodbyeReason::Moved,
             }),
-            Self::Direct(len) => LinkFrame::Direct {
-                payload: payload(len),
-            },
-            Self::Broadcast(len) => LinkFrame::Broadcast {
-                number: u64::from(len),
-                payload: payload(len),
-            },
-            Self::Last(len) => LinkFrame::Last {
-                number: u64::from(len),
-                payload: payload(len),
-            },
+            Self::Direct(one, other, len) => {
+                let records = &parts(one, other, len);
+                return wire::encode(&LinkFrame::Direct { records });
+            }
+            Self::Stream(one, other, len) => {
+                let records = &parts(one, other, len);
+                return wire::encode(&LinkFrame::Stream { records });
+            }
+            Self::Stray(stream, byte) => {
+                let records = &[byte, byte];
+                return wire::encode(&if stream {
+                    LinkFrame::Stream { records }
+                } else {
+                    LinkFrame::Direct { records }
+                });
+            }
+            Self::Stalled(node) => LinkFrame::Stalled(Stall {
+                node: id(node % 8),
+                behind: node.into(),
+                for_ms: 10_000,
+            }),
             Self::Invite(down, up, max_depth) => LinkFrame::Invite(Invitation {
                 down: levels(down),
                 up: levels(up),
@@ -212,11 +238,7 @@ impl LinkWord {
             }),
             Self::Stay => LinkFrame::Stay,
             Self::Leaving => LinkFrame::Leaving,
-            Self::Position(node, epoch, next) => LinkFrame::Position(StreamPosition {
-                root: id(node % 8),
-                epoch: Epoch(u64::from(epoch % 4)),
-                next: u64::from(next),
-            }),
+            Self::Jump(node, epoch, offset) => LinkFrame::Jump(position(node, epoch, offset)),
         })
     }
 }
@@ -255,44 +277,69 @@ impl ServerWord {
             Self::Promoted(epoch) => ServerFrame::Promoted {
                 epoch: Epoch(u64::from(epoch % 4)),
             },
-            Self::Ended(node, epoch, next) => ServerFrame::Ended(Ended {
-                position: StreamPosition {
-                    root: id(node % 8),
-                    epoch: Epoch(u64::from(epoch % 4)),
-                    next: u64::from(next),
-                },
+            Self::Ended(node, epoch, offset) => ServerFrame::Ended(Ended {
+                position: position(node, epoch, offset),
                 last: List::default(),
             }),
         })
     }
 }
 
-/// The greeting of a parent.
+/// A position in the stream of this root. The highest offset is one that no honest node is at.
+fn position(node: u8, epoch: u8, offset: u16) -> Position {
+    Position {
+        root: id(node % 8),
+        epoch: Epoch(u64::from(epoch % 4)),
+        offset: match offset {
+            u16::MAX => u64::MAX,
+            offset => offset.into(),
+        },
+    }
+}
+
+/// Two records, of parts with these numbers. Most are whole messages.
+fn parts(one: u8, other: u8, len: u16) -> Vec<u8> {
+    let part = |number: u8| match number % 16 {
+        0..4 => Part::First,
+        4..6 => Part::Middle,
+        6..9 => Part::Last,
+        9 => Part::Cancelled,
+        10 => Part::End,
+        _ => Part::Whole,
+    };
+    let payload = payload(len);
+    let payload = &payload[..payload.len().min(MAX_PART / 2)];
+    let mut records = frames::record(part(one), payload);
+    records.extend(frames::record(part(other), payload));
+    records
+}
+
+/// The greeting of a parent, whose stream begins at this offset.
 #[must_use]
-pub fn welcome(node: u8, epoch: u8) -> LinkFrame<'static> {
+pub fn welcome(node: u8, epoch: u8, offset: u16) -> LinkFrame<'static> {
     LinkFrame::Welcome {
         version: VERSION,
         id: id(node),
         epoch: Epoch(u64::from(epoch)),
         path: path_of(node),
         window: MIN_WINDOW,
-        position: StreamPosition {
-            root: id(0),
-            epoch: Epoch(u64::from(epoch)),
-            next: u64::from(epoch),
-        },
+        position: position(0, epoch, offset),
+        slow: SlowPolicy::Wait,
     }
 }
+
+/// The longest message of a node that is fuzzed: two records and a bit.
+pub const MAX_MESSAGE: usize = 2 * MAX_PART + 10;
 
 /// Most messages are short; some are so long that a few of them fill a window, many of these the longest that there
 /// may be; and some are too long.
 #[must_use]
 pub fn payload(len: u16) -> &'static [u8] {
-    static PAYLOAD: [u8; MAX_FRAME] = [7; MAX_FRAME];
+    static PAYLOAD: [u8; MAX_MESSAGE + 1] = [7; MAX_MESSAGE + 1];
     let len = match len {
         0..40_000 => usize::from(len) % 100,
-        40_000..65_000 => usize::from(len - 40_000).min(MAX_PAYLOAD),
-        _ => MAX_PAYLOAD + 1,
+        40_000..65_000 => (usize::from(len - 40_000) * 2).min(MAX_MESSAGE),
+        _ => MAX_MESSAGE + 1,
     };
     &PAYLOAD[..len]
 }

@@ -1,7 +1,7 @@
 //! The invariants of each action, in the order in which a node asks for them.
 
 use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME};
-use overlay_core::{Action, BootstrapId, Dial, JoinId, LinkId, Node, Notification};
+use overlay_core::{Action, BootstrapId, Dial, JoinId, LinkId, Node, Notification, Scope};
 
 use super::links::{Entry, Told};
 use super::{Invariants, Scrutiny};
@@ -35,7 +35,10 @@ impl Invariants {
             Action::Deliver(delivery) => {
                 self.receipts += 1;
                 let from = delivery.from;
-                let told = self.links.find(delivery.link).map(|entry| entry.told);
+                let Scope::Direct(link) = delivery.scope else {
+                    return Ok(());
+                };
+                let told = self.links.find(link).map(|entry| entry.told);
                 let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
                 Invariant::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
             }

@@ -379,7 +379,7 @@ impl Downstream {
         if planted!(fx.config, PromiseKept) {
             return;
         }
-        for link in links.iter_mut() {
+        for (_, link) in links.iter_mut() {
             if let State::Candidate(candidate) = &mut link.state {
                 let subtree = &mut candidate.subtree;
                 subtree.predicted = subtree.known.clone();

@@ -61,13 +61,6 @@ impl Slots {
         self.holders().chain(self.giving_back)
     }
 
-    /// The link at this position of [`links`](Self::links) if no slot were free: behind the last slot comes the child
-    /// that has given its own back.
-    pub(crate) fn at(&self, position: usize) -> Option<LinkId> {
-        let holder = self.holders.get(position).copied();
-        holder.unwrap_or(self.giving_back)
-    }
-
     pub(crate) fn holds(&self, link: LinkId) -> bool {
         self.holders().any(|holder| holder == link)
     }

@@ -3,7 +3,10 @@
 use alloc::boxed::Box;
 
 use crate::census::Census;
-use crate::id::JoinId;
+use crate::id::{Epoch, JoinId, NodeId};
+use crate::path::Path;
+use crate::position::Position;
+use crate::slow::SlowPolicy;
 use crate::time::Instant;
 use crate::wire::JoinKind;
 
@@ -24,6 +27,19 @@ pub(crate) struct Dialing {
     pub(crate) stage: Stage,
     /// When the present stage has taken too long.
     pub(crate) deadline: Instant,
+}
+
+/// A parent's account of itself when it welcomes a child.
+#[derive(Clone, Debug)]
+pub(crate) struct Welcome {
+    pub(crate) id: NodeId,
+    pub(crate) epoch: Epoch,
+    pub(crate) path: Path,
+    pub(crate) window: u32,
+    /// Where its stream begins.
+    pub(crate) position: Position,
+    /// The tree's policy.
+    pub(crate) slow: SlowPolicy,
 }
 
 /// The stage of an attempt.

@@ -1,6 +1,6 @@
 //! The table of a node's links, and sending on them.
 
-use super::{Candidate, Child, Dialing, Handover, Link, State};
+use super::{Candidate, Child, Dialing, Feed, Link, State};
 use crate::action::Action;
 use crate::arena::Arena;
 use crate::close::CloseReason;
@@ -57,8 +57,13 @@ impl Links {
         self.0.iter()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.0.iter_mut().map(|(_, link)| link)
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (LinkId, &mut Link)> {
+        self.0.iter_mut()
+    }
+
+    /// The feeds of the children, and of former ones that have not got everything.
+    pub(crate) fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        self.iter().filter_map(|(_, link)| link.feed.as_deref())
     }
 
     /// The first link, in table order, that `wanted` accepts.
@@ -103,13 +108,6 @@ impl Links {
         }
     }
 
-    pub(crate) fn handover_mut(&mut self, id: LinkId) -> Option<&mut Handover> {
-        match &mut self.get_mut(id)?.state {
-            State::Handover(handover) => Some(handover),
-            _ => None,
-        }
-    }
-
     /// Sends a control frame to the peer of a link.
     pub(crate) fn transmit(&mut self, id: LinkId, frame: &LinkFrame<'_>, fx: &mut Effects) {
         if let Some(link) = self.get_mut(id) {
@@ -137,14 +135,9 @@ impl Links {
             .map(|(_, id)| id)
     }
 
-    /// Says goodbye on a closing link, once nothing waits for credit.
+    /// Says goodbye on a closing link, once.
     pub(crate) fn say_goodbye(&mut self, id: LinkId, fx: &mut Effects) {
-        let Some(link) = self.get_mut(id) else {
-            return;
-        };
-        let flushed = link.outbox.is_empty() || planted!(fx.config, GoodbyeTooEarly);
-        if let State::Closing(closing) = &mut link.state
-            && flushed
+        if let Some(State::Closing(closing)) = self.get_mut(id).map(|link| &mut link.state)
             && let Some(farewell) = closing.flushed()
         {
             self.transmit(id, &LinkFrame::Goodbye(farewell), fx);

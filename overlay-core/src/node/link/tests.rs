@@ -9,8 +9,7 @@ use core::time::Duration;
 use super::*;
 use crate::census::Census;
 use crate::close::CloseReason;
-use crate::id::{Epoch, JoinId};
-use crate::path::Path;
+use crate::id::JoinId;
 use crate::wire::JoinKind;
 
 const NOW: Instant = Instant::ZERO;
@@ -19,16 +18,6 @@ fn join() -> JoinId {
     JoinId {
         origin: NodeId::from_u128(7),
         attempt: 1,
-    }
-}
-
-fn welcome() -> Welcome {
-    Welcome {
-        id: NodeId::from_u128(1),
-        epoch: Epoch(1),
-        path: Path::root(NodeId::from_u128(1)),
-        window: 1 << 16,
-        position: crate::wire::StreamPosition::default(),
     }
 }
 
@@ -50,9 +39,7 @@ fn candidate(channel: Channel) -> Candidate {
 }
 
 fn states() -> Vec<State> {
-    let handover = dialing(Stage::Greeted).held(welcome(), NOW);
     let mut states: Vec<State> = STAGES.map(dialing).into();
-    states.extend(handover);
     states.push(State::Parent(NodeId::from_u128(1)));
     states.push(State::Candidate(candidate(Channel::Connecting)));
     states.push(State::Candidate(candidate(Channel::Open)));
@@ -82,7 +69,6 @@ const INTAKES: [Intake; 4] = [
 fn name(state: &State) -> String {
     match state {
         State::Dialing(dialing) => format!("{:?}", dialing.stage),
-        State::Handover(_) => "Handover".into(),
         State::Parent(_) => "Parent".into(),
         State::Candidate(candidate) => format!("Candidate/{:?}", candidate.channel),
         State::Child(_) => "Child".into(),
@@ -92,8 +78,7 @@ fn name(state: &State) -> String {
 
 /// A row: the state, and what it becomes by each transition; `-` where there is none and the state stays as it is.
 fn row(index: usize) -> String {
-    let transitions: [fn(State) -> Transition; 6] = [
-        |state| state.held(welcome(), NOW),
+    let transitions: [fn(State) -> Transition; 5] = [
         |state| state.arrived(NodeId::from_u128(1)),
         State::opened,
         |state| state.greeted(join()),
@@ -123,18 +108,17 @@ fn row(index: usize) -> String {
 #[test]
 fn a_link_changes_by_these_transitions_and_no_others() {
     let rows: Vec<String> = (0..states().len()).map(row).collect();
-    // By: held, arrived, opened, greeted, greeted for another join, parted.
+    // By: arrived, opened, greeted, greeted for another join, parted.
     let expected = [
-        "Offering: - - - - - -",
-        "Requested: - - - - - -",
-        "Answered: - - - - - -",
-        "Greeted: Handover Parent - - - -",
-        "Handover: - Parent - - - -",
-        "Parent: - - - - - Closing",
-        "Candidate/Connecting: - - Candidate/Open - - -",
-        "Candidate/Open: - - Candidate/Open Child - -",
-        "Child: - - - - - Closing",
-        "Closing: - - - - - -",
+        "Offering: - - - - -",
+        "Requested: - - - - -",
+        "Answered: - - - - -",
+        "Greeted: Parent - - - -",
+        "Parent: - - - - Closing",
+        "Candidate/Connecting: - Candidate/Open - - -",
+        "Candidate/Open: - Candidate/Open Child - -",
+        "Child: - - - - Closing",
+        "Closing: - - - - -",
     ];
     assert_eq!(rows, expected);
 }

@@ -18,10 +18,10 @@ use crate::node::net::Net;
 use crate::node::payload;
 use crate::node::routing::Peer;
 use crate::path::Path;
+use crate::position::Start;
 use crate::signal::{Sdp, Signal};
 use crate::wire::{
-    JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason, Rejection, StreamPosition, VERSION,
-    WireError,
+    JoinFrame, JoinKind, JoinRequest, LinkFrame, RejectReason, Rejection, VERSION, WireError,
 };
 
 impl Upstream {
@@ -59,7 +59,7 @@ impl Upstream {
         fx: &mut Effects,
     ) {
         let Some(dialing) = net.links.dialing_mut(link) else {
-            fx.stats.late_events += u64::from(net.links.handover_mut(link).is_none());
+            fx.stats.late_events += 1;
             return;
         };
         let Some(stage) = dialing.stage.offered() else {
@@ -156,7 +156,8 @@ impl Upstream {
     }
 
     /// The channel to the acceptor is open: greets.
-    pub(crate) fn opened(link: LinkId, net: &mut Net, fx: &mut Effects) {
+    /// `start`: how far this node is with the root's stream.
+    pub(crate) fn opened(link: LinkId, start: Start, net: &mut Net, fx: &mut Effects) {
         if let Some(dialing) = net.links.dialing_mut(link)
             && let Some(stage) = dialing.stage.opened()
         {
@@ -165,22 +166,23 @@ impl Upstream {
                 version: VERSION,
                 join: dialing.attempt.join,
                 window: fx.config.window,
+                start,
             };
             net.links.transmit(link, &hello, fx);
         }
     }
 
-    /// The acceptor welcomes this node. Returns the welcome if the node is to follow it at once; otherwise it keeps its
-    /// old parent until that has brought all that comes before `next`.
+    /// The acceptor welcomes this node. True if the node is to follow it. A move that would lose something of the root's stream
+    /// (`loses`) is given up: the old parent has it.
     pub(crate) fn welcomed(
-        &self,
+        &mut self,
         link: LinkId,
-        welcome: Welcome,
-        lacks: impl FnOnce(StreamPosition) -> bool,
+        welcome: &Welcome,
+        loses: bool,
         at: &Ancestry,
         net: &mut Net,
-        fx: &Effects,
-    ) -> Result<Option<Welcome>, ProtocolError> {
+        fx: &mut Effects,
+    ) -> Result<bool, ProtocolError> {
         match net.links.state(link) {
             Some(State::Dialing(dialing)) if dialing.stage == Stage::Greeted => {}
             _ => return Err(ProtocolError::UnexpectedFrame),
@@ -190,15 +192,13 @@ impl Upstream {
             return Err(ProtocolError::StaleEpoch);
         }
         payload::grant(link, welcome.window, &mut net.links)?;
-        let waits = self.is_moving() && lacks(welcome.position);
-        if !waits || planted!(fx.config, OldLinkDroppedEarly) {
-            return Ok(Some(welcome));
+        if self.is_moving() && loses && !planted!(fx.config, MoveWithLoss) {
+            fx.stats.moves_without_loss += 1;
+            net.links.close(link, CloseReason::Cancelled, fx);
+            self.over(Rejection::new(RejectReason::Busy, Duration::ZERO), net, fx);
+            return Ok(false);
         }
-        let deadline = fx.now + fx.config.request_timeout;
-        if let Some(link) = net.links.get_mut(link) {
-            link.change(|state| state.held(welcome, deadline));
-        }
-        Ok(None)
+        Ok(true)
     }
 
     /// The attempt's link is gone, or took too long.

@@ -135,26 +135,33 @@ impl Life {
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
         use LinkWord::{
-            Broadcast, Credit, Direct, Goodbye, Heartbeat, Invite, Join, Last, Leaving, Moved,
-            Position, Status, Stay,
+            Credit, Direct, Goodbye, Heartbeat, Invite, Join, Jump, Leaving, Moved, Stalled, Status,
+            Stay, Stream,
         };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
         let below = node.children().any(|child| child.link == link);
         let fits = match word {
             Join(JoinWord::Request(..))
-            | Broadcast(_)
-            | Last(_)
+            | Stream(..)
             | Moved(1, 1)
             | Invite(..)
-            | Position(..) => above,
-            Join(_) | Direct(_) | Credit(_) | Goodbye(_) => above || below,
-            Status(..) | Stay | Leaving => below,
+            | Jump(..) => above,
+            Join(_) | Direct(..) | Credit(..) | Goodbye(_) => above || below,
+            Status(..) | Stalled(_) | Stay | Leaving => below,
             _ => false,
+        };
+        let word = match word {
+            // Whole messages: a part without the others is a fault.
+            Direct(_, _, len) => Direct(WHOLE, WHOLE, len),
+            word => word,
         };
         (above || below).then_some(if fits { word } else { Heartbeat })
     }
 }
+
+/// The number of a record that is a whole message.
+const WHOLE: u8 = 15;
 
 fn link_event(link: LinkId, event: LinkEvent) -> EventKind {
     match event {

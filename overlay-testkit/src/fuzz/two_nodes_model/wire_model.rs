@@ -4,17 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use overlay_core::wire::{self, ClientFrame, ClientRole, Registration, ServerFrame};
-use overlay_core::{Action, BootstrapId, Dial, Epoch, EventKind, LinkId, Scope, Sdp, Signal};
+use overlay_core::{Action, BootstrapId, Dial, Epoch, EventKind, LinkId, Sdp, Signal};
 
 use crate::frames::{self, registered};
 use crate::fuzz::vocabulary::pick;
-
-/// An app message, as it is sent and as it must arrive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) scope: Scope,
-    pub(super) payload: Bytes,
-}
 
 /// All there is between two nodes: links, and a server that takes what the one says to the other.
 #[derive(Debug, Default)]
@@ -49,7 +42,7 @@ struct End {
     /// What is on its way to the node.
     queue: VecDeque<EventKind>,
     /// The model: the app messages that the other node has sent and this one has not got.
-    expected: VecDeque<Message>,
+    expected: VecDeque<Bytes>,
     /// The model: the node was refused a message, and must be told when there is room.
     waits_for_room: bool,
 }
@@ -183,13 +176,13 @@ impl Wires {
     // ── The model ──
 
     /// A node's app message was taken.
-    pub(super) fn sent(&mut self, node: usize, on: LinkId, message: Message) {
+    pub(super) fn sent(&mut self, node: usize, on: LinkId, message: Bytes) {
         let (link, other) = self.link(node, on);
         link.ends[other].expected.push_back(message);
     }
 
-    /// A node's app gets a message.
-    pub(super) fn delivered(&mut self, node: usize, on: LinkId, message: &Message) {
+    /// A node's app gets a message of its neighbour.
+    pub(super) fn delivered(&mut self, node: usize, on: LinkId, message: &Bytes) {
         let (link, _) = self.link(node, on);
         let expected = link.ends[node].expected.pop_front();
         assert_eq!(expected.as_ref(), Some(message), "not what was sent");

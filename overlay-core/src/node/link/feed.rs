@@ -1,0 +1,163 @@
+//! The root's stream on its way to a child: a position in the log, and credit.
+
+use crate::flow::Credit;
+use crate::log::{Log, Next, Slice};
+use crate::pace::Pace;
+use crate::position::Position;
+use crate::time::Instant;
+use crate::wire::MAX_RECORDS;
+
+/// A child's place in the log.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    at: Position,
+    /// Whether the position is known to be at the beginning of a record. The child says where it is, and may have been told
+    /// lies.
+    aligned: bool,
+    /// A child that this node parts from gets what there is by then, and no more.
+    until: Option<Position>,
+    credit: Credit,
+    pace: Pace,
+    /// Before this, the app is not told again that the child takes nothing.
+    told: Option<Instant>,
+    /// How many slow nodes of its subtree the child may still name before that.
+    names: u8,
+}
+
+/// The most slow nodes that a child may name in one `stall_timeout`.
+const MOST_NAMES: u8 = 16;
+
+/// What a child is sent next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portion {
+    Jump(Position),
+    /// This many bytes from the beginning of a slice, which is at this position.
+    Records(Position, Slice, usize),
+}
+
+impl Feed {
+    /// The feed of a child that takes so many bytes at first.
+    pub(crate) fn new(at: Position, window: u32, log: &Log) -> Self {
+        let mut credit = Credit::default();
+        credit.open(window);
+        Self {
+            at,
+            aligned: false,
+            until: None,
+            credit,
+            pace: Pace::new(log.behind(&at)),
+            told: None,
+            names: MOST_NAMES,
+        }
+    }
+
+    /// The child takes more.
+    pub(crate) fn grant(&mut self, bytes: u32) {
+        self.credit.grant(bytes);
+    }
+
+    /// What the child is sent next, if there is something, and credit for it.
+    pub(crate) fn next(&mut self, log: &Log, now: Instant) -> Option<Portion> {
+        let behind = self.behind(log);
+        match log.next(&self.at) {
+            _ if self.until.is_some() && behind == 0 => None,
+            Next::Nothing => {
+                self.pace.moves();
+                None
+            }
+            Next::Jump(to) => {
+                // A child that was skipped, and has lost its place: what is live is what it wants.
+                let live = log.head().filter(|_| self.pace.is_skipped());
+                self.at = live.unwrap_or(to);
+                Some(Portion::Jump(self.at))
+            }
+            Next::Bytes(slice) if !self.aligned => {
+                self.aligned = true;
+                let aligned = log.aligned(self.at, slice);
+                if aligned == self.at {
+                    return self.next(log, now);
+                }
+                self.at = aligned;
+                Some(Portion::Jump(aligned))
+            }
+            Next::Bytes(slice) => {
+                let most = MAX_RECORDS.min(self.credit.left() as usize);
+                let len = log.fitting(slice, most.min(behind));
+                if len == 0 {
+                    self.pace.waits(now);
+                    return None;
+                }
+                let at = self.at;
+                self.at = at.plus(len);
+                self.credit.spend(u32::try_from(len).unwrap_or(u32::MAX));
+                self.pace.moves();
+                Some(Portion::Records(at, slice, len))
+            }
+        }
+    }
+
+    /// The child goes on at this position, whatever it has had.
+    pub(crate) const fn restart(&mut self, at: Position) {
+        self.at = at;
+    }
+
+    /// Nothing that comes from here on is for the child.
+    pub(crate) fn ends(&mut self, log: &Log) {
+        self.until = log.head();
+    }
+
+    /// The number of bytes that it has not been sent.
+    pub(crate) fn behind(&self, log: &Log) -> usize {
+        let later = self.until.map_or(0, |until| log.behind(&until));
+        log.behind(&self.at).saturating_sub(later)
+    }
+
+    /// At most how many bytes the child has not taken.
+    pub(crate) fn unconfirmed(&self, log: &Log) -> usize {
+        self.behind(log) + self.credit.under_way()
+    }
+
+    /// How many bytes it holds others up by.
+    pub(crate) fn lag(&self, log: &Log) -> usize {
+        self.pace.lag(self.behind(log))
+    }
+
+    /// How many bytes must be kept for it.
+    pub(crate) fn needs(&self, log: &Log) -> usize {
+        self.pace.needs(self.behind(log))
+    }
+
+    /// What it has caught up by now, it may not fall back again without holding others up.
+    pub(crate) fn settle(&mut self, log: &Log) {
+        let behind = self.behind(log);
+        self.pace.settle(behind);
+    }
+
+    /// The app was told that the child takes nothing, and is not told again before this.
+    pub(crate) const fn tell_again(&mut self, at: Instant) {
+        self.told = Some(at);
+    }
+
+    pub(crate) const fn told(&self) -> Option<Instant> {
+        self.told
+    }
+
+    /// The child names another node that it waits for, so it is not blamed before this. False if it has named too many.
+    pub(crate) fn excuse(&mut self, until: Instant, now: Instant) -> bool {
+        if self.told.is_none_or(|told| told <= now) {
+            self.names = MOST_NAMES;
+        }
+        self.told = self.told.max(Some(until));
+        let left = self.names.checked_sub(1);
+        self.names = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    pub(crate) const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    pub(crate) const fn pace_mut(&mut self) -> &mut Pace {
+        &mut self.pace
+    }
+}
