@@ -74,8 +74,8 @@ pub struct World {
     leaders: BTreeMap<Epoch, Ix>,
     /// Until when something was wrong besides handshakes and slow apps, if anything ever was.
     disturbed_until: Option<Instant>,
-    /// The end of the last period in which an app was slow. Until then a parent may be late.
-    slow_until: Option<Instant>,
+    /// Whether a node has ever lost its parent, other than by a move.
+    torn: bool,
     /// When a link between neighbours was last closed.
     pub(crate) last_parting: Option<Instant>,
     /// The close times of ends whose peers may not have noticed. Kept only under `Scrutiny::Frames`.
@@ -198,7 +198,7 @@ impl World {
             queue: EventQueue::default(),
             leaders: BTreeMap::new(),
             disturbed_until: None,
-            slow_until: None,
+            torn: false,
             last_parting: None,
             departed: BTreeMap::new(),
             calm: false,

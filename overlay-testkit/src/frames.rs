@@ -127,6 +127,7 @@ pub const fn hello(join: JoinId, window: u32) -> LinkFrame<'static> {
         version: VERSION,
         join,
         window,
+        stream_window: window,
         start: Start::Live,
     }
 }

@@ -188,6 +188,8 @@ impl Node {
 
     fn finish_leaving(&mut self) {
         if self.net.links.is_empty() && self.upstream.left() {
+            // Nothing comes behind this news.
+            self.payload.forget_stream(&self.fx);
             self.fx.notify(Notification::Left);
         }
     }

@@ -48,8 +48,8 @@ impl Node {
         link.heard = self.fx.now;
         match link.state {
             State::Dialing(_) => {
-                let start = self.payload.start(&self.fx);
-                Upstream::opened(id, start, &mut self.net, &mut self.fx);
+                let (start, window) = self.payload.start(&self.net.links, &self.fx);
+                Upstream::opened(id, start, window, &mut self.net, &mut self.fx);
             }
             State::Candidate(_) if !planted!(self.fx.config, OpeningForgotten) => {
                 link.change(State::opened);
@@ -139,6 +139,7 @@ impl Node {
         let LinkFrame::Hello {
             join,
             window,
+            stream_window,
             start,
             ..
         } = *frame
@@ -169,7 +170,7 @@ impl Node {
         }
         let position = self
             .payload
-            .admit(link, start, window, at.epoch(), &mut net.links, fx);
+            .admit(link, start, stream_window, at.epoch(), &mut net.links, fx);
         let welcome = LinkFrame::Welcome {
             version: VERSION,
             id: fx.id,

@@ -40,6 +40,8 @@ pub(crate) struct Payload {
     reader: Reader,
     /// What the parent sends.
     inflow: Option<Inflow>,
+    /// The bytes that a parent-to-be may send at first.
+    promised: u32,
     /// The root's broadcast of which not everything is in the log.
     outgoing: Option<Outgoing>,
     /// A broadcast was refused since there was last room.
@@ -88,9 +90,12 @@ impl Payload {
         self.log.head()
     }
 
-    /// Where this node comes into the stream of its next parent.
-    pub(crate) fn start(&self, fx: &Effects) -> Start {
-        self.log.head().map_or(fx.config.start, Start::At)
+    /// Where this node comes into the stream of its next parent, and how many bytes it takes at first.
+    pub(crate) fn start(&mut self, links: &Links, fx: &Effects) -> (Start, u32) {
+        let start = self.log.head().map_or(fx.config.start, Start::At);
+        let lag = u32::try_from(self.lag(links)).unwrap_or(u32::MAX);
+        self.promised = fx.config.window.saturating_sub(lag);
+        (start, self.promised)
     }
 
     /// The tree's policy for slow receivers.

@@ -21,8 +21,10 @@ pub enum LinkFrame<'a> {
         version: u16,
         /// The join that this link completes; its origin is the sender.
         join: JoinId,
-        /// How many bytes the sender takes in each lane before it grants more credit.
+        /// How many bytes of messages the sender takes before it grants more credit.
         window: u32,
+        /// The same of the root's stream: less, if it has some that it can't pass on yet.
+        stream_window: u32,
         /// Where the sender comes into the root's stream.
         start: Start,
     },
@@ -36,7 +38,7 @@ pub enum LinkFrame<'a> {
         epoch: Epoch,
         /// From the root to the sender.
         path: Path,
-        /// How many bytes the sender takes in each lane before it grants more credit.
+        /// How many bytes of messages the sender takes before it grants more credit.
         window: u32,
         /// The position of the first record of the root's stream that comes on this link.
         position: Position,

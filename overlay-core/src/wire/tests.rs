@@ -78,6 +78,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             version,
             join,
             window,
+            stream_window: window,
             start: Start::At(position),
         },
         LinkFrame::Welcome {
@@ -142,9 +143,10 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
         version: VERSION,
         join: JOIN,
         window: 0x4000,
+        stream_window: 3,
         start: Start::Oldest,
     };
-    let expected = [&[0, 4][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1, 1]].concat();
+    let expected = [&[0, 4][..], &ID_BYTES, &[0xac, 2], &[0x80, 0x80, 1, 3, 1]].concat();
     assert_eq!(encode(&hello), expected);
     let welcome = LinkFrame::Welcome {
         version: VERSION,

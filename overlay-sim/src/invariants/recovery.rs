@@ -113,7 +113,10 @@ impl World {
     fn recovery_bound(&self) -> Duration {
         let config = &self.setup.config;
         let attempt = config.retry_max + config.request_timeout * 2 + config.wait_timeout;
-        self.server.keepalive() * 2 + config.link_timeout * 2 + attempt * 4
+        let machines = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
+        // Along a chain they come in one after the other.
+        let chain = if config.max_degree == 1 { machines } else { 0 };
+        config.wait_timeout * chain + self.server.keepalive() * 2 + config.link_timeout * 2 + attempt * 4
     }
 
     /// The first thing, in the order of the machines, that is not as it should be.

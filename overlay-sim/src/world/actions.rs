@@ -292,10 +292,12 @@ impl World {
                 self.machines[ix].parent = None;
                 if *reason == CloseReason::Moved {
                     self.orphans.moves += 1;
-                    self.machines[ix].moved = self.events;
-                } else if self.machines[ix].willing {
-                    self.orphans.noticed.push(self.now);
-                    self.orphans.since.insert(ix, self.now);
+                } else {
+                    self.torn = true;
+                    if self.machines[ix].willing {
+                        self.orphans.noticed.push(self.now);
+                        self.orphans.since.insert(ix, self.now);
+                    }
                 }
                 self.neighbour_closed(ix, *link, *reason, false)
             }
@@ -314,7 +316,7 @@ impl World {
             Notification::Gap { from, to } => {
                 self.streams.gap(ix, *from, *to)?;
                 let skips = self.setup.config.slow != SlowPolicy::Wait;
-                let excused = skips || self.streams.is_deceived() || self.disturbed(self.now);
+                let excused = skips || self.torn || self.streams.is_deceived();
                 Invariant::GapsHaveACause
                     .holds(excused, || format!("a gap from {from:?} to {to:?}"))
             }

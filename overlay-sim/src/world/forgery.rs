@@ -46,6 +46,7 @@ impl World {
                 version: VERSION,
                 join,
                 window,
+                stream_window: window,
                 start: Start::At(nowhere),
             },
             1 => LinkFrame::Welcome {

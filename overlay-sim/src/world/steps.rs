@@ -232,7 +232,6 @@ impl World {
                 self.arm(ix);
             }
             Impairment::Busy => {
-                self.slow_until = self.slow_until.max(Some(until));
                 self.plan(time, What::Resume(ix));
             }
             _ => {}

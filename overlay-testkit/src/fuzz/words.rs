@@ -184,6 +184,7 @@ impl LinkWord {
                 version: VERSION,
                 join: join(node, attempt),
                 window: MIN_WINDOW,
+                stream_window: MIN_WINDOW,
                 start: match start % 4 {
                     0 => Start::Live,
                     1 => Start::Oldest,

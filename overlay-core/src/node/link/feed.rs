@@ -2,6 +2,7 @@
 
 use crate::flow::Credit;
 use crate::log::{Log, Next, Slice};
+use crate::node::effects::Effects;
 use crate::pace::Pace;
 use crate::position::Position;
 use crate::time::Instant;
@@ -37,7 +38,7 @@ pub(crate) enum Portion {
 
 impl Feed {
     /// The feed of a child that takes so many bytes at first.
-    pub(crate) fn new(at: Position, window: u32, log: &Log) -> Self {
+    pub(crate) fn new(at: Position, window: u32, log: &Log, fx: &Effects) -> Self {
         let mut credit = Credit::default();
         credit.open(window);
         Self {
@@ -45,7 +46,7 @@ impl Feed {
             aligned: false,
             until: None,
             credit,
-            pace: Pace::new(log.behind(&at)),
+            pace: Pace::new(log.behind(&at).min(fx.config.history)),
             told: None,
             names: MOST_NAMES,
         }

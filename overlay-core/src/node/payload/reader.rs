@@ -92,7 +92,10 @@ impl Reader {
             match log.next(&at) {
                 Next::Nothing => return self.pace.moves(),
                 // A root's app has sent what is in its own stream.
-                Next::Bytes(slice) if at.root == fx.id => self.at = Some(at.plus(slice.len())),
+                Next::Bytes(slice) if at.root == fx.id => {
+                    self.at = Some(at.plus(slice.len()));
+                    self.finished = log.has_end();
+                }
                 Next::Jump(to) => {
                     let live = log.head().filter(|_| self.pace.is_skipped());
                     self.jump(at, live.unwrap_or(to), fx);

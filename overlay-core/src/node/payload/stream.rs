@@ -79,7 +79,7 @@ impl Payload {
 
     /// Whether the root's next broadcast would be taken now.
     pub(crate) fn has_room(&self, links: &Links, fx: &Effects) -> bool {
-        self.outgoing.is_none() && self.lag(links) < fx.config.window as usize
+        self.outgoing.is_none() && self.is_below(fx.config.window as usize, links)
     }
 
     /// A child with this window comes in. Returns the position of what it gets first.
@@ -103,7 +103,7 @@ impl Payload {
             at = to;
         }
         if let Some(link) = links.get_mut(child) {
-            link.feed = Some(Box::new(Feed::new(at, window, &self.log)));
+            link.feed = Some(Box::new(Feed::new(at, window, &self.log, fx)));
         }
         at
     }
@@ -140,7 +140,8 @@ impl Payload {
         fx: &mut Effects,
     ) {
         self.slow = slow;
-        self.inflow = Some(Inflow { link, at, used: 0 });
+        let used = fx.config.window.saturating_sub(self.promised);
+        self.inflow = Some(Inflow { link, at, used });
         if self.log.head().is_none() {
             let start = fx.config.start;
             let first = match start {
@@ -237,7 +238,7 @@ impl Payload {
         self.give_credit(links, fx);
         if self.refused && self.outgoing.is_none() {
             let half = fx.config.window as usize / 2;
-            if self.lag(links) <= half {
+            if self.is_below(half, links) {
                 self.refused = false;
                 fx.notify(Notification::RoomToBroadcast);
             }
@@ -258,9 +259,10 @@ impl Payload {
     fn fill(&mut self, links: &Links, fx: &Effects) -> bool {
         let window = fx.config.window as usize;
         let mut filled = false;
-        while let Some(outgoing) = &mut self.outgoing
-            && links.feeds().all(|feed| feed.lag(&self.log) < window)
-        {
+        while self.outgoing.is_some() && self.is_below(window, links) {
+            let Some(outgoing) = &mut self.outgoing else {
+                break;
+            };
             filled = true;
             if outgoing.append(&mut self.log) {
                 self.outgoing = None;
@@ -309,7 +311,7 @@ impl Payload {
     fn give_credit(&mut self, links: &mut Links, fx: &mut Effects) {
         let app = self.reader.behind(&self.log);
         self.reader.pace_mut().settle(app);
-        let lag = self.lag(links).max(self.reader.pace().lag(app));
+        let lag = self.lag(links);
         let Some(inflow) = &mut self.inflow else {
             return;
         };
@@ -320,10 +322,16 @@ impl Payload {
         }
     }
 
-    /// By how many bytes the slowest child holds others up.
-    fn lag(&self, links: &Links) -> usize {
+    /// By how many bytes the slowest child or the app holds others up.
+    pub(super) fn lag(&self, links: &Links) -> usize {
+        let app = self.reader.pace().lag(self.reader.behind(&self.log));
         let lags = links.feeds().map(|feed| feed.lag(&self.log));
-        lags.max().unwrap_or(0)
+        lags.fold(app, usize::max)
+    }
+
+    /// Whether no child holds others up by more than so many bytes.
+    fn is_below(&self, most: usize, links: &Links) -> bool {
+        links.feeds().all(|feed| feed.lag(&self.log) < most)
     }
 
     /// Goes to a position that the parent has told.

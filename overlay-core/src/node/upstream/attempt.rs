@@ -156,8 +156,14 @@ impl Upstream {
     }
 
     /// The channel to the acceptor is open: greets.
-    /// `start`: how far this node is with the root's stream.
-    pub(crate) fn opened(link: LinkId, start: Start, net: &mut Net, fx: &mut Effects) {
+    /// `start`: how far this node is with the root's stream; `stream_window`: how much of it it takes.
+    pub(crate) fn opened(
+        link: LinkId,
+        start: Start,
+        stream_window: u32,
+        net: &mut Net,
+        fx: &mut Effects,
+    ) {
         if let Some(dialing) = net.links.dialing_mut(link)
             && let Some(stage) = dialing.stage.opened()
         {
@@ -166,6 +172,7 @@ impl Upstream {
                 version: VERSION,
                 join: dialing.attempt.join,
                 window: fx.config.window,
+                stream_window,
                 start,
             };
             net.links.transmit(link, &hello, fx);
