@@ -121,11 +121,12 @@ pub enum Notification {
         reason: Unsent,
     },
     /// A gap in the root's stream: what is between these positions will not come any more. It has passed while this node,
-    /// or one above it, was not in the tree or took nothing. Comes right before the message behind the gap.
+    /// or one above it, was not in the tree or took nothing. If the stream goes on in the middle of a message, another gap
+    /// up to the next one follows.
     Gap {
         /// The message that would have been next.
         from: Position,
-        /// The message that comes next, perhaps another root's.
+        /// Where the stream goes on, perhaps with another root's.
         to: Position,
     },
     /// A node takes nothing, though its parent has something for it. Its parent's app and the root's are told, each

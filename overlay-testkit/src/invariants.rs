@@ -204,7 +204,7 @@ fn most_actions(node: &Node) -> usize {
     let parked = config.max_waiting.saturating_mul(early);
     let queued = config.send_queue.saturating_add(longest_log(node));
     // A credit can set free a queue, and one that was far behind a log; the app gets what is in it, however small.
-    let app = queued.saturating_add(links * longest_log(node));
+    let app = queued.saturating_add(longest_log(node).saturating_mul(links));
     [8 + links * 4, config.max_routes, app]
         .into_iter()
         .fold(parked, usize::saturating_add)

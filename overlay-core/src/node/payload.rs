@@ -184,7 +184,7 @@ impl Payload {
         }
     }
 
-    /// A former neighbour takes more: it gets as much time again.
+    /// A former neighbour takes more: it gets as much time again, if there is something for it.
     pub(crate) fn credited_late(
         &mut self,
         id: LinkId,
@@ -193,7 +193,9 @@ impl Payload {
         links: &mut Links,
         fx: &mut Effects,
     ) {
-        links.extend_closing(id, fx);
+        if bytes > 0 && !self.is_flushed(id, links) {
+            links.extend_closing(id, fx);
+        }
         self.credited(id, lane, bytes, links, fx);
         self.say_goodbye(id, links, fx);
     }
@@ -207,13 +209,20 @@ impl Payload {
 
     /// Says goodbye on a closing link that has nothing more to bring.
     pub(crate) fn say_goodbye(&self, id: LinkId, links: &mut Links, fx: &mut Effects) {
-        if let Some(link) = links.get(id) {
-            let fed = link.feed.as_ref();
-            let fed = fed.is_none_or(|feed| feed.behind(&self.log) == 0) && self.outgoing.is_none();
-            if fed && link.outbox.is_empty() || planted!(fx.config, GoodbyeTooEarly) {
-                links.say_goodbye(id, fx);
-            }
+        if self.is_flushed(id, links) || planted!(fx.config, GoodbyeTooEarly) {
+            links.say_goodbye(id, fx);
         }
+    }
+
+    /// Whether a neighbour has been sent all that it is to get.
+    fn is_flushed(&self, id: LinkId, links: &Links) -> bool {
+        links.get(id).is_none_or(|link| {
+            let feed = link.feed.as_ref();
+            let fed = feed.is_none_or(|feed| {
+                feed.behind(&self.log) == 0 && (feed.has_end() || self.outgoing.is_none())
+            });
+            fed && link.outbox.is_empty()
+        })
     }
 
     /// At most how many bytes a neighbour has not taken of what it was to get.

@@ -111,6 +111,8 @@ bugs! {
     CreditForgotten,
     /// A child that is gone still holds the others up.
     SlowKept,
+    /// An app is not told of a gap.
+    GapNotTold,
 }
 
 impl fmt::Display for Planted {

@@ -12,7 +12,7 @@ pub(crate) use overlay_testkit::actions::{
     client_frames, delegated, opened, rejections, sent, sent_up, told,
 };
 pub(crate) use overlay_testkit::frames::{
-    answer, below_root, candidate, hello, id, join_of, move_to, moving, position, refused, reject,
+    answer, below_root, candidate, hello, id, join_of, move_to, moving, position, record, records, refused, reject,
     request, sdp, signal, status, token, welcome,
 };
 pub(crate) use world::{Ix, World};

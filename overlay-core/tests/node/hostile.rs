@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ANY_DEPTH, JoinFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, Refusal, RejectReason, VERSION,
+    self, ANY_DEPTH, JoinFrame, Lane, LinkFrame, MAX_FRAME, MAX_PART, Refusal, RejectReason, VERSION,
     WireError,
 };
 use overlay_core::{
@@ -11,7 +11,8 @@ use overlay_core::{
 };
 
 use crate::harness::{
-    Solo, answer, below_root, config, hello, id, join_of, move_to, moving, opened, refused, reject,
+    Solo, answer, below_root, config, hello, id, join_of, move_to, moving, opened, position, refused,
+    reject,
     request, sent, sent_up, welcome,
 };
 
@@ -56,16 +57,14 @@ fn garbage_closes_its_link_and_no_other() {
 
 #[test]
 fn a_child_that_speaks_as_a_parent_is_cut_off() {
-    let broadcast = LinkFrame::Broadcast {
-        number: 1,
-        payload: b"hear me",
-    };
+    let broadcast = LinkFrame::Stream { records: &[] };
+    let jump = LinkFrame::Jump(position(Epoch(1), 0));
     let moved = LinkFrame::Moved {
         epoch: Epoch(9),
         path: below_root(1),
     };
     let welcome = welcome(Epoch(1), below_root(1));
-    for frame in [broadcast, moved, welcome, hello(join_of(1), MIN_WINDOW)] {
+    for frame in [broadcast, jump, moved, welcome, hello(join_of(1), MIN_WINDOW)] {
         let mut solo = Solo::root(Config::default());
         let child = solo.child(1);
         assert_eq!(closed(&solo.says(child, &frame), child), UNEXPECTED);
@@ -92,9 +91,12 @@ fn a_parent_that_speaks_as_a_child_is_cut_off() {
 fn a_candidate_must_greet_first() {
     for frame in [
         LinkFrame::Heartbeat,
-        LinkFrame::Direct { payload: b"hello" },
+        LinkFrame::Direct { records: &[] },
         LinkFrame::Join(JoinFrame::Request(request(join_of(9), 1))),
-        LinkFrame::Credit { bytes: 1 },
+        LinkFrame::Credit {
+            lane: Lane::Stream,
+            bytes: 1,
+        },
     ] {
         let mut solo = Solo::root(Config::default());
         let link = opened(&solo.request(1))[0];
@@ -219,7 +221,7 @@ fn parents_that_hand_a_node_on_and_take_nothing_do_not_pile_up() {
     let (mut solo, mut parent) = Solo::member(config(1));
     for number in 2..12 {
         while solo.node.can_send(parent) {
-            let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+            let payload = Bytes::from(vec![1; MAX_PART]);
             solo.event(EventKind::Send {
                 to: parent,
                 payload,
@@ -277,7 +279,7 @@ fn credit_without_end_is_just_credit() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     for _ in 0..3 {
-        solo.says(child, &LinkFrame::Credit { bytes: u32::MAX });
+        solo.is_granted(child, Lane::Direct, u32::MAX);
     }
     assert!(solo.node.can_send(child));
 }

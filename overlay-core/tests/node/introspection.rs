@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
-use overlay_core::wire::{JoinFrame, LinkFrame, MAX_PAYLOAD};
+use overlay_core::wire::{JoinFrame, Lane, MAX_PART, record_len};
 use overlay_core::{Action, Config, EventKind, LinkId, Load, Progress, Receipt};
 
 use crate::harness::{OWN_JOIN, Solo, answer, candidate, config, join_of, opened, sdp, signal};
 
 /// Half of the smallest window.
 fn big() -> Bytes {
-    Bytes::from(vec![1; MAX_PAYLOAD])
+    Bytes::from(vec![1; MAX_PART])
 }
 
 /// The load is this, and then that.
@@ -108,36 +108,36 @@ fn the_queue_of_requests_tells_how_full_it_is() {
 fn the_queues_of_messages_tell_how_full_they_are() {
     let mut solo = Solo::root(config(2));
     let slow = [solo.child(1), solo.child(2)];
-    let cost = message_cost(MAX_PAYLOAD) as usize;
+    let cost = message_cost(MAX_PART) as usize;
     // A window holds two.
-    for _ in 0..3 {
-        solo.event(EventKind::Broadcast(big()));
+    for to in [slow[0], slow[0], slow[0], slow[1], slow[1], slow[1], slow[1]] {
+        let payload = big();
+        solo.event(EventKind::Send { to, payload });
     }
-    let (to, payload) = (slow[0], big());
-    solo.event(EventKind::Send { to, payload });
     let (is, expected) = load(&solo, |load| {
-        (load.links, load.broadcasts) = (2, 1);
+        load.links = 2;
         (load.queued, load.longest_queue) = (3 * cost, 2 * cost);
     });
     assert_eq!(is, expected);
     for link in slow {
-        solo.says(link, &LinkFrame::Credit { bytes: MIN_WINDOW });
+        solo.is_granted(link, Lane::Direct, MIN_WINDOW);
     }
     let (is, expected) = load(&solo, |load| load.links = 2);
     assert_eq!(is, expected);
 }
 
 #[test]
-fn a_broadcast_counts_until_the_last_one_lets_it_go() {
-    let (mut solo, parent) = Solo::member(config(1));
+fn the_log_tells_what_it_holds() {
+    let (mut solo, parent) = Solo::member(Config {
+        history: 100,
+        ..config(1)
+    });
     let child = solo.child_from(parent, 2);
-    let mut held: Vec<Receipt> = (0..3).flat_map(|_| broadcast(&mut solo, parent)).collect();
-    assert_eq!(solo.node.load().broadcasts, 3);
-    for receipt in held.drain(..) {
-        solo.event(EventKind::Consumed(receipt));
-    }
-    // The third one still waits for the child.
-    assert_eq!(solo.node.load().broadcasts, 1);
+    let record = record_len(MAX_PART);
+    let held: Vec<Receipt> = (0..3).flat_map(|_| broadcast(&mut solo, parent)).collect();
+    // The third one waits for the child.
+    assert_eq!(solo.node.load().log, record);
     solo.event(EventKind::LinkClosed(child));
-    assert_eq!(solo.node.load().broadcasts, 0);
+    assert_eq!(solo.node.load().log, 0, "less than that is history");
+    drop(held);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{
-    ANY_DEPTH, GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD, Refusal, RejectReason,
+    ANY_DEPTH, GoodbyeReason, JoinFrame, Lane, LinkFrame, MAX_PART, Refusal, RejectReason,
 };
 use overlay_core::{Action, CloseReason, Config, EventKind, Notification, Role};
 
@@ -111,7 +111,7 @@ fn queued_messages_are_delivered_before_the_goodbye() {
     let to = world.link(0, 1);
     let mut sent = 0;
     while world.node(0).can_send(to) {
-        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let payload = Bytes::from(vec![1; MAX_PART]);
         world.event(0, EventKind::Send { to, payload });
         sent += 1;
     }
@@ -129,7 +129,7 @@ fn a_neighbour_that_takes_nothing_does_not_hold_up_a_leave() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     while solo.node.can_send(child) {
-        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let payload = Bytes::from(vec![1; MAX_PART]);
         let _ = solo.event(EventKind::Send { to: child, payload });
     }
     let actions = solo.event(EventKind::Leave);
@@ -174,7 +174,7 @@ fn a_neighbour_that_takes_a_crumb_at_a_time_has_an_end_to_its_time() {
     solo.event(EventKind::Leave);
     for _ in 0..36 {
         solo.wait(secs(9));
-        solo.says(child, &LinkFrame::Credit { bytes: 64 });
+        solo.is_granted(child, Lane::Direct, 64);
     }
     assert_eq!(solo.node.role(), Role::Detached);
 }
@@ -186,13 +186,13 @@ fn empty_credit_does_not_put_the_end_off() {
         let mut solo = Solo::root(Config::default());
         let child = solo.child(1);
         while backlog && solo.node.can_send(child) {
-            let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+            let payload = Bytes::from(vec![1; MAX_PART]);
             let _ = solo.event(EventKind::Send { to: child, payload });
         }
         solo.event(EventKind::Leave);
         for _ in 0..3 {
             solo.wait(secs(4));
-            solo.says(child, &LinkFrame::Credit { bytes: 0 });
+            solo.is_granted(child, Lane::Direct, 0);
         }
         assert_eq!(solo.node.role(), Role::Detached);
     }
@@ -203,16 +203,16 @@ fn a_neighbour_that_takes_its_time_gets_everything() {
     let mut solo = Solo::root(Config::default());
     let child = solo.child(1);
     while solo.node.can_send(child) {
-        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let payload = Bytes::from(vec![1; MAX_PART]);
         let _ = solo.event(EventKind::Send { to: child, payload });
     }
     solo.event(EventKind::Leave);
     let mut actions = Vec::new();
     while sent(&actions, child) != [goodbye()] {
         actions = solo.wait(secs(4));
-        let bytes = message_cost(MAX_PAYLOAD);
-        actions.extend(solo.says(child, &LinkFrame::Credit { bytes }));
-        actions.retain(|action| !matches!(action, Action::Transmit(_, b) if b.len() > MAX_PAYLOAD));
+        let bytes = message_cost(MAX_PART);
+        actions.extend(solo.is_granted(child, Lane::Direct, bytes));
+        actions.retain(|action| !matches!(action, Action::Transmit(_, b) if b.len() > MAX_PART));
         assert_eq!(solo.node.role(), Role::Leaving);
     }
 }
@@ -259,7 +259,7 @@ fn a_link_that_is_parting_is_not_writable() {
     let child = solo.child(1);
     let mut unsent = Vec::new();
     while unsent.is_empty() {
-        let payload = Bytes::from(vec![1; MAX_PAYLOAD]);
+        let payload = Bytes::from(vec![1; MAX_PART]);
         let actions = solo.event(EventKind::Send { to: child, payload });
         unsent.extend(
             actions
@@ -270,7 +270,7 @@ fn a_link_that_is_parting_is_not_writable() {
     solo.event(EventKind::Close(child));
     let bytes = MIN_WINDOW * 20;
     assert_eq!(
-        told(&solo.says(child, &LinkFrame::Credit { bytes })),
+        told(&solo.is_granted(child, Lane::Direct, bytes)),
         [&Notification::Left; 0]
     );
 }
@@ -341,7 +341,7 @@ fn a_message_after_the_goodbye_is_not_expected() {
     assert_eq!(solo.hears(parent, payload), []);
     assert_eq!(solo.says(parent, &LinkFrame::Heartbeat), []);
     let bytes = message_cost(1);
-    assert_eq!(solo.says(parent, &LinkFrame::Credit { bytes }), []);
+    assert_eq!(solo.is_granted(parent, Lane::Direct, bytes), []);
     let actions = solo.says(parent, &goodbye());
     assert!(told(&actions).contains(&&Notification::Left));
 }

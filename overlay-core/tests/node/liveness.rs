@@ -1,6 +1,6 @@
 //! Heartbeats, and telling the dead from the sleeping.
 
-use overlay_core::wire::LinkFrame;
+use overlay_core::wire::{Lane, LinkFrame};
 use overlay_core::{Action, CloseReason, Config, Epoch, EventKind, Notification, Role};
 
 use crate::harness::{Solo, World, below_root, id, ms, secs, sent, told};
@@ -71,7 +71,7 @@ fn any_frame_is_a_sign_of_life() {
     let child = solo.child(1);
     for _ in 0..10 {
         solo.wait(secs(14));
-        solo.says(child, &LinkFrame::Credit { bytes: 1 });
+        solo.is_granted(child, Lane::Direct, 1);
     }
     assert_eq!(solo.node.children().count(), 1);
 }

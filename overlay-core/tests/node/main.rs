@@ -9,7 +9,6 @@
 mod admission;
 mod contract;
 mod ending;
-mod handover;
 mod harness;
 mod hostile;
 mod introspection;
@@ -26,3 +25,5 @@ mod rebalance;
 mod relocation;
 mod routing;
 mod server;
+mod stalls;
+mod stream;

@@ -98,12 +98,15 @@ impl Streams {
     /// A node is told of a gap.
     pub(crate) fn gap(&mut self, owner: Ix, from: Position, to: Position) -> Result<(), Violation> {
         let reader = self.readers.entry(owner).or_default();
-        reader.jumped = Some(to);
+        let before = reader.jumped.replace(to);
         let Some((epoch, latest)) = reader.latest.filter(|_| !self.deceived) else {
             return Ok(());
         };
         let next = self.sent.get(&epoch).and_then(|sent| sent.get(latest + 1));
-        let begins = from.epoch != epoch || next.is_none_or(|next| next.at == from);
+        let begins = match before {
+            Some(before) => before == from,
+            None => from.epoch != epoch || next.is_none_or(|next| next.at == from),
+        };
         Invariant::GapsAreTold.holds(begins && from != to, || {
             format!("a gap from {from:?} to {to:?}, after {latest} of {epoch:?}")
         })

@@ -318,7 +318,7 @@ impl Pair {
             }
             let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().position());
             assert_eq!(root, joiner, "the child lacks some of the stream");
-            self.stream.is_complete();
+            self.stream.is_complete(root.unwrap_or_default());
         }
     }
 

@@ -5,6 +5,7 @@ use crate::log::{Log, Next, Slice};
 use crate::node::effects::Effects;
 use crate::pace::Pace;
 use crate::position::Position;
+use crate::slow::SlowPolicy;
 use crate::time::Instant;
 use crate::wire::MAX_RECORDS;
 
@@ -38,10 +39,16 @@ pub(crate) enum Portion {
 
 impl Feed {
     /// The feed of a child that takes so many bytes at first.
-    pub(crate) fn new(at: Position, window: u32, log: &Log, fx: &Effects) -> Self {
+    pub(crate) fn new(
+        at: Position,
+        window: u32,
+        slow: SlowPolicy,
+        log: &Log,
+        fx: &Effects,
+    ) -> Self {
         let mut credit = Credit::default();
         credit.open(window);
-        Self {
+        let mut feed = Self {
             at,
             aligned: false,
             until: None,
@@ -49,7 +56,12 @@ impl Feed {
             pace: Pace::new(log.behind(&at).min(fx.config.history)),
             told: None,
             names: MOST_NAMES,
+        };
+        // One that comes back and still takes nothing holds nobody up again.
+        if slow != SlowPolicy::Wait && !feed.has_credit() {
+            feed.pace.skip();
         }
+        feed
     }
 
     /// The child takes more.
@@ -62,6 +74,11 @@ impl Feed {
         let behind = self.behind(log);
         match log.next(&self.at) {
             _ if self.until.is_some() && behind == 0 => None,
+            // Until it takes something, a child that is skipped is left alone.
+            _ if self.pace.is_skipped() && !self.has_credit() => {
+                self.pace.waits(now);
+                None
+            }
             Next::Nothing => {
                 self.pace.moves();
                 None
@@ -97,6 +114,11 @@ impl Feed {
         }
     }
 
+    /// Whether there is credit for any record.
+    const fn has_credit(&self) -> bool {
+        self.credit.left() as usize >= MAX_RECORDS
+    }
+
     /// The child goes on at this position, whatever it has had.
     pub(crate) const fn restart(&mut self, at: Position) {
         self.at = at;
@@ -105,6 +127,10 @@ impl Feed {
     /// Nothing that comes from here on is for the child.
     pub(crate) fn ends(&mut self, log: &Log) {
         self.until = log.head();
+    }
+
+    pub(crate) const fn has_end(&self) -> bool {
+        self.until.is_some()
     }
 
     /// The number of bytes that it has not been sent.

@@ -36,7 +36,7 @@ enum Search {
     None,
     /// It looks for the first message that it gets at all.
     First,
-    /// It looks for the end of a gap that began here.
+    /// It looks for the end of a gap, of which the app knows up to here.
     Gap(Position),
 }
 
@@ -96,12 +96,12 @@ impl Reader {
                     self.at = Some(at.plus(slice.len()));
                     self.finished = log.has_end();
                 }
+                Next::Jump(_) | Next::Bytes(_) if self.unconsumed >= fx.config.window => {
+                    return self.pace.waits(fx.now);
+                }
                 Next::Jump(to) => {
                     let live = log.head().filter(|_| self.pace.is_skipped());
                     self.jump(at, live.unwrap_or(to), fx);
-                }
-                Next::Bytes(_) if self.unconsumed >= fx.config.window => {
-                    return self.pace.waits(fx.now);
                 }
                 Next::Bytes(slice) => {
                     self.pace.moves();
@@ -124,29 +124,39 @@ impl Reader {
         last
     }
 
-    /// What comes next is not what follows: another root's stream begins, or there is a gap.
-    fn jump(&mut self, from: Position, to: Position, fx: &Effects) {
-        let other = !to.is_of(&from);
-        let whole = to.root == fx.id || to.offset == 0 && !self.assembly.has_begun();
-        if self.search == Search::None && !(other && whole) {
-            let begun = self.assembly.has_begun();
-            self.search = Search::Gap(if begun { self.begun } else { from });
+    /// What comes next is not what follows: another root's stream begins, or there is a gap, which the app is told at once.
+    fn jump(&mut self, at: Position, to: Position, fx: &mut Effects) {
+        let other = !to.is_of(&at);
+        let begun = self.assembly.has_begun();
+        let whole = !begun && (to.root == fx.id || to.offset == 0);
+        let gap = !(other && whole);
+        if gap {
+            let from = match self.search {
+                Search::Gap(known) => known,
+                Search::None if begun => self.begun,
+                Search::None | Search::First => at,
+            };
+            self.search = Search::Gap(to);
+            if !planted!(fx.config, GapNotTold) {
+                fx.notify(Notification::Gap { from, to });
+            }
         }
-        let missed = self.search != Search::First;
         if other {
             self.finished = false;
-            self.gapped = missed && to.offset > 0;
+            self.gapped = to.offset > 0;
         } else {
-            self.gapped |= missed;
+            self.gapped |= gap;
         }
         self.assembly.forget();
         self.at = Some(to);
     }
 
-    /// Whether a record belongs to a message that the app gets. If it begins one behind a gap, the app is told of that.
+    /// Whether a record belongs to a message that the app gets. If the gap was longer than the app knows, it is told.
     fn is_in_place(&mut self, at: Position, part: Part, fx: &mut Effects) -> bool {
         if part.begins() {
-            if let Search::Gap(from) = self.search {
+            if let Search::Gap(from) = self.search
+                && from != at
+            {
                 fx.notify(Notification::Gap { from, to: at });
             }
             self.search = Search::None;

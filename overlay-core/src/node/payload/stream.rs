@@ -103,7 +103,8 @@ impl Payload {
             at = to;
         }
         if let Some(link) = links.get_mut(child) {
-            link.feed = Some(Box::new(Feed::new(at, window, &self.log, fx)));
+            let feed = Feed::new(at, window, self.slow, &self.log, fx);
+            link.feed = Some(Box::new(feed));
         }
         at
     }
