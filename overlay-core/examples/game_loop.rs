@@ -140,10 +140,10 @@ impl Player {
             };
             match message.scope {
                 // What a player makes of it must not depend on its being well-formed.
-                Scope::Broadcast | Scope::End => {
+                Scope::Broadcast(_) | Scope::End(_) => {
                     self.ball = Ball::decode(&message.payload).unwrap_or(self.ball);
                 }
-                Scope::Direct => self.push(message.payload.clone())?,
+                Scope::Direct(_) => self.push(message.payload.clone())?,
             }
             self.member.taken(message)?;
         }

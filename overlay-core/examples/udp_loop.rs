@@ -104,7 +104,7 @@ fn live(mut member: Member, number: u8) -> io::Result<()> {
                 News::Message(message) => {
                     let text = String::from_utf8_lossy(&message.payload);
                     println!("node {number} hears: {text}");
-                    if message.scope == Scope::Direct {
+                    if matches!(message.scope, Scope::Direct(_)) {
                         return Ok(());
                     }
                     member.taken(message)?;

@@ -4,7 +4,7 @@ use crate::flow::Credit;
 use crate::log::{Log, Next, Slice};
 use crate::node::effects::Effects;
 use crate::pace::Pace;
-use crate::position::Position;
+use crate::position::{Position, Start};
 use crate::slow::SlowPolicy;
 use crate::time::Instant;
 use crate::wire::MAX_RECORDS;
@@ -85,7 +85,7 @@ impl Feed {
             }
             Next::Jump(to) => {
                 // A child that was skipped, and has lost its place: what is live is what it wants.
-                let live = log.head().filter(|_| self.pace.is_skipped());
+                let live = log.start(Start::Live).filter(|_| self.pace.is_skipped());
                 self.at = live.unwrap_or(to);
                 Some(Portion::Jump(self.at))
             }

@@ -100,7 +100,8 @@ impl Reader {
                     return self.pace.waits(fx.now);
                 }
                 Next::Jump(to) => {
-                    let live = log.head().filter(|_| self.pace.is_skipped());
+                    let live = log.start(Start::Live);
+                    let live = live.filter(|_| self.pace.is_skipped());
                     self.jump(at, live.unwrap_or(to), fx);
                 }
                 Next::Bytes(slice) => {
