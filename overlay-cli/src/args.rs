@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use overlay_tokio::Policy;
+use overlay_tokio::{Policy, SlowPolicy, Start};
 
 pub(crate) use node::{Session, TokenArg};
 
@@ -146,6 +146,13 @@ pub(crate) struct Root {
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,
 
+    /// What becomes of a node that takes nothing: wait, skip or disconnect
+    ///
+    /// `wait`: everybody waits for it, and nothing is lost. `skip`: after a second the others go on, and it is told of the gap.
+    /// `disconnect`: after 10 seconds it loses its place, and joins again.
+    #[arg(long, value_name = "HOW", default_value_t = SlowPolicy::Wait)]
+    pub(crate) slow: SlowPolicy,
+
     /// What a standby does with its stdin while another root leads: wait or drop
     #[arg(long, value_enum, value_name = "HOW", default_value_t = StandbyInput::Wait)]
     pub(crate) standby_input: StandbyInput,
@@ -173,12 +180,36 @@ pub(crate) struct Join {
     #[arg(long)]
     pub(crate) next: bool,
 
+    /// Where to come in: with what is sent from now on, or with the oldest that the parent still has
+    ///
+    /// A node that comes when the stream is over gets what is left of it in either case.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = From::Live)]
+    pub(crate) from: From,
+
     /// Print events as JSON, one per line, on stderr: stdout is for the data
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) session: Session,
+}
+
+/// Where a node comes into the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// With what is sent from now on
+    Live,
+    /// With the oldest that the parent still has
+    Oldest,
+}
+
+impl From {
+    pub(crate) const fn start(self) -> Start {
+        match self {
+            Self::Live => Start::Live,
+            Self::Oldest => Start::Oldest,
+        }
+    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

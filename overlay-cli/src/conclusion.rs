@@ -52,9 +52,14 @@ impl Outcome {
             missing.push(format!("up to {unheard} bytes reached nobody"));
         }
         if failure.is_some() {
-            let has = counted(nodes - unconfirmed.min(nodes), "node");
+            let but = if missing.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", missing.join("; "))
+            };
             facts.say(&format!(
-                "{has} of {nodes} got the {bytes} bytes that could be read."
+                "Sent the {bytes} bytes that could be read to {}{but}.",
+                counted(nodes, "node")
             ));
         } else if missing.is_empty() {
             facts.say(&match nodes {

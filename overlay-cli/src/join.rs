@@ -17,12 +17,15 @@ use crate::{args, exit, stdout};
 pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stderr } else { Facts::Off };
     let mut stop = Stop::new();
-    let mut session = Session::begin(&args.session, facts)?;
+    let mut session = Session::begin(&args.session, facts, |node| {
+        node.start(args.from.start())
+    })?;
     session.node.join().await;
     let mut listener = Listener {
         received: Received::default(),
         news: News::default(),
         waits_for_next: args.next,
+        over: None,
     };
     let outcome = tokio::select! {
         outcome = listener.listen(&mut session) => outcome,
@@ -60,6 +63,8 @@ struct Listener {
     news: News,
     /// Whether a stream that is over already is not the one to print.
     waits_for_next: bool,
+    /// The epoch of that stream.
+    over: Option<u64>,
 }
 
 impl Listener {
@@ -67,10 +72,17 @@ impl Listener {
         loop {
             let outcome = match session.next().await? {
                 Event::Message(message) => self.message(session.facts, &message).await?,
+                Event::Node(Notification::BehindTheEnd { from }) => {
+                    self.behind_the_end(from.epoch.0);
+                    None
+                }
                 Event::Node(Notification::StreamEnded { last, .. }) => match Piece::parse(&last) {
-                    // The next one is another.
-                    Some(Piece::End(_)) if self.waits_for_next && self.has_nothing() => None,
-                    Some(Piece::End(end)) => Some(self.ended(session.facts, end)),
+                    Some(Piece::End(end)) => {
+                        if self.has_nothing() {
+                            self.behind_the_end(end.epoch);
+                        }
+                        self.ended(session.facts, end)
+                    }
                     _ => None,
                 },
                 event => {
@@ -90,6 +102,7 @@ impl Listener {
         message: &Message,
     ) -> anyhow::Result<Option<Outcome>> {
         match Piece::parse(&message.payload) {
+            Some(Piece::Data { epoch, .. }) if self.over == Some(epoch) => Ok(None),
             Some(Piece::Data {
                 epoch,
                 offset,
@@ -105,11 +118,7 @@ impl Listener {
                     Err(error) => Err(error).context("cannot write to stdout"),
                 }
             }
-            // The node came in behind everything. An empty stream has nothing to come in behind.
-            Some(Piece::End(end)) if self.waits_for_next && self.has_nothing() && end.total > 0 => {
-                Ok(None)
-            }
-            Some(Piece::End(end)) => Ok(Some(self.ended(facts, end))),
+            Some(Piece::End(end)) => Ok(self.ended(facts, end)),
             // Not for this command.
             None => Ok(None),
         }
@@ -119,9 +128,22 @@ impl Listener {
         self.received.from().is_none()
     }
 
-    fn ended(&mut self, facts: Facts, end: End) -> Outcome {
+    /// The stream of this epoch was over when the node came.
+    fn behind_the_end(&mut self, epoch: u64) {
+        if self.waits_for_next {
+            self.over = Some(epoch);
+        } else {
+            self.received.came_late();
+        }
+    }
+
+    fn ended(&mut self, facts: Facts, end: End) -> Option<Outcome> {
+        // An empty stream has nothing to come in behind.
+        if self.over == Some(end.epoch) && end.total > 0 {
+            return None;
+        }
         tell_gap(facts, self.received.end(end));
-        Outcome::Ended
+        Some(Outcome::Ended)
     }
 
     /// Says what the node has, and what it lacks.
@@ -144,7 +166,7 @@ impl Listener {
             Verdict::Whole => return ExitCode::SUCCESS,
             Verdict::TooLate => facts.say(&format!(
                 "The stream is over: this node came in behind all of its {} bytes. --next waits for another one.",
-                from.unwrap_or_default()
+                missing
             )),
             Verdict::Lacking if unread => facts.say(&format!(
                 "Printed {printed} bytes. The root could not read its input further; of what it has read, {missing} bytes are \

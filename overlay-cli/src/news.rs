@@ -1,8 +1,11 @@
 //! The news about a node's place in the tree: each of them a fact for a script, and for a person only what is new.
 
+use std::time::Duration;
+
 use overlay_tokio::core::wire::RejectReason;
 use overlay_tokio::{CloseReason, Event, NodeId, Notification};
 
+use crate::report::Facts;
 use crate::session::{Fact, Session, millis};
 
 /// What a person has been told of a node's place.
@@ -64,19 +67,11 @@ impl News {
                     ms: millis(*took),
                 });
             }
-            Event::Node(Notification::BroadcastsMissed(broadcasts)) => {
-                facts.tell(&Fact::Missed {
-                    broadcasts: *broadcasts,
-                });
-                let messages = if *broadcasts == 1 {
-                    "message"
-                } else {
-                    "messages"
-                };
-                facts.say(&format!(
-                    "Missed {broadcasts} {messages}: this node, or one above it, had no parent."
-                ));
-            }
+            Event::Node(Notification::Stalled {
+                node,
+                behind,
+                lasting,
+            }) => tell_stall(facts, *node, *behind, *lasting),
             Event::Node(Notification::RootChanged { epoch, root }) => {
                 facts.tell(&Fact::RootChanged {
                     epoch: epoch.0,
@@ -97,6 +92,20 @@ impl News {
             _ => {}
         }
     }
+}
+
+/// Says which node takes nothing.
+pub(crate) fn tell_stall(facts: Facts, node: NodeId, behind: u64, lasting: Duration) {
+    facts.tell(&Fact::Stalled {
+        node: node.to_string(),
+        behind,
+        ms: millis(lasting),
+    });
+    let seconds = lasting.as_secs();
+    let node = short(node);
+    facts.say(&format!(
+        "Node {node} has taken nothing for {seconds} s; {behind} bytes wait for it."
+    ));
 }
 
 /// The first digits of an id: enough for a person to tell nodes apart.

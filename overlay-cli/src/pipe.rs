@@ -6,13 +6,13 @@
 use std::io;
 use std::time::Duration;
 
-use overlay_tokio::core::wire::MAX_PAYLOAD;
+use overlay_tokio::core::wire::MAX_PART;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Most bytes of the stream in one message. A header has a tag, two numbers of at most ten bytes, and a length of three.
-const CHUNK: usize = MAX_PAYLOAD - 24;
+const CHUNK: usize = MAX_PART - 24;
 
 /// The time that a line gets to become whole before its beginning is sent.
 const LINE_WAIT: Duration = Duration::from_millis(50);
@@ -224,7 +224,7 @@ mod tests {
             }),
         ] {
             let encoded = piece.encode();
-            assert!(encoded.len() <= MAX_PAYLOAD);
+            assert!(encoded.len() <= MAX_PART);
             assert_eq!(Piece::parse(&encoded), Some(piece));
         }
     }

@@ -8,6 +8,8 @@ use crate::pipe::End;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     stream: Option<Stream>,
+    /// Whether the stream was over when the node came in: then it lacks what its parent no longer has.
+    late: bool,
     /// The bytes that were printed.
     pub(crate) printed: u64,
     /// The bytes that are missing between those.
@@ -53,6 +55,11 @@ impl Received {
         self.stream.as_ref().map(|stream| stream.from)
     }
 
+    /// The stream is over, and the node has only come in.
+    pub(crate) const fn came_late(&mut self) {
+        self.late = true;
+    }
+
     /// Takes a part of the stream in `epoch`, whose first byte is at `offset`. What was there before is left out.
     pub(crate) fn part<'a>(&mut self, epoch: u64, offset: u64, bytes: &'a [u8]) -> Fresh<'a> {
         let stream = self.stream_of(epoch, offset);
@@ -79,24 +86,24 @@ impl Received {
 
     /// The verdict after the end.
     pub(crate) fn verdict(&self) -> Verdict {
-        let behind_the_end = self.from().is_some_and(|from| from > 0);
-        if self.missing > 0 || self.cut || self.unread {
-            Verdict::Lacking
-        } else if self.printed == 0 && behind_the_end {
+        if self.late && self.printed == 0 && self.missing > 0 {
             Verdict::TooLate
+        } else if self.missing > 0 || self.cut || self.unread {
+            Verdict::Lacking
         } else {
             Verdict::Whole
         }
     }
 
-    /// The stream of this epoch, which the node came in to at `offset` if it is the first. Of another root's stream
-    /// it has a right to all.
+    /// The stream of this epoch, which the node came in to at `offset` if it is the first. Of another root's stream, and of one
+    /// that is over, it should have all.
     fn stream_of(&mut self, epoch: u64, offset: u64) -> &mut Stream {
         let stream = match self.stream.take() {
             Some(stream) if stream.epoch == epoch => stream,
             former => {
                 self.cut |= former.is_some();
-                let from = if former.is_some() { 0 } else { offset };
+                let all = former.is_some() || self.late;
+                let from = if all { 0 } else { offset };
                 let next = from;
                 Stream { epoch, from, next }
             }
@@ -157,12 +164,31 @@ mod tests {
 
     #[test]
     fn a_node_that_comes_behind_the_last_byte_has_nothing() {
-        let mut received = Received::default();
+        let late = || {
+            let mut received = Received::default();
+            received.came_late();
+            received
+        };
+        let mut received = late();
         received.end(end(6));
-        assert_eq!(received.verdict(), Verdict::TooLate);
-        let mut empty = Received::default();
+        assert_eq!((received.verdict(), received.missing), (Verdict::TooLate, 6));
+        let mut empty = late();
         empty.end(end(0));
         assert_eq!(empty.verdict(), Verdict::Whole);
+    }
+
+    #[test]
+    fn a_node_that_comes_behind_the_end_lacks_what_its_parent_no_longer_has() {
+        let mut received = Received::default();
+        received.came_late();
+        assert_eq!(received.part(1, 4, b"two").gap, Some((0, 4)));
+        received.end(end(7));
+        assert_eq!(received.verdict(), Verdict::Lacking);
+        let mut whole = Received::default();
+        whole.came_late();
+        whole.part(1, 0, b"one");
+        whole.end(end(3));
+        assert_eq!(whole.verdict(), Verdict::Whole);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::audience::Audience;
 use crate::conclusion::{Outcome, counted};
 use crate::hint::WithHint;
 use crate::linger::linger;
-use crate::news::News;
+use crate::news::{News, tell_stall};
 use crate::pipe::{Chunks, End, Piece};
 use crate::report::Facts;
 use crate::session::{Fact, Session};
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stdout } else { Facts::Off };
     let token = token::of_root(&args.token, &args.session.overlay)?;
     let mut stop = Stop::new();
-    let session = Session::begin(&args.session, facts)?;
+    let session = Session::begin(&args.session, facts, |node| node.slow(args.slow))?;
     session.node.become_root(token).await;
     let mut root = Root {
         session,
@@ -126,7 +126,7 @@ impl Root {
                     );
                     discards = self.standby_input == StandbyInput::Drop;
                 }
-                Event::Message(message) if message.scope == Scope::End => {
+                Event::Message(message) if matches!(message.scope, Scope::End(_)) => {
                     linger(&mut self.session).await;
                     return Ok(None);
                 }
@@ -290,6 +290,11 @@ async fn next(session: &mut Session, audience: &RefCell<Audience>) -> anyhow::Re
             unconfirmed,
             ..
         }) => audience.closed(*node, *reason, *unconfirmed),
+        Event::Node(Notification::Stalled {
+            node,
+            behind,
+            lasting,
+        }) => tell_stall(session.facts, *node, *behind, *lasting),
         Event::Node(Notification::SteppedDown { epoch }) => {
             return Err(stepped_down(session, *epoch));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
+use overlay_tokio::{Builder, BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
@@ -52,8 +52,8 @@ pub(crate) enum Fact {
     ParentClosed { parent: String, reason: String },
     /// A node that had lost its parent has one again.
     Reattached { parent: String, ms: u64 },
-    /// This many messages passed while it had none.
-    Missed { broadcasts: u64 },
+    /// A node takes nothing.
+    Stalled { node: String, behind: u64, ms: u64 },
     /// The tree has another root.
     RootChanged { epoch: u64, root: String },
     /// An attempt has failed.
@@ -93,8 +93,14 @@ pub(crate) enum Fact {
 }
 
 impl Session {
-    pub(crate) fn begin(args: &args::Session, facts: Facts) -> anyhow::Result<Self> {
+    /// Starts a node. `change`: what the subcommand adds to the options of every node.
+    pub(crate) fn begin(
+        args: &args::Session,
+        facts: Facts,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> anyhow::Result<Self> {
         let mut builder = node()
+            .history(args.history)
             .overlay(args.overlay.clone())
             .max_degree(args.degree)
             .policy(args.policy)
@@ -107,7 +113,7 @@ impl Session {
             let tls = read.with_context(|| file.display().to_string())?;
             builder = builder.tls(tls);
         }
-        let (node, events) = builder.spawn()?;
+        let (node, events) = change(builder).spawn()?;
         let hurry = !args.connect_timeout.is_zero();
         Ok(Self {
             node,

@@ -6,7 +6,7 @@ use overlay_driver::{Event, Notification};
 
 use crate::Driver;
 use crate::harness::{Member, World};
-use crate::rogue::{Rogue, RogueLink};
+use crate::rogue::{Rogue, RogueLink, hello, message};
 
 /// A tree with an honest child, and a link to its root that a rogue holds.
 struct Scene {
@@ -79,7 +79,8 @@ pub(crate) async fn garbage_from_a_child_closes_its_link(driver: Driver) {
 
 pub(crate) async fn a_truncated_frame_closes_the_link(driver: Driver) {
     let scene = Scene::welcomed(driver).await;
-    let frame = LinkFrame::Direct { payload: b"whole" };
+    let records = &message(b"whole");
+    let frame = LinkFrame::Direct { records };
     let bytes = overlay_core::wire::encode(&frame);
     scene.link.link.send(bytes.slice(..bytes.len() - 1));
     scene
@@ -89,11 +90,7 @@ pub(crate) async fn a_truncated_frame_closes_the_link(driver: Driver) {
 
 pub(crate) async fn a_node_of_an_unknown_version_is_turned_away(driver: Driver) {
     let scene = Scene::open(driver).await;
-    scene.link.say(&LinkFrame::Hello {
-        version: VERSION + 1,
-        join: scene.rogue.join(),
-        window: 256 * 1024,
-    });
+    scene.link.say(&hello(scene.rogue.join(), VERSION + 1));
     scene.others_go_on().await;
 }
 
@@ -117,8 +114,8 @@ pub(crate) async fn a_peer_that_names_a_child_does_not_replace_it(driver: Driver
 
 pub(crate) async fn a_child_that_speaks_for_the_root_is_cut_off(driver: Driver) {
     let scene = Scene::welcomed(driver).await;
-    let (number, payload) = (1, b"lies");
-    scene.link.say(&LinkFrame::Broadcast { number, payload });
+    let records = &message(b"lies");
+    scene.link.say(&LinkFrame::Stream { records });
     scene
         .ends_for(CloseReason::ProtocolError(ProtocolError::UnexpectedFrame))
         .await;
@@ -126,10 +123,10 @@ pub(crate) async fn a_child_that_speaks_for_the_root_is_cut_off(driver: Driver) 
 
 pub(crate) async fn a_child_that_sends_more_than_it_was_granted_is_cut_off(driver: Driver) {
     let mut scene = Scene::welcomed(driver).await;
-    // The root's app takes nothing meanwhile, so its window of 256 KiB stays full.
-    for _ in 0..20 {
+    // The root's app takes nothing meanwhile, so that its windows of 256 KiB stay full.
+    for _ in 0..40 {
         scene.link.say(&LinkFrame::Direct {
-            payload: &[0; 16_000],
+            records: &message(&[0; 16_000]),
         });
     }
     scene.link.closed().await;
@@ -146,11 +143,7 @@ pub(crate) async fn a_forged_answer_from_a_child_harms_no_joiner(driver: Driver)
     };
     let answer = crate::rogue::forged_answer(join);
     scene.link.say(&LinkFrame::Join(answer));
-    scene.link.say(&LinkFrame::Hello {
-        version: VERSION,
-        join,
-        window: 0,
-    });
+    scene.link.hello(join);
     scene
         .ends_for(CloseReason::ProtocolError(ProtocolError::UnexpectedFrame))
         .await;

@@ -9,10 +9,10 @@ use async_tungstenite::{WebSocketStream, client_async};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use overlay_core::wire::{
-    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, OverlayName, Refusal, Registration,
-    ResumeSecret, ServerFrame, VERSION,
+    self, ClientFrame, JoinFrame, JoinRequest, LinkFrame, OverlayName, Part, Record, Refusal,
+    Registration, ResumeSecret, ServerFrame, VERSION,
 };
-use overlay_core::{Census, JoinId, NodeId, Sdp, Signal};
+use overlay_core::{Census, JoinId, NodeId, Sdp, Signal, Start};
 use overlay_driver::ByteStream;
 use overlay_driver::link::{Link, LinkConfig, LinkError, LinkEvent};
 
@@ -178,11 +178,7 @@ impl RogueLink {
     }
 
     pub(crate) fn hello(&self, join: JoinId) {
-        self.say(&LinkFrame::Hello {
-            version: VERSION,
-            join,
-            window: 256 * 1024,
-        });
+        self.say(&hello(join, VERSION));
     }
 
     /// Waits for the other side's welcome.
@@ -224,6 +220,25 @@ async fn dial(driver: &Driver) -> (RogueLink, Sdp) {
         }
     };
     (RogueLink { link, events }, offer)
+}
+
+/// A greeting.
+pub(crate) const fn hello(join: JoinId, version: u16) -> LinkFrame<'static> {
+    LinkFrame::Hello {
+        version,
+        join,
+        window: 256 * 1024,
+        stream_window: 256 * 1024,
+        start: Start::Live,
+    }
+}
+
+/// A message, as the bytes of a record.
+pub(crate) fn message(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let part = Part::Whole;
+    Record { part, payload }.write(&mut bytes);
+    bytes
 }
 
 /// An answer that is of no use.

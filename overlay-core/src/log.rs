@@ -153,14 +153,20 @@ impl Log {
         self.end.is_some()
     }
 
-    /// The position for a reader that starts here.
+    /// The position for a reader that starts here. Behind the end of a stream nothing is live any more, so a reader gets
+    /// what is left of that stream.
     pub(crate) fn start(&self, start: Start) -> Option<Position> {
         match start {
             Start::At(position) => Some(position),
             Start::Oldest => self.oldest(),
-            // Behind the end nothing comes any more, and the reader is to learn that.
-            Start::Live => self.end().map(|(position, _)| position).or_else(|| self.head()),
+            Start::Live if self.has_end() => self.runs.back().map(|run| run.start),
+            Start::Live => self.head(),
         }
+    }
+
+    /// The position for a reader that has lost its place: what is live, or the end of the stream.
+    pub(crate) fn live(&self) -> Option<Position> {
+        self.end().map(|(end, _)| end).or_else(|| self.head())
     }
 
     /// What follows at this position.
@@ -410,6 +416,7 @@ mod tests {
         let end = ROOT.plus(8);
         assert_eq!(log.end(), Some((end, b"end".to_vec())));
         assert_eq!(log.start(Start::Live), Some(end));
+        assert_eq!(log.live(), Some(end));
         assert_eq!(read(&log, end), [Ok(b"end".to_vec())]);
     }
 

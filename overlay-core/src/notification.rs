@@ -129,6 +129,12 @@ pub enum Notification {
         /// Where the stream goes on, perhaps with another root's.
         to: Position,
     },
+    /// The root's stream had ended before this node came into the tree. What its parent still has of it comes, from this
+    /// position on.
+    BehindTheEnd {
+        /// Where that begins; what was before will not come.
+        from: Position,
+    },
     /// A node takes nothing, though its parent has something for it. Its parent's app and the root's are told, each
     /// [`stall_timeout`](crate::Config::stall_timeout) again while it lasts.
     Stalled {

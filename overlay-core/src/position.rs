@@ -24,7 +24,7 @@ const MAX_OFFSET: u64 = 1 << 62;
 /// Where a node comes into the root's stream when it joins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
-    /// With the next message.
+    /// With the next message. If the stream has ended, with the oldest one of it that its parent still has.
     #[default]
     Live,
     /// With the oldest message that its parent still has.

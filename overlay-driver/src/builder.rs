@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use overlay_core::wire::{OverlayName, Token};
-use overlay_core::{Config, ConfigError, NodeId, Policy};
+use overlay_core::{Config, ConfigError, NodeId, Policy, SlowPolicy, Start};
 use tracing::Instrument;
 
 use crate::engine;
@@ -16,7 +16,7 @@ use crate::server_url::ServerUrl;
 use crate::tls::Tls;
 
 /// Commands that wait for the engine; a caller that brings more waits. A send that has a place fits in any case.
-const COMMAND_QUEUE: usize = 64 + MAX_WAITING_SENDS;
+const COMMAND_QUEUE: usize = 128 + MAX_WAITING_SENDS;
 
 /// A node that is put together, step by step, and then started.
 #[derive(Clone, Debug)]
@@ -107,6 +107,27 @@ impl Builder {
         self
     }
 
+    /// Where the node comes into the root's stream when it joins. Default: with the next message.
+    #[must_use]
+    pub const fn start(mut self, start: Start) -> Self {
+        self.config.start = start;
+        self
+    }
+
+    /// The bytes of the root's stream that the node keeps for those that come later, or come back. Default: 1 MiB.
+    #[must_use]
+    pub const fn history(mut self, bytes: usize) -> Self {
+        self.config.history = bytes;
+        self
+    }
+
+    /// At the root, what becomes of nodes that take nothing. Default: everybody waits for them.
+    #[must_use]
+    pub const fn slow(mut self, policy: SlowPolicy) -> Self {
+        self.config.slow = policy;
+        self
+    }
+
     /// All of the protocol's configuration, replacing what was set before.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
@@ -140,6 +161,7 @@ impl Builder {
             Dialing::Own(config) => Dialer::new(&*self.runtime, config)?,
             Dialing::Shared(dialer) => dialer,
         };
+        let max_message = self.config.max_message;
         let core = overlay_core::Node::new(id, self.config, seed)?;
         let (command_sender, commands) = queue::bounded(COMMAND_QUEUE);
         let (receipt_sender, receipts) = async_channel::unbounded();
@@ -157,7 +179,7 @@ impl Builder {
         let span = tracing::info_span!("node", id = ?id);
         let task = engine::run(parts).instrument(span);
         self.runtime.webrtc().spawn(Box::pin(task)).detach();
-        Ok((Node::new(id, command_sender), events))
+        Ok((Node::new(id, max_message, command_sender), events))
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
     Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Role,
 };
-use tracing::{Span, debug, field, info, info_span};
+use tracing::{Span, debug, field, info, info_span, warn};
 
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
@@ -344,11 +344,10 @@ impl Engine {
             scope,
             payload,
             receipt,
-            ..
         } = delivery;
         let message = Message {
             from,
-            scope,
+            scope: scope.into(),
             payload,
         };
         if let Some(receipt) = self.app.deliver(message, receipt) {
@@ -360,7 +359,9 @@ impl Engine {
     fn notify(&mut self, notification: Notification) {
         match &notification {
             // The engine asks before it sends; a message that came too late has no caller any more.
-            Notification::Unsent { .. } | Notification::Writable(_) => return,
+            Notification::Unsent { .. }
+            | Notification::Writable(_)
+            | Notification::RoomToBroadcast => return,
             Notification::Left if self.unfinished > 0 => {
                 self.left = true;
                 return;
@@ -394,7 +395,12 @@ impl Engine {
             Notification::JoinRejected { reason, retry_in } => {
                 info!(%reason, ?retry_in, "join rejected");
             }
-            Notification::BroadcastsMissed(broadcasts) => info!(broadcasts, "missed"),
+            Notification::Gap { from, to } => info!(?from, ?to, "a gap in the stream"),
+            Notification::Stalled {
+                node,
+                behind,
+                lasting,
+            } => warn!(?node, behind, ?lasting, "a node takes nothing"),
             Notification::StreamEnded { missed, .. } => info!(missed, "the stream has ended"),
             _ => {}
         }
@@ -430,6 +436,7 @@ impl Engine {
             epoch: self.core.epoch(),
             is_standby: self.core.is_standby(),
             census: self.core.census(),
+            position: self.core.position(),
             stats: *self.core.stats(),
         }
     }

@@ -10,7 +10,7 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::Stream;
 use overlay_core::wire::Refusal;
-use overlay_core::{NodeId, Notification, Receipt, Scope};
+use overlay_core::{NodeId, Notification, Position, Receipt};
 
 use crate::bootstrap::BootstrapError;
 
@@ -24,9 +24,9 @@ const MAX_WAITING: usize = 1024;
 pub enum Event {
     /// News of the tree and of the node's part in it.
     ///
-    /// All that the core tells but three: [`BootstrapLost`](Notification::BootstrapLost), which comes as
-    /// [`Event::BootstrapLost`]; [`Unsent`](Notification::Unsent) and [`Writable`](Notification::Writable), because
-    /// [`Node::send`](crate::Node::send) waits and tells.
+    /// All that the core tells but four: [`BootstrapLost`](Notification::BootstrapLost), which comes as
+    /// [`Event::BootstrapLost`]; [`Unsent`](Notification::Unsent), [`Writable`](Notification::Writable) and
+    /// [`RoomToBroadcast`](Notification::RoomToBroadcast), because [`Node::send`](crate::Node::send) waits and tells.
     Node(Notification),
     /// An app message.
     Message(Message),
@@ -44,12 +44,33 @@ pub enum Event {
 /// An app message that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The neighbour that it came from. Of a broadcast, that is the parent.
+    /// The node that sent it: a neighbour, or the root.
     pub from: NodeId,
     /// The nodes that it is for: this one, or the whole tree.
     pub scope: Scope,
     /// The app's bytes.
     pub payload: Bytes,
+}
+
+/// The receivers of an app message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This node, from its neighbour.
+    Direct,
+    /// Every node, from the root: the message at this position of its stream.
+    Broadcast(Position),
+    /// Every node, from the root, which broadcasts nothing after it: the last message of its stream.
+    End(Position),
+}
+
+impl From<overlay_core::Scope> for Scope {
+    fn from(scope: overlay_core::Scope) -> Self {
+        match scope {
+            overlay_core::Scope::Direct(_) => Self::Direct,
+            overlay_core::Scope::Broadcast(position) => Self::Broadcast(position),
+            overlay_core::Scope::End(position) => Self::End(position),
+        }
+    }
 }
 
 /// The reason why a node has no bootstrap server.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use overlay_core::wire::{MAX_LAST, MAX_PAYLOAD, Token};
-use overlay_core::{Census, Epoch, NodeId, Role, Stats, Unsent};
+use overlay_core::wire::{MAX_LAST, Token};
+use overlay_core::{Census, Epoch, NodeId, Position, Role, Stats, Unsent};
 
 use crate::queue::{NotQueued, Sender};
 use crate::sending::{self, Outcome, Sending};
@@ -15,14 +15,23 @@ use crate::sending::{self, Outcome, Sending};
 #[derive(Clone, Debug)]
 pub struct Node {
     id: NodeId,
+    max_message: usize,
     commands: Sender<Command>,
     /// Bounds the sends that wait in the engine, whatever the number of tasks that call.
     sends: Arc<async_lock::Semaphore>,
+    /// Bounds the large ones.
+    large_sends: Arc<async_lock::Semaphore>,
 }
 
 /// The most sends that wait for their neighbours at a time; further callers wait before they hand their
 /// message over. 256 messages of 16 KiB are 4 MiB.
 pub(crate) const MAX_WAITING_SENDS: usize = 256;
+
+/// The most among them whose messages are longer than [`LARGE`]: of the longest, 64 MiB.
+const MAX_LARGE_SENDS: usize = 4;
+
+/// Longest message that is not a large one, in bytes.
+const LARGE: usize = 64 * 1024;
 
 /// A request of an app to the engine.
 #[derive(Debug)]
@@ -71,6 +80,8 @@ pub struct Status {
     pub is_standby: bool,
     /// Its subtree, as far as its children have reported.
     pub census: Census,
+    /// How far it has come with the root's stream. `None` before it is in a tree.
+    pub position: Option<Position>,
     /// Its counters.
     pub stats: Stats,
 }
@@ -82,7 +93,7 @@ pub enum SendError {
     /// The node did not take it.
     #[error(transparent)]
     Unsent(#[from] Unsent),
-    /// The node holds 256 messages already that wait for their neighbours. It has not taken this one.
+    /// The node holds 256 messages already that wait for their neighbours, or four above 64 KiB. It has not taken this one.
     #[error("too many messages wait to be sent")]
     Full,
     /// The node is gone.
@@ -91,11 +102,13 @@ pub enum SendError {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, commands: Sender<Command>) -> Self {
+    pub(crate) fn new(id: NodeId, max_message: usize, commands: Sender<Command>) -> Self {
         Self {
             id,
+            max_message,
             commands,
             sends: Arc::new(async_lock::Semaphore::new(MAX_WAITING_SENDS)),
+            large_sends: Arc::new(async_lock::Semaphore::new(MAX_LARGE_SENDS)),
         }
     }
 
@@ -159,7 +172,7 @@ impl Node {
     }
 
     /// Ends the root's stream with a last message, of at most [`MAX_LAST`](overlay_core::wire::MAX_LAST) bytes. Only the root
-    /// may, and once. Every node gets it with [`Scope::End`](overlay_core::Scope::End), one that comes in later as well. The
+    /// may, and once. Every node gets it with [`Scope::End`](crate::Scope::End), one that comes in later as well. The
     /// root's [`Census`](overlay_core::Census) tells who has it, and when the root has left, the server tells it for a
     /// while to those that come.
     pub async fn end(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
@@ -169,7 +182,7 @@ impl Node {
 
     /// Hands over a message for a neighbour without waiting, from code that is async or not.
     ///
-    /// The node holds up to 256 messages of all its callers while their neighbours take no more. An error says that it
+    /// The node holds up to 256 messages of all its callers while their neighbours take no more, and four above 64 KiB. An error says that it
     /// has not taken this one: with [`SendError::Full`] the app may try again later, or drop the message. What the node
     /// has taken is sent as by [`send`](Self::send), in the same order. The [`Sending`] tells if that fails: if the
     /// neighbour is gone, say.
@@ -196,8 +209,8 @@ impl Node {
     }
 
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<usize, SendError> {
-        fits(to, &payload)?;
-        let place = self.sends.acquire_arc().await;
+        self.fits(to, &payload)?;
+        let place = self.places(&payload).acquire_arc().await;
         let (done, sending) = sending::pair(place, true);
         let send = Command::Send { to, payload, done };
         self.command(send).await;
@@ -205,8 +218,9 @@ impl Node {
     }
 
     fn hand_over(&self, to: Recipient, payload: Bytes) -> Result<Sending, SendError> {
-        fits(to, &payload)?;
-        let place = self.sends.try_acquire_arc().ok_or(SendError::Full)?;
+        self.fits(to, &payload)?;
+        let place = self.places(&payload).try_acquire_arc();
+        let place = place.ok_or(SendError::Full)?;
         let (done, sending) = sending::pair(place, false);
         let send = Command::Send { to, payload, done };
         match self.commands.try_send(send) {
@@ -216,19 +230,27 @@ impl Node {
         }
     }
 
+    const fn places(&self, payload: &Bytes) -> &Arc<async_lock::Semaphore> {
+        if payload.len() > LARGE {
+            &self.large_sends
+        } else {
+            &self.sends
+        }
+    }
+
+    fn fits(&self, to: Recipient, payload: &Bytes) -> Result<(), SendError> {
+        let most = match to {
+            Recipient::Everyone { last: true } => MAX_LAST,
+            _ => self.max_message,
+        };
+        if payload.len() > most {
+            return Err(Unsent::TooLong.into());
+        }
+        Ok(())
+    }
+
     async fn command(&self, command: Command) {
         // The engine outlives its handles, unless its runtime is shut down.
         let _ = self.commands.send(command).await;
     }
-}
-
-fn fits(to: Recipient, payload: &Bytes) -> Result<(), SendError> {
-    let most = match to {
-        Recipient::Everyone { last: true } => MAX_LAST,
-        _ => MAX_PAYLOAD,
-    };
-    if payload.len() > most {
-        return Err(Unsent::TooLong.into());
-    }
-    Ok(())
 }

@@ -36,12 +36,13 @@ pub mod app {
     pub use overlay_core as core;
     pub use overlay_core::wire::{OverlayName, Token};
     pub use overlay_core::{
-        Census, CloseReason, Config, NodeId, Notification, Policy, Role, Scope, Unsent,
+        Census, CloseReason, Config, NodeId, Notification, Policy, Position, Role, SlowPolicy,
+        Start, Unsent,
     };
 
     pub use crate::bootstrap::BootstrapError;
     pub use crate::builder::{BuildError, Builder, random_token};
-    pub use crate::event::{BootstrapLost, Event, Events, Message};
+    pub use crate::event::{BootstrapLost, Event, Events, Message, Scope};
     pub use crate::handle::{Node, SendError, Status};
     pub use crate::link::{self, Dialer, IceServer, LinkConfig};
     pub use crate::sending::Sending;

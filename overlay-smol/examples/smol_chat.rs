@@ -21,7 +21,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use overlay_smol::core::wire::MAX_PAYLOAD;
 use overlay_smol::{Event, Events, Node, NodeId, Notification, Scope, Token};
 use smol::channel::{self, Receiver, Sender};
 use smol::io::{AsyncBufReadExt, BufReader};
@@ -70,8 +69,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     smol::spawn(carry(Arc::clone(&chat), queue)).detach();
     let mut typed = BufReader::new(smol::Unblock::new(std::io::stdin())).lines();
     while let Some(line) = typed.next().await.transpose()? {
-        let mut line = Bytes::from([chat.name.as_str(), &line].concat());
-        line.truncate(MAX_PAYLOAD);
+        let line = Bytes::from([chat.name.as_str(), &line].concat());
         chat.window.0.send(()).await?;
         lines.try_send(line)?;
     }

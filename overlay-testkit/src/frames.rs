@@ -142,6 +142,7 @@ pub fn welcome(epoch: Epoch, path: Path) -> LinkFrame<'static> {
         path,
         window: MIN_WINDOW,
         position: position(epoch, 0),
+        ended: false,
         slow: SlowPolicy::Wait,
     }
 }

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
-use overlay_tokio::core::wire::MAX_PAYLOAD;
 use overlay_tokio::{Event, Events, Node, NodeId, Notification, Scope, Token};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -66,8 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::spawn(carry(Arc::clone(&chat), queue));
     let mut typed = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = typed.next_line().await? {
-        let mut line = Bytes::from([chat.name.as_str(), &line].concat());
-        line.truncate(MAX_PAYLOAD);
+        let line = Bytes::from([chat.name.as_str(), &line].concat());
         chat.window.0.send(()).await?;
         lines.try_send(line)?;
     }

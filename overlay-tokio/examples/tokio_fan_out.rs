@@ -12,10 +12,12 @@
 
 use std::error::Error;
 
-use overlay_tokio::core::wire::MAX_PAYLOAD;
 use overlay_tokio::{Event, Events, Node, Notification, Token};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Bytes of one message. A longer one would do as well; a node keeps the beginning until it has the end.
+const CHUNK: usize = 16 * 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -55,9 +57,9 @@ async fn put(
     }
     let mut bytes = 0;
     loop {
-        let mut chunk = Vec::with_capacity(MAX_PAYLOAD);
+        let mut chunk = Vec::with_capacity(CHUNK);
         (&mut file)
-            .take(MAX_PAYLOAD as u64)
+            .take(CHUNK as u64)
             .read_to_end(&mut chunk)
             .await?;
         let len = chunk.len();
@@ -84,10 +86,8 @@ async fn get(events: &mut Events, mut file: File) -> Result<usize, Box<dyn Error
                 file.flush().await?;
                 return Ok(bytes);
             }
-            Event::Node(Notification::BroadcastsMissed(count)) => {
-                return Err(
-                    format!("{count} messages passed while this node changed its parent").into(),
-                );
+            Event::Node(Notification::Gap { .. }) => {
+                return Err("a part passed while this node had no parent".into());
             }
             _ => {}
         }

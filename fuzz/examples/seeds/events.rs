@@ -75,8 +75,8 @@ pub(crate) fn seeds() -> Vec<Seed> {
                     &child(3, 1),
                     &[Step::Wish(Wish::Broadcast(62_000)); 5],
                     &[
-                        Step::Word(0, LinkWord::Credit(40_000)),
-                        Step::Word(1, LinkWord::Credit(40_000)),
+                        Step::Word(0, LinkWord::Credit(true, 40_000)),
+                        Step::Word(1, LinkWord::Credit(true, 40_000)),
                     ],
                     &[Step::Wish(Wish::Leave), Step::Word(0, LinkWord::Goodbye(1))],
                 ]
@@ -106,7 +106,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
                     &[Step::Link(0, LinkEvent::Closed), Step::WaitUntilDue],
                     &[Step::ServerGoesOn, Step::ServerGoesOn],
                     &[goes_on(1), goes_on(1), goes_on(1), goes_on(1)],
-                    &[Step::Word(1, LinkWord::Broadcast(20)), Step::Consume(0)],
+                    &[Step::Word(1, LinkWord::Stream(15, 15, 20)), Step::Consume(0)],
                 ]
                 .concat(),
             ),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, ClientFrame, LinkFrame, MAX_FRAME, MAX_PAYLOAD, OverlayName, Registration, ResumeSecret,
+    self, ClientFrame, LinkFrame, MAX_FRAME, MAX_RECORDS, OverlayName, Registration, ResumeSecret,
     Token, VERSION,
 };
 use overlay_core::{Epoch, MAX_DEPTH, Path};
@@ -19,11 +19,11 @@ pub(crate) fn seeds() -> Vec<Seed> {
 fn links() -> Vec<(&'static str, Bytes)> {
     let join = |word| LinkWord::Join(word);
     let words = [
-        ("link-hello-of-a-candidate", LinkWord::Hello(3, 1)),
-        ("link-hello-for-another-join", LinkWord::Hello(5, 1)),
-        ("link-welcome", LinkWord::Welcome(1, 1)),
-        ("link-welcome-from-below", LinkWord::Welcome(SELF, 1)),
-        ("link-welcome-of-an-older-epoch", LinkWord::Welcome(1, 0)),
+        ("link-hello-of-a-candidate", LinkWord::Hello(3, 1, 0, 0)),
+        ("link-hello-for-another-join", LinkWord::Hello(5, 1, 2, 20)),
+        ("link-welcome", LinkWord::Welcome(1, 1, 0)),
+        ("link-welcome-from-below", LinkWord::Welcome(SELF, 1, 0)),
+        ("link-welcome-of-an-older-epoch", LinkWord::Welcome(1, 0, 15)),
         ("link-heartbeat", LinkWord::Heartbeat),
         ("link-request", join(JoinWord::Request(0, 1, 2))),
         (
@@ -66,8 +66,8 @@ fn links() -> Vec<(&'static str, Bytes)> {
         ("link-status-of-a-full-child", LinkWord::Status(1, 0)),
         ("link-moved", LinkWord::Moved(1, 2)),
         ("link-moved-below-the-node-itself", LinkWord::Moved(SELF, 2)),
-        ("link-credit", LinkWord::Credit(32_768)),
-        ("link-credit-without-end", LinkWord::Credit(u32::MAX)),
+        ("link-credit", LinkWord::Credit(false, 32_768)),
+        ("link-credit-without-end", LinkWord::Credit(true, u32::MAX)),
         ("link-goodbye-leaving", LinkWord::Goodbye(1)),
         ("link-goodbye-closing", LinkWord::Goodbye(0)),
         ("link-goodbye-moved", LinkWord::Goodbye(2)),
@@ -76,12 +76,15 @@ fn links() -> Vec<(&'static str, Bytes)> {
         ("link-invite-to-nowhere", LinkWord::Invite(0, 0, 0)),
         ("link-stay", LinkWord::Stay),
         ("link-leaving", LinkWord::Leaving),
-        ("link-position", LinkWord::Position(1, 2, 1)),
-        ("link-direct-empty", LinkWord::Direct(0)),
-        ("link-direct", LinkWord::Direct(20)),
-        ("link-direct-longest", LinkWord::Direct(62_000)),
-        ("link-broadcast", LinkWord::Broadcast(20)),
-        ("link-broadcast-longest", LinkWord::Broadcast(62_000)),
+        ("link-jump", LinkWord::Jump(1, 2, 1)),
+        ("link-direct-empty", LinkWord::Direct(15, 15, 0)),
+        ("link-direct", LinkWord::Direct(15, 15, 20)),
+        ("link-direct-of-parts", LinkWord::Direct(0, 6, 62_000)),
+        ("link-direct-stray", LinkWord::Stray(false, 4)),
+        ("link-stalled", LinkWord::Stalled(3)),
+        ("link-end", LinkWord::Stream(15, 10, 20)),
+        ("link-stream", LinkWord::Stream(15, 15, 20)),
+        ("link-stream-of-parts", LinkWord::Stream(0, 6, 62_000)),
     ];
     words.map(|(name, word)| (name, word.bytes())).into()
 }
@@ -170,9 +173,9 @@ fn strange() -> Vec<(&'static str, Bytes)> {
         epoch: Epoch(u64::MAX),
         path: deep,
     };
-    let payload = [7; MAX_PAYLOAD];
-    let longest = wire::encode(&LinkFrame::Direct { payload: &payload });
-    let mut other_version = LinkWord::Hello(3, 1).bytes().to_vec();
+    let payload = [7; MAX_RECORDS];
+    let longest = wire::encode(&LinkFrame::Direct { records: &payload });
+    let mut other_version = LinkWord::Hello(3, 1, 0, 0).bytes().to_vec();
     other_version[1] = 2;
     vec![
         ("link-moved-too-deep", wire::encode(&moved)),
@@ -181,7 +184,7 @@ fn strange() -> Vec<(&'static str, Bytes)> {
         ("none-too-long", vec![2; MAX_FRAME + 1].into()),
         (
             "none-with-a-number-of-too-many-bytes",
-            vec![6, 0x80, 0].into(),
+            vec![6, 0, 0x80, 0].into(),
         ),
         (
             "none-with-a-list-of-four-billion",

@@ -38,6 +38,12 @@ pub(crate) struct Session {
     #[arg(long, default_value_t = Policy::Balanced)]
     pub(crate) policy: Policy,
 
+    /// Keep so much of the stream for nodes that come later, or come back: bytes, or with a unit as in 64M
+    ///
+    /// A node whose parent dies goes on without a gap if another node still has what it lacks.
+    #[arg(long, default_value = "4M", value_name = "BYTES", value_parser = bytes)]
+    pub(crate) history: usize,
+
     /// Give up if no server answers within this many seconds; 0 means never
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) connect_timeout: Duration,
@@ -125,6 +131,34 @@ pub(crate) struct TokenArg {
     pub(crate) token_file: Option<PathBuf>,
 }
 
+/// A number of bytes, with a unit of 1,024, 1,024² or 1,024³ of them.
+fn bytes(text: &str) -> Result<usize, String> {
+    let problem = || format!("`{text}` is not a number of bytes, as in 4096, 64K, 16M or 1G");
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: usize = digits.parse().map_err(|_| problem())?;
+    number.checked_mul(1 << shift).ok_or_else(problem)
+}
+
 fn overlay_name(text: &str) -> Result<OverlayName, String> {
     OverlayName::new(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_bytes_may_have_a_unit() {
+        let numbers = ["0", "4096", "64K", "16m", "1G"].map(bytes);
+        let expected = [0, 4096, 64 << 10, 16 << 20, 1 << 30].map(Ok);
+        assert_eq!(numbers, expected);
+        for wrong in ["", "K", "1T", "-1", "1.5M", "99999999999G", "é"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

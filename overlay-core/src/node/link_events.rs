@@ -108,6 +108,7 @@ impl Node {
             path,
             window,
             position,
+            ended,
             slow,
             ..
         } = frame
@@ -120,6 +121,7 @@ impl Node {
             path,
             window,
             position,
+            ended,
             slow,
         };
         let loses = self.payload.would_miss(position);
@@ -178,6 +180,7 @@ impl Node {
             path: at.path().clone(),
             window: fx.config.window,
             position,
+            ended: self.payload.has_ended(),
             slow: self.payload.slow(),
         };
         self.downstream.adopt(link, join, &welcome, at, net, fx);

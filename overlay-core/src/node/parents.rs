@@ -63,9 +63,8 @@ impl Node {
         if !(moves && planted!(fx.config, PathKeptAfterMove)) {
             self.downstream.tell_path(&self.ancestry, net, fx);
         }
-        let (at, slow) = (welcome.position, welcome.slow);
         let (links, fx) = (&mut self.net.links, &mut self.fx);
-        self.payload.follow(link, at, slow, links, fx);
+        self.payload.follow(link, welcome, links, fx);
         self.downstream.changed(&self.fx);
         Ok(())
     }

@@ -113,6 +113,18 @@ bugs! {
     SlowKept,
     /// An app is not told of a gap.
     GapNotTold,
+    /// A child that had to wait for credit misses a record.
+    FeedSkipsOne,
+    /// A child that comes back goes on at the head of the log, as if it had had all before.
+    ReplayFromTheHead,
+    /// The parent gets credit for what a child has not passed.
+    CreditForWhatIsHeld,
+    /// What a slow child still needs is dropped from the log.
+    TrimmedTooEarly,
+    /// The last part of a message is put in front of the others.
+    PartsReversed,
+    /// A child that comes in behind the end of the stream gets nothing of it.
+    EndNotRepeated,
 }
 
 impl fmt::Display for Planted {

@@ -42,6 +42,8 @@ pub enum LinkFrame<'a> {
         window: u32,
         /// The position of the first record of the root's stream that comes on this link.
         position: Position,
+        /// Whether the stream has ended: what comes is what the sender still has of it.
+        ended: bool,
         /// The tree's policy for slow receivers.
         slow: SlowPolicy,
     },

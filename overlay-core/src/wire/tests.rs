@@ -88,6 +88,7 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             path: path.clone(),
             window,
             position,
+            ended: true,
             slow: SlowPolicy::Disconnect,
         },
         LinkFrame::Heartbeat,
@@ -159,10 +160,11 @@ fn the_opening_frames_of_a_link_are_these_bytes() {
             epoch: Epoch(2),
             offset: 7,
         },
+        ended: false,
         slow: SlowPolicy::Skip,
     };
     let start = [&[1, 4][..], &ID_BYTES, &[2, 1], &ID_BYTES, &[1]].concat();
-    let expected = [&start[..], &ID_BYTES, &[2, 7, 1]].concat();
+    let expected = [&start[..], &ID_BYTES, &[2, 7, 0, 1]].concat();
     assert_eq!(encode(&welcome), expected);
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
-use overlay_core::wire::{GoodbyeReason, JoinFrame, LinkFrame, MAX_PAYLOAD};
+use overlay_core::wire::{GoodbyeReason, JoinFrame, LinkFrame, MAX_PART};
 use overlay_core::{Config, EventKind, JoinId, Planted};
 
 use crate::harness::{Solo, candidate, config, join_of, opened, request};
@@ -75,21 +75,23 @@ fn messages_past_the_limit_are_noticed() {
     });
     let to = solo.child(1);
     for _ in 0..12 {
-        let payload = Bytes::from(vec![0; MAX_PAYLOAD]);
+        let payload = Bytes::from(vec![0; MAX_PART]);
         solo.event(EventKind::Send { to, payload });
     }
 }
 
 #[test]
 #[should_panic(expected = "QueuesAreBounded")]
-fn a_broadcast_without_a_holder_is_noticed() {
-    let mut solo = Solo::root(with(Planted::UnsentKept));
-    let child = solo.child(1);
-    for _ in 0..=MIN_WINDOW as usize / MAX_PAYLOAD {
-        let payload = Bytes::from(vec![0; MAX_PAYLOAD]);
-        solo.event(EventKind::Broadcast(payload));
+fn credit_for_what_is_held_is_noticed() {
+    let (mut solo, parent) = Solo::member(Config {
+        window: MIN_WINDOW,
+        history: 0,
+        ..with(Planted::CreditForWhatIsHeld)
+    });
+    solo.child_from(parent, 5);
+    for _ in 0..12 {
+        solo.hears(parent, &[0; MAX_PART]);
     }
-    solo.event(EventKind::LinkClosed(child));
 }
 
 #[test]

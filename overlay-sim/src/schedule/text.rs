@@ -243,9 +243,9 @@ mod tests {
 seed 7
 profile wan
 policy hash
-degree 2
 slow skip
 start oldest
+degree 2
 settle-timeout 0.500000
 0.000000 root 0
 0.250000 join 1

@@ -56,6 +56,7 @@ impl World {
                 path,
                 window,
                 position: nowhere,
+                ended: window % 2 == 0,
                 slow: SlowPolicy::Skip,
             },
             2 => LinkFrame::Join(JoinFrame::Request(JoinRequest {

@@ -325,6 +325,7 @@ pub fn welcome(node: u8, epoch: u8, offset: u16) -> LinkFrame<'static> {
         path: path_of(node),
         window: MIN_WINDOW,
         position: position(0, epoch, offset),
+        ended: offset % 16 == 15,
         slow: SlowPolicy::Wait,
     }
 }

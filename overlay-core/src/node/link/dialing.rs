@@ -38,6 +38,8 @@ pub(crate) struct Welcome {
     pub(crate) window: u32,
     /// Where its stream begins.
     pub(crate) position: Position,
+    /// Whether the stream has ended there.
+    pub(crate) ended: bool,
     /// The tree's policy.
     pub(crate) slow: SlowPolicy,
 }

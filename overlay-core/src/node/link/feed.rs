@@ -4,7 +4,7 @@ use crate::flow::Credit;
 use crate::log::{Log, Next, Slice};
 use crate::node::effects::Effects;
 use crate::pace::Pace;
-use crate::position::{Position, Start};
+use crate::position::Position;
 use crate::slow::SlowPolicy;
 use crate::time::Instant;
 use crate::wire::MAX_RECORDS;
@@ -24,6 +24,9 @@ pub(crate) struct Feed {
     told: Option<Instant>,
     /// How many slow nodes of its subtree the child may still name before that.
     names: u8,
+    /// Whether a bug makes it skip the next record.
+    #[cfg(planted)]
+    skips: bool,
 }
 
 /// The most slow nodes that a child may name in one `stall_timeout`.
@@ -56,6 +59,8 @@ impl Feed {
             pace: Pace::new(log.behind(&at).min(fx.config.history)),
             told: None,
             names: MOST_NAMES,
+            #[cfg(planted)]
+            skips: false,
         };
         // One that comes back and still takes nothing holds nobody up again.
         if slow != SlowPolicy::Wait && !feed.has_credit() {
@@ -70,7 +75,8 @@ impl Feed {
     }
 
     /// What the child is sent next, if there is something, and credit for it.
-    pub(crate) fn next(&mut self, log: &Log, now: Instant) -> Option<Portion> {
+    pub(crate) fn next(&mut self, log: &Log, fx: &Effects) -> Option<Portion> {
+        let now = fx.now;
         let behind = self.behind(log);
         match log.next(&self.at) {
             _ if self.until.is_some() && behind == 0 => None,
@@ -85,7 +91,7 @@ impl Feed {
             }
             Next::Jump(to) => {
                 // A child that was skipped, and has lost its place: what is live is what it wants.
-                let live = log.start(Start::Live).filter(|_| self.pace.is_skipped());
+                let live = log.live().filter(|_| self.pace.is_skipped());
                 self.at = live.unwrap_or(to);
                 Some(Portion::Jump(self.at))
             }
@@ -93,7 +99,7 @@ impl Feed {
                 self.aligned = true;
                 let aligned = log.aligned(self.at, slice);
                 if aligned == self.at {
-                    return self.next(log, now);
+                    return self.next(log, fx);
                 }
                 self.at = aligned;
                 Some(Portion::Jump(aligned))
@@ -103,7 +109,18 @@ impl Feed {
                 let len = log.fitting(slice, most.min(behind));
                 if len == 0 {
                     self.pace.waits(now);
+                    #[cfg(planted)]
+                    {
+                        self.skips = planted!(fx.config, FeedSkipsOne);
+                    }
                     return None;
+                }
+                #[cfg(planted)]
+                if core::mem::take(&mut self.skips)
+                    && let Some(entry) = log.first(slice)
+                {
+                    self.at = self.at.plus(entry.len);
+                    return self.next(log, fx);
                 }
                 let at = self.at;
                 self.at = at.plus(len);

@@ -1,5 +1,7 @@
 //! The app of this node, as a reader of the log: it gets whole messages, and hears of each gap.
 
+use alloc::vec::Vec;
+
 use crate::action::{Action, Delivery, Held, Receipt, Scope};
 use crate::assembly::{Assembled, Assembly};
 use crate::flow::message_cost;
@@ -100,7 +102,7 @@ impl Reader {
                     return self.pace.waits(fx.now);
                 }
                 Next::Jump(to) => {
-                    let live = log.start(Start::Live);
+                    let live = log.live();
                     let live = live.filter(|_| self.pace.is_skipped());
                     self.jump(at, live.unwrap_or(to), fx);
                 }
@@ -166,24 +168,35 @@ impl Reader {
         self.search == Search::None
     }
 
-    fn take(&mut self, entry: Entry, payload: alloc::vec::Vec<u8>, fx: &mut Effects) {
+    fn deliver(&mut self, message: Vec<u8>, last: bool, fx: &mut Effects) {
+        let cost = message_cost(message.len());
+        self.unconsumed = self.unconsumed.saturating_add(cost);
+        fx.stats.messages_delivered += 1;
+        fx.act(Action::Deliver(Delivery {
+            from: self.begun.root,
+            scope: if last {
+                Scope::End(self.begun)
+            } else {
+                Scope::Broadcast(self.begun)
+            },
+            payload: message.into(),
+            receipt: Receipt(Held::Stream { cost, last }),
+        }));
+    }
+
+    fn take(&mut self, entry: Entry, payload: Vec<u8>, fx: &mut Effects) {
         let last = entry.part == Part::End;
-        match self.assembly.push(entry.part, payload, fx.config.max_message) {
-            Assembled::Message(message) => {
-                let cost = message_cost(message.len());
-                self.unconsumed = self.unconsumed.saturating_add(cost);
-                fx.stats.messages_delivered += 1;
-                fx.act(Action::Deliver(Delivery {
-                    from: self.begun.root,
-                    scope: if last {
-                        Scope::End(self.begun)
-                    } else {
-                        Scope::Broadcast(self.begun)
-                    },
-                    payload: message.into(),
-                    receipt: Receipt(Held::Stream { cost, last }),
-                }));
+        let reversed = entry.part == Part::Last && planted!(fx.config, PartsReversed);
+        match self
+            .assembly
+            .push(entry.part, payload, fx.config.max_message)
+        {
+            Assembled::Message(mut message) if reversed => {
+                let last = entry.len.min(message.len());
+                message.rotate_right(last);
+                self.deliver(message, false, fx);
             }
+            Assembled::Message(message) => self.deliver(message, last, fx),
             Assembled::Part | Assembled::Cancelled => {}
             // This node takes shorter messages than the root sends, or a parent has lied.
             Assembled::TooLong | Assembled::Stray => {

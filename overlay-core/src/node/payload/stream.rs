@@ -18,11 +18,10 @@ use crate::close::ProtocolError;
 use crate::id::{Epoch, LinkId};
 use crate::log::Next;
 use crate::node::effects::Effects;
-use crate::node::link::{Feed, Links, Portion};
+use crate::node::link::{Feed, Links, Portion, Welcome};
 use crate::notification::{Notification, Unsent};
 use crate::path::MAX_DEPTH;
 use crate::position::{Position, Start};
-use crate::slow::SlowPolicy;
 use crate::wire::{self, Lane, LinkFrame, MAX_LAST, Part, Record};
 
 impl Payload {
@@ -93,6 +92,9 @@ impl Payload {
         fx: &Effects,
     ) -> Position {
         let start = match start {
+            Start::Live if planted!(fx.config, EndNotRepeated) => {
+                Start::At(self.log.head().unwrap_or_default())
+            }
             Start::At(at) if at.epoch > epoch || self.is_lost(at, fx) || !at.is_possible() => {
                 Start::Live
             }
@@ -102,8 +104,13 @@ impl Payload {
         while let Next::Jump(to) = self.log.next(&at) {
             at = to;
         }
+        let fed_from = if planted!(fx.config, ReplayFromTheHead) {
+            self.log.head().unwrap_or_default()
+        } else {
+            at
+        };
         if let Some(link) = links.get_mut(child) {
-            let feed = Feed::new(at, window, self.slow, &self.log, fx);
+            let feed = Feed::new(fed_from, window, self.slow, &self.log, fx);
             link.feed = Some(Box::new(feed));
         }
         at
@@ -135,12 +142,12 @@ impl Payload {
     pub(crate) fn follow(
         &mut self,
         link: LinkId,
-        at: Position,
-        slow: SlowPolicy,
+        welcome: &Welcome,
         links: &mut Links,
         fx: &mut Effects,
     ) {
-        self.slow = slow;
+        let at = welcome.position;
+        self.slow = welcome.slow;
         let used = fx.config.window.saturating_sub(self.promised);
         self.inflow = Some(Inflow { link, at, used });
         if self.log.head().is_none() {
@@ -151,6 +158,9 @@ impl Payload {
             };
             self.log.begin(first);
             self.reader.begin(start, first);
+            if welcome.ended {
+                fx.notify(Notification::BehindTheEnd { from: at });
+            }
         }
         self.go_to(at, links, fx);
         self.flow(links, fx);
@@ -279,7 +289,7 @@ impl Payload {
             let Some(feed) = &mut link.feed else {
                 continue;
             };
-            while let Some(portion) = feed.next(&self.log, fx.now) {
+            while let Some(portion) = feed.next(&self.log, fx) {
                 let frame = match portion {
                     Portion::Jump(to) => wire::encode(&LinkFrame::Jump(to)),
                     Portion::Records(at, slice, len) => match &self.latest {
@@ -304,7 +314,10 @@ impl Payload {
     fn trim(&mut self, links: &Links, fx: &Effects) {
         let feeds = links.feeds().map(|feed| feed.needs(&self.log));
         let app = self.reader.pace().needs(self.reader.behind(&self.log));
-        let needed = feeds.fold(app, usize::max);
+        let mut needed = feeds.fold(app, usize::max);
+        if planted!(fx.config, TrimmedTooEarly) {
+            needed = app;
+        }
         self.log.trim(needed.max(fx.config.history));
     }
 
@@ -312,7 +325,11 @@ impl Payload {
     fn give_credit(&mut self, links: &mut Links, fx: &mut Effects) {
         let app = self.reader.behind(&self.log);
         self.reader.pace_mut().settle(app);
-        let lag = self.lag(links);
+        let lag = if planted!(fx.config, CreditForWhatIsHeld) {
+            0
+        } else {
+            self.lag(links)
+        };
         let Some(inflow) = &mut self.inflow else {
             return;
         };
