@@ -17,9 +17,7 @@ use crate::{args, exit, stdout};
 pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     let facts = if args.json { Facts::Stderr } else { Facts::Off };
     let mut stop = Stop::new();
-    let mut session = Session::begin(&args.session, facts, |node| {
-        node.start(args.from.start())
-    })?;
+    let mut session = Session::begin(&args.session, facts, |node| node.start(args.from.start()))?;
     session.node.join().await;
     let mut listener = Listener {
         received: Received::default(),
@@ -166,7 +164,7 @@ impl Listener {
             Verdict::Whole => return ExitCode::SUCCESS,
             Verdict::TooLate => facts.say(&format!(
                 "The stream is over: this node came in behind all of its {} bytes. --next waits for another one.",
-                missing
+                missing + from.unwrap_or_default()
             )),
             Verdict::Lacking if unread => facts.say(&format!(
                 "Printed {printed} bytes. The root could not read its input further; of what it has read, {missing} bytes are \

@@ -86,7 +86,8 @@ impl Received {
 
     /// The verdict after the end.
     pub(crate) fn verdict(&self) -> Verdict {
-        if self.late && self.printed == 0 && self.missing > 0 {
+        let came_behind = self.from().is_some_and(|from| from > 0) || self.missing > 0 && self.late;
+        if self.printed == 0 && came_behind {
             Verdict::TooLate
         } else if self.missing > 0 || self.cut || self.unread {
             Verdict::Lacking
@@ -163,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_comes_between_the_last_byte_and_the_end_has_nothing() {
+        let mut received = Received::default();
+        received.end(end(6));
+        assert_eq!(received.verdict(), Verdict::TooLate);
+    }
+
+    #[test]
     fn a_node_that_comes_behind_the_last_byte_has_nothing() {
         let late = || {
             let mut received = Received::default();
@@ -171,7 +179,10 @@ mod tests {
         };
         let mut received = late();
         received.end(end(6));
-        assert_eq!((received.verdict(), received.missing), (Verdict::TooLate, 6));
+        assert_eq!(
+            (received.verdict(), received.missing),
+            (Verdict::TooLate, 6)
+        );
         let mut empty = late();
         empty.end(end(0));
         assert_eq!(empty.verdict(), Verdict::Whole);

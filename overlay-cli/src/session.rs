@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use overlay_tokio::core::wire::Refusal;
-use overlay_tokio::{Builder, BootstrapError, BootstrapLost, Event, Events, Node, Notification, Tls, node};
+use overlay_tokio::{
+    BootstrapError, BootstrapLost, Builder, Event, Events, Node, Notification, Tls, node,
+};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 

@@ -146,7 +146,10 @@ impl Log {
         let run = self.runs.back()?;
         let from = self.bytes.len() - self.end?;
         let before = run.len - self.end?;
-        Some((run.start.plus(before), self.payload(from, self.entry(from)?)))
+        Some((
+            run.start.plus(before),
+            self.payload(from, self.entry(from)?),
+        ))
     }
 
     pub(crate) const fn has_end(&self) -> bool {

@@ -154,7 +154,7 @@ impl Node {
             EventKind::BecomeRoot(Some(token)) => self.join(Goal::Lead(token)),
             EventKind::BecomeRoot(None) => self.lead_alone(),
             EventKind::Leave => self.leave(),
-            EventKind::Send { to, payload: bytes } => payload.send(to, bytes, links, fx),
+            EventKind::Send { to, payload } => Payload::send(to, payload, links, fx),
             EventKind::Broadcast(bytes) => self.broadcast(bytes, false),
             EventKind::End(bytes) => self.broadcast(bytes, true),
             EventKind::Consumed(receipt) => {

@@ -55,7 +55,8 @@ impl Pace {
 
     /// For how long something has waited for it.
     pub(crate) fn has_waited(&self, now: Instant) -> Duration {
-        self.waiting.map_or(Duration::ZERO, |since| now.since(since))
+        self.waiting
+            .map_or(Duration::ZERO, |since| now.since(since))
     }
 
     /// The reader is this many bytes behind: what it has caught up counts from here on.

@@ -106,7 +106,10 @@ pub(crate) fn seeds() -> Vec<Seed> {
                     &[Step::Link(0, LinkEvent::Closed), Step::WaitUntilDue],
                     &[Step::ServerGoesOn, Step::ServerGoesOn],
                     &[goes_on(1), goes_on(1), goes_on(1), goes_on(1)],
-                    &[Step::Word(1, LinkWord::Stream(15, 15, 20)), Step::Consume(0)],
+                    &[
+                        Step::Word(1, LinkWord::Stream(15, 15, 20)),
+                        Step::Consume(0),
+                    ],
                 ]
                 .concat(),
             ),

@@ -23,7 +23,10 @@ fn links() -> Vec<(&'static str, Bytes)> {
         ("link-hello-for-another-join", LinkWord::Hello(5, 1, 2, 20)),
         ("link-welcome", LinkWord::Welcome(1, 1, 0)),
         ("link-welcome-from-below", LinkWord::Welcome(SELF, 1, 0)),
-        ("link-welcome-of-an-older-epoch", LinkWord::Welcome(1, 0, 15)),
+        (
+            "link-welcome-of-an-older-epoch",
+            LinkWord::Welcome(1, 0, 15),
+        ),
         ("link-heartbeat", LinkWord::Heartbeat),
         ("link-request", join(JoinWord::Request(0, 1, 2))),
         (

@@ -31,6 +31,7 @@ pub(super) const ROOT: &str = "\
 Examples:
   tail -f some.log | overlay root --bootstrap ws://HOST:8080 --token-file token
   overlay root --bootstrap ws://HOST:8080 --token-file token --wait-for 12 < file
+  camera | overlay root --bootstrap ws://HOST:8080 --token-file token --slow skip
 
 Exit status:
   0    every node that was in the tree at the end has every byte
@@ -45,6 +46,7 @@ pub(super) const JOIN: &str = "\
 Examples:
   overlay join --bootstrap ws://HOST:8080 > file
   overlay join --bootstrap wss://HOST --overlay concert --degree 3
+  overlay join --bootstrap ws://HOST:8080 --from oldest
   overlay join --bootstrap ws://HOST:8080 --next       for the stream after the one that is over
 
 Exit status:

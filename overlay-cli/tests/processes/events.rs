@@ -40,7 +40,7 @@ impl Schema {
 fn every_event_is_as_the_schema_says() {
     let schema = Schema::read();
     let server = Server::start();
-    let mut root = server.root(1, &["--wait-for", "2"]);
+    let mut root = server.root(1, &["--wait-for", "2", "--history", "0"]);
     let mut relay = server.join(1);
     relay.fact("joined");
     let mut orphan = server.join(1);

@@ -54,10 +54,7 @@ impl Node {
             State::Candidate(_) if !planted!(self.fx.config, OpeningForgotten) => {
                 link.change(State::opened);
             }
-            State::Candidate(_)
-            | State::Parent(_)
-            | State::Child(_)
-            | State::Closing(_) => {}
+            State::Candidate(_) | State::Parent(_) | State::Child(_) | State::Closing(_) => {}
         }
     }
 
@@ -170,9 +167,9 @@ impl Node {
         if let Some(link) = net.links.get_mut(link) {
             link.change(|state| state.greeted(join));
         }
-        let position = self
-            .payload
-            .admit(link, start, stream_window, at.epoch(), &mut net.links, fx);
+        let position =
+            self.payload
+                .admit(link, start, stream_window, at.epoch(), &mut net.links, fx);
         let welcome = LinkFrame::Welcome {
             version: VERSION,
             id: fx.id,
@@ -238,8 +235,7 @@ impl Node {
             }
             LinkFrame::Stalled(stall) => {
                 let parent = self.upstream.parent();
-                self.payload
-                    .stall_below(id, stall, parent, &mut net.links, fx);
+                Payload::stall_below(id, stall, parent, &mut net.links, fx);
             }
             LinkFrame::Leaving => self.downstream.child_leaves(id, at, net, fx),
             LinkFrame::Stay => {

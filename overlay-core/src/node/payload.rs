@@ -173,7 +173,7 @@ impl Payload {
                 if planted!(fx.config, OutboxReordered) {
                     link.outbox.overtake();
                 }
-                self.pump(id, links, fx);
+                direct::pump(id, links, fx);
             }
             Lane::Stream => {
                 if let Some(feed) = &mut link.feed {
@@ -218,10 +218,10 @@ impl Payload {
     fn is_flushed(&self, id: LinkId, links: &Links) -> bool {
         links.get(id).is_none_or(|link| {
             let feed = link.feed.as_ref();
-            let fed = feed.is_none_or(|feed| {
+            let is_fed = feed.is_none_or(|feed| {
                 feed.behind(&self.log) == 0 && (feed.has_end() || self.outgoing.is_none())
             });
-            fed && link.outbox.is_empty()
+            is_fed && link.outbox.is_empty()
         })
     }
 

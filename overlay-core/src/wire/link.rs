@@ -6,8 +6,8 @@ use super::{ANY_DEPTH, JoinFrame, TO_THE_ROOT};
 use crate::census::Census;
 use crate::id::{Epoch, JoinId, NodeId};
 use crate::path::Path;
-use crate::slow::SlowPolicy;
 use crate::position::{Position, Start};
+use crate::slow::SlowPolicy;
 
 /// Longest payload of a stream's last message, in bytes: the bootstrap server remembers it for each overlay.
 pub const MAX_LAST: usize = 256;

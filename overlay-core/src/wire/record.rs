@@ -114,12 +114,13 @@ impl<'a> Record<'a> {
     pub fn write(&self, bytes: &mut Vec<u8>) {
         debug_assert!(self.payload.len() <= MAX_PART, "a record fits into a frame");
         bytes.push(self.part as u8);
-        let len = self.payload.len();
-        if len >= 0x80 {
-            bytes.push(0x80 | (len & 0x7f) as u8);
-            bytes.push((len >> 7) as u8);
+        // Two bytes hold every length that there is.
+        let [low, high, ..] = (self.payload.len() << 1).to_le_bytes();
+        let low = low >> 1;
+        if high > 0 {
+            bytes.extend([0x80 | low, high]);
         } else {
-            bytes.push(len as u8);
+            bytes.push(low);
         }
         bytes.extend_from_slice(self.payload);
     }

@@ -201,7 +201,10 @@ fn an_orphan_learns_from_the_server_what_it_has_missed() {
         last: List::default(),
     }));
     let over: Vec<_> = told(&actions).into_iter().filter_map(ended).collect();
-    assert_eq!(over, [(7 - record(Part::Whole, b"one").len() as u64, &[][..])]);
+    assert_eq!(
+        over,
+        [(7 - record(Part::Whole, b"one").len() as u64, &[][..])]
+    );
     assert_eq!(solo.node.role(), Role::Joining);
 }
 

@@ -3,17 +3,16 @@
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ANY_DEPTH, JoinFrame, Lane, LinkFrame, MAX_FRAME, MAX_PART, Refusal, RejectReason, VERSION,
-    WireError,
+    self, ANY_DEPTH, JoinFrame, Lane, LinkFrame, MAX_FRAME, MAX_PART, Refusal, RejectReason,
+    VERSION, WireError,
 };
 use overlay_core::{
     Action, Census, CloseReason, Config, Epoch, EventKind, LinkId, Path, ProtocolError,
 };
 
 use crate::harness::{
-    Solo, answer, below_root, config, hello, id, join_of, move_to, moving, opened, position, refused,
-    reject,
-    request, sent, sent_up, welcome,
+    Solo, answer, below_root, config, hello, id, join_of, move_to, moving, opened, position,
+    refused, reject, request, sent, sent_up, welcome,
 };
 
 fn closed(actions: &[Action], link: LinkId) -> Option<CloseReason> {
@@ -64,7 +63,13 @@ fn a_child_that_speaks_as_a_parent_is_cut_off() {
         path: below_root(1),
     };
     let welcome = welcome(Epoch(1), below_root(1));
-    for frame in [broadcast, jump, moved, welcome, hello(join_of(1), MIN_WINDOW)] {
+    for frame in [
+        broadcast,
+        jump,
+        moved,
+        welcome,
+        hello(join_of(1), MIN_WINDOW),
+    ] {
         let mut solo = Solo::root(Config::default());
         let child = solo.child(1);
         assert_eq!(closed(&solo.says(child, &frame), child), UNEXPECTED);

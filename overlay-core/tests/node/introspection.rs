@@ -110,7 +110,9 @@ fn the_queues_of_messages_tell_how_full_they_are() {
     let slow = [solo.child(1), solo.child(2)];
     let cost = message_cost(MAX_PART) as usize;
     // A window holds two.
-    for to in [slow[0], slow[0], slow[0], slow[1], slow[1], slow[1], slow[1]] {
+    for to in [
+        slow[0], slow[0], slow[0], slow[1], slow[1], slow[1], slow[1],
+    ] {
         let payload = big();
         solo.event(EventKind::Send { to, payload });
     }

@@ -19,6 +19,7 @@ mod liveness;
 mod messages;
 #[cfg(planted)]
 mod planted;
+mod positions;
 mod properties;
 mod queue;
 mod rebalance;

@@ -7,7 +7,7 @@ use overlay_core::{
     Action, CloseReason, Config, EventKind, LinkId, Notification, ProtocolError, Scope, Unsent,
 };
 
-use crate::harness::{Solo, World, config, opened, record, records, secs, sent, told};
+use crate::harness::{Solo, World, config, opened, record, records, secs, sent, told, unsent};
 
 fn text(number: usize) -> Bytes {
     Bytes::from(number.to_string())
@@ -16,14 +16,6 @@ fn text(number: usize) -> Bytes {
 /// A message that is one record, of the greatest length.
 fn big(number: u8) -> Bytes {
     Bytes::from(vec![number; MAX_PART])
-}
-
-/// Why a message was not sent, if it was not.
-fn unsent(actions: &[Action]) -> Option<Unsent> {
-    told(actions).into_iter().find_map(|note| match note {
-        Notification::Unsent { reason, .. } => Some(*reason),
-        _ => None,
-    })
 }
 
 /// The records of messages that a neighbour is sent.
@@ -63,7 +55,7 @@ fn a_message_of_many_windows_arrives_whole_in_both_directions() {
         let (link, payload) = (world.link(from, to), large.clone());
         world.event(from, EventKind::Send { to: link, payload });
         world.run(secs(20));
-        assert_eq!(world.heard(to), [large.clone()]);
+        assert_eq!(world.heard(to), std::slice::from_ref(&large));
     }
 }
 
@@ -94,7 +86,11 @@ fn a_neighbour_that_sends_more_than_the_limit_is_cut_off() {
 
 #[test]
 fn a_part_in_the_wrong_place_is_a_fault() {
-    for (part, payload) in [(Part::Middle, "a"), (Part::Last, "b"), (Part::Cancelled, "")] {
+    for (part, payload) in [
+        (Part::Middle, "a"),
+        (Part::Last, "b"),
+        (Part::Cancelled, ""),
+    ] {
         let mut solo = Solo::root(config(1));
         let child = solo.child(1);
         let bytes = record(part, payload.as_bytes());

@@ -70,6 +70,7 @@ fn requests_past_the_limit_are_noticed() {
 fn messages_past_the_limit_are_noticed() {
     let mut solo = Solo::root(Config {
         send_queue: 0,
+        max_message: MAX_PART,
         window: MIN_WINDOW,
         ..with(Planted::SendQueueWithoutLimit)
     });

@@ -84,7 +84,11 @@ fn the_parent_and_the_root_learn_which_node_takes_nothing() {
     stream(&mut world, 14);
     let parent = world.parent(slow).unwrap();
     for ix in world.all() {
-        let expected: &[Ix] = if [0, parent].contains(&ix) { &[slow] } else { &[] };
+        let expected: &[Ix] = if [0, parent].contains(&ix) {
+            &[slow]
+        } else {
+            &[]
+        };
         assert_eq!(stalled(&world, ix), expected, "node {ix}");
     }
 }

@@ -116,7 +116,10 @@ impl World {
         let machines = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         // Along a chain they come in one after the other.
         let chain = if config.max_degree == 1 { machines } else { 0 };
-        config.wait_timeout * chain + self.server.keepalive() * 2 + config.link_timeout * 2 + attempt * 4
+        config.wait_timeout * chain
+            + self.server.keepalive() * 2
+            + config.link_timeout * 2
+            + attempt * 4
     }
 
     /// The first thing, in the order of the machines, that is not as it should be.
@@ -282,7 +285,9 @@ impl World {
         holds.map_err(|violation| self.failure(None, violation))?;
         let position = self.machines[root].node.position();
         let members = self.nodes().filter(|(_, node)| node.role() == Role::Member);
-        let behind = members.filter(|(_, node)| node.position() != position).count();
+        let behind = members
+            .filter(|(_, node)| node.position() != position)
+            .count();
         let holds = Invariant::BroadcastsReachAll.holds(behind == 0, || {
             format!("{behind} nodes are not at {position:?}")
         });

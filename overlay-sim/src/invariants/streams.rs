@@ -91,7 +91,10 @@ impl Streams {
             (None, Some((epoch, _))) => epoch < at.epoch && place == 0,
         };
         Invariant::GapsAreTold.holds(follows, || {
-            format!("message {number}, {place} of {:?}, comes after {before:?}", at.epoch)
+            format!(
+                "message {number}, {place} of {:?}, comes after {before:?}",
+                at.epoch
+            )
         })
     }
 

@@ -292,6 +292,7 @@ impl World {
                 self.machines[ix].parent = None;
                 if *reason == CloseReason::Moved {
                     self.orphans.moves += 1;
+                    self.machines[ix].moved = self.events;
                 } else {
                     self.torn = true;
                     if self.machines[ix].willing {
@@ -316,7 +317,8 @@ impl World {
             Notification::Gap { from, to } => {
                 self.streams.gap(ix, *from, *to)?;
                 let skips = self.setup.config.slow != SlowPolicy::Wait;
-                let excused = skips || self.torn || self.streams.is_deceived();
+                let moves = self.machines[ix].moved == self.events;
+                let excused = skips || self.torn && !moves || self.streams.is_deceived();
                 Invariant::GapsHaveACause
                     .holds(excused, || format!("a gap from {from:?} to {to:?}"))
             }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use overlay_core::wire::{
-    self, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, Lane, LinkFrame, Part, Record,
-    RejectReason, Rejection, Stall, VERSION,
+    self, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, Lane, LinkFrame, Part,
+    Record, RejectReason, Rejection, Stall, VERSION,
 };
 use overlay_core::{
     Census, Epoch, IceCandidate, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
@@ -27,12 +27,7 @@ impl World {
         };
         let join = self.a_join(ix, victim);
         let len = u32::try_from(self.machines[ix].rng.below(16_000)).unwrap_or(0);
-        let mut lie = Vec::new();
-        Record {
-            part: Part::Whole,
-            payload: &messages::payload(FORGED, len),
-        }
-        .write(&mut lie);
+        let lie = record(len);
         // A little lie would be believed, and what has the position in truth be taken for a repetition.
         let nowhere = Position {
             root: own,
@@ -104,11 +99,7 @@ impl World {
                     .unwrap_or_default(),
             },
             11 => LinkFrame::Credit {
-                lane: if window % 2 == 0 {
-                    Lane::Direct
-                } else {
-                    Lane::Stream
-                },
+                lane: [Lane::Direct, Lane::Stream][window as usize % 2],
                 bytes: u32::MAX,
             },
             12 => LinkFrame::Goodbye(GoodbyeReason::Leaving),
@@ -121,11 +112,7 @@ impl World {
             15 => LinkFrame::Stay,
             16 => LinkFrame::Leaving,
             17 => LinkFrame::Jump(nowhere),
-            18 => LinkFrame::Stalled(Stall {
-                node: self.machines[victim].node.id(),
-                behind: u64::MAX,
-                for_ms: window,
-            }),
+            18 => LinkFrame::Stalled(stall(self.machines[victim].node.id(), window)),
             _ => LinkFrame::Stream {
                 records: &lie[..lie.len() / 2],
             },
@@ -148,6 +135,26 @@ impl World {
             origin: ancestor.unwrap_or(other),
             attempt,
         }
+    }
+}
+
+/// A forger's message, as the bytes of a record.
+fn record(len: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Record {
+        part: Part::Whole,
+        payload: &messages::payload(FORGED, len),
+    }
+    .write(&mut bytes);
+    bytes
+}
+
+/// A node that takes nothing, they say.
+const fn stall(node: NodeId, random: u32) -> Stall {
+    Stall {
+        node,
+        behind: u64::MAX,
+        for_ms: random,
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Machine {
     pub(crate) asked: Option<Instant>,
     /// The parent that its app was told of.
     pub(crate) parent: Option<Ix>,
+    /// The event in which it went to another parent.
+    pub(crate) moved: u64,
     /// The neighbour, perhaps a former one, that its app last wrote to.
     pub(crate) correspondent: Option<LinkId>,
 }
@@ -113,6 +115,7 @@ impl Machine {
             receipts: Vec::new(),
             asked: None,
             parent: None,
+            moved: 0,
             correspondent: None,
         })
     }

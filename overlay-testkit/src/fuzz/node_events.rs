@@ -11,7 +11,7 @@ use overlay_core::flow::MIN_WINDOW;
 use overlay_core::{Config, Policy, SlowPolicy};
 
 use crate::fuzz::vocabulary::{read, vocabulary};
-use crate::fuzz::words::{JoinWord, LinkWord, ServerWord, MAX_MESSAGE};
+use crate::fuzz::words::{JoinWord, LinkWord, MAX_MESSAGE, ServerWord};
 use life::Life;
 
 vocabulary! {
@@ -169,11 +169,7 @@ impl Opening {
     }
 }
 
-const SLOW: [SlowPolicy; 3] = [
-    SlowPolicy::Wait,
-    SlowPolicy::Skip,
-    SlowPolicy::Disconnect,
-];
+const SLOW: [SlowPolicy; 3] = [SlowPolicy::Wait, SlowPolicy::Skip, SlowPolicy::Disconnect];
 
 /// A generous limit of what a node may hold, counted in characters of its `Debug` text: a byte takes up to four.
 fn most_text(config: &Config) -> usize {

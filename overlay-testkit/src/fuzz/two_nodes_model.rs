@@ -26,8 +26,8 @@ use crate::fuzz::vocabulary::{read, vocabulary};
 use crate::fuzz::watched::Watched;
 use crate::fuzz::words::{MAX_MESSAGE, payload};
 use crate::solo::become_root;
-use wire_model::Wires;
 use stream_model::Stream;
+use wire_model::Wires;
 
 /// The node that wants to be the root, by its place here.
 const ROOT: usize = 0;

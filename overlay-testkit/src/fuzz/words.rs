@@ -4,12 +4,10 @@ use bytes::Bytes;
 use overlay_core::bounded::List;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest,
-    Lane, LinkFrame, MAX_PART, Part, Refusal, RejectReason, ServerFrame, Stall, VERSION,
+    self, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, Lane,
+    LinkFrame, MAX_PART, Part, Refusal, RejectReason, ServerFrame, Stall, VERSION,
 };
-use overlay_core::{
-    Census, Epoch, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
-};
+use overlay_core::{Census, Epoch, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start};
 
 use crate::frames;
 use crate::fuzz::vocabulary::vocabulary;

@@ -14,7 +14,7 @@ use crate::wire::{self, Lane, LinkFrame};
 
 impl Payload {
     /// Sends a message of the app to a neighbour.
-    pub(crate) fn send(&mut self, to: LinkId, payload: Bytes, links: &mut Links, fx: &mut Effects) {
+    pub(crate) fn send(to: LinkId, payload: Bytes, links: &mut Links, fx: &mut Effects) {
         let limit = if planted!(fx.config, SendQueueWithoutLimit) {
             usize::MAX
         } else {
@@ -34,7 +34,7 @@ impl Payload {
             return unsent(payload, Unsent::Backlog, fx);
         }
         link.outbox.push(payload);
-        self.pump(to, links, fx);
+        pump(to, links, fx);
     }
 
     /// A neighbour has sent messages for this node, or parts of one.
@@ -62,20 +62,20 @@ impl Payload {
         give_credit(link, links, fx);
         Ok(())
     }
+}
 
-    /// Sends a neighbour the messages that there is credit for.
-    pub(crate) fn pump(&self, id: LinkId, links: &mut Links, fx: &mut Effects) {
-        let Some(link) = links.get_mut(id) else {
-            return;
-        };
-        while let Some(records) = link.outbox.next_frame() {
-            let frame = wire::encode(&LinkFrame::Direct { records: &records });
-            link.sent = fx.now;
-            fx.act(Action::Transmit(id, frame));
-        }
-        if link.outbox.has_room_again(fx.config.send_queue) && link.state.neighbour().is_some() {
-            fx.notify(Notification::Writable(id));
-        }
+/// Sends a neighbour the messages that there is credit for.
+pub(super) fn pump(id: LinkId, links: &mut Links, fx: &mut Effects) {
+    let Some(link) = links.get_mut(id) else {
+        return;
+    };
+    while let Some(records) = link.outbox.next_frame() {
+        let frame = wire::encode(&LinkFrame::Direct { records: &records });
+        link.sent = fx.now;
+        fx.act(Action::Transmit(id, frame));
+    }
+    if link.outbox.has_room_again(fx.config.send_queue) && link.state.neighbour().is_some() {
+        fx.notify(Notification::Writable(id));
     }
 }
 

@@ -10,8 +10,9 @@ use super::Payload;
 use crate::config::Config;
 use crate::id::LinkId;
 use crate::node::effects::Effects;
-use crate::node::link::{Link, Links, State};
+use crate::node::link::{Feed, Link, Links, State};
 use crate::notification::Notification;
+use crate::pace::Pace;
 use crate::slow::SlowPolicy;
 use crate::time::Instant;
 use crate::wire::{LinkFrame, Stall};
@@ -35,9 +36,8 @@ impl Payload {
         fx: &mut Effects,
     ) -> Option<LinkId> {
         self.skip_the_slow(links, fx);
-        let due = |link: &Link, fx: &Effects| {
-            tell_at(link, &fx.config).is_some_and(|at| at <= fx.now)
-        };
+        let due =
+            |link: &Link, fx: &Effects| tell_at(link, &fx.config).is_some_and(|at| at <= fx.now);
         while let Some(id) = links.find(|link| due(link, fx)) {
             let link = links.get_mut(id)?;
             let (State::Child(child), Some(feed)) = (&link.state, link.feed.as_deref_mut()) else {
@@ -63,7 +63,6 @@ impl Payload {
 
     /// A child names a slow node of its subtree: it is not to blame itself.
     pub(crate) fn stall_below(
-        &mut self,
         id: LinkId,
         stall: Stall,
         parent: Option<LinkId>,
@@ -90,8 +89,10 @@ impl Payload {
             })
         };
         let mut skipped = false;
-        let feeds = links.iter_mut().filter_map(|(_, link)| link.feed.as_deref_mut());
-        let paces = feeds.map(|feed| feed.pace_mut());
+        let feeds = links
+            .iter_mut()
+            .filter_map(|(_, link)| link.feed.as_deref_mut());
+        let paces = feeds.map(Feed::pace_mut);
         for pace in paces.chain([self.reader.pace_mut()]) {
             if is_due(pace.waiting()) && !pace.is_skipped() {
                 pace.skip();
@@ -103,7 +104,7 @@ impl Payload {
         }
     }
 
-    fn skip_at(&self, pace: &crate::pace::Pace, config: &Config) -> Option<Instant> {
+    fn skip_at(&self, pace: &Pace, config: &Config) -> Option<Instant> {
         let skips = self.slow == SlowPolicy::Skip && !pace.is_skipped();
         let since = pace.waiting().filter(|_| skips)?;
         Some(since + config.skip_timeout)

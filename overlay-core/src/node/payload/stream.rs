@@ -56,7 +56,11 @@ impl Payload {
         links: &mut Links,
         fx: &mut Effects,
     ) -> bool {
-        let longest = if last { MAX_LAST } else { fx.config.max_message };
+        let longest = if last {
+            MAX_LAST
+        } else {
+            fx.config.max_message
+        };
         let objection = if self.has_ended() {
             Some(Unsent::Ended)
         } else if payload.len() > longest {
@@ -333,7 +337,9 @@ impl Payload {
         let Some(inflow) = &mut self.inflow else {
             return;
         };
-        let bytes = inflow.used.saturating_sub(u32::try_from(lag).unwrap_or(u32::MAX));
+        let bytes = inflow
+            .used
+            .saturating_sub(u32::try_from(lag).unwrap_or(u32::MAX));
         if bytes >= fx.config.window / 2 && !planted!(fx.config, CreditForgotten) {
             inflow.used -= bytes;
             credit(inflow.link, Lane::Stream, bytes, links, fx);
@@ -377,7 +383,10 @@ impl Payload {
 /// Whether one place is further in a stream than another by more than an honest node can be ahead: each on the way from the
 /// root may be behind the one above it by all that a node holds.
 fn is_too_far(ahead: Position, behind: Position, fx: &Effects) -> bool {
-    let held = fx.config.history.saturating_add(2 * fx.config.window as usize);
+    let held = fx
+        .config
+        .history
+        .saturating_add(2 * fx.config.window as usize);
     let most = (held as u64).saturating_mul(MAX_DEPTH as u64 + 1);
     ahead.is_of(&behind) && ahead.offset.saturating_sub(behind.offset) > most
 }

@@ -135,18 +135,14 @@ impl Life {
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
         use LinkWord::{
-            Credit, Direct, Goodbye, Heartbeat, Invite, Join, Jump, Leaving, Moved, Stalled, Status,
-            Stay, Stream,
+            Credit, Direct, Goodbye, Heartbeat, Invite, Join, Jump, Leaving, Moved, Stalled,
+            Status, Stay, Stream,
         };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
         let below = node.children().any(|child| child.link == link);
         let fits = match word {
-            Join(JoinWord::Request(..))
-            | Stream(..)
-            | Moved(1, 1)
-            | Invite(..)
-            | Jump(..) => above,
+            Join(JoinWord::Request(..)) | Stream(..) | Moved(1, 1) | Invite(..) | Jump(..) => above,
             Join(_) | Direct(..) | Credit(..) | Goodbye(_) => above || below,
             Status(..) | Stalled(_) | Stay | Leaving => below,
             _ => false,
