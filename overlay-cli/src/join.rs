@@ -136,8 +136,7 @@ impl Listener {
     }
 
     fn ended(&mut self, facts: Facts, end: End) -> Option<Outcome> {
-        // An empty stream has nothing to come in behind.
-        if self.over == Some(end.epoch) && end.total > 0 {
+        if self.over == Some(end.epoch) {
             return None;
         }
         tell_gap(facts, self.received.end(end));

@@ -107,6 +107,11 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
             wires.next.push((number, EventKind::LinkOpened(link)));
             wires.next.push((peer.0, EventKind::LinkOpened(peer.1)));
         }
+        // This channel takes at once whatever it is given.
+        Action::TransmitData(link, bytes) => {
+            carry_out(number, Action::Transmit(link, bytes), wires)?;
+            wires.next.push((number, EventKind::LinkDrained(link)));
+        }
         Action::Transmit(link, bytes) => {
             if let Some((peer, link)) = wires.peers.get(&(number, link)) {
                 wires

@@ -19,6 +19,9 @@ pub enum Action {
     ApplySignal(LinkId, Signal),
     /// Send one message on the link's data channel.
     Transmit(LinkId, Bytes),
+    /// As [`Transmit`](Self::Transmit), of app messages. When the channel has taken all that it was given on this link, hand in
+    /// [`LinkDrained`](crate::EventKind::LinkDrained): until then small messages wait, and travel together.
+    TransmitData(LinkId, Bytes),
     /// Close the connection, after what was transmitted before. No event about it is expected.
     CloseLink(LinkId, CloseReason),
     /// Connect to a bootstrap server.

@@ -78,6 +78,10 @@ pub enum EventKind {
     LinkOpened(LinkId),
     /// A message has come through the link's data channel.
     LinkMessage(LinkId, Bytes),
+    /// The link's data channel has taken all that it was given: comes after each
+    /// [`TransmitData`](crate::Action::TransmitData), once for several. What it then holds itself should be little, so that
+    /// nothing urgent waits behind it.
+    LinkDrained(LinkId),
     /// The link has failed or was closed by the peer.
     LinkClosed(LinkId),
 

@@ -183,6 +183,7 @@ impl Node {
             EventKind::LinkSignal(link, signal) => self.link_signal(link, signal),
             EventKind::LinkOpened(link) => self.link_opened(link),
             EventKind::LinkMessage(link, bytes) => self.link_message(link, &bytes),
+            EventKind::LinkDrained(link) => payload.drained(link, links, fx),
             EventKind::LinkClosed(link) => {
                 let link = links.ended(link, fx);
                 self.gone(link, CloseReason::Lost);

@@ -182,6 +182,7 @@ impl Engine {
             LinkEvent::Signal(signal) => EventKind::LinkSignal(link, signal),
             LinkEvent::Opened => EventKind::LinkOpened(link),
             LinkEvent::Message(bytes) => EventKind::LinkMessage(link, bytes),
+            LinkEvent::Drained => EventKind::LinkDrained(link),
             LinkEvent::Closed(error) => {
                 if error != LinkError::ClosedHere {
                     debug!(?link, %error, "link closed");
@@ -291,6 +292,11 @@ impl Engine {
             Action::Transmit(id, bytes) => {
                 if let Some(open) = self.links.get(&id) {
                     open.link.send(bytes);
+                }
+            }
+            Action::TransmitData(id, bytes) => {
+                if let Some(open) = self.links.get(&id) {
+                    open.link.send_data(bytes);
                 }
             }
             Action::CloseLink(id, reason) => {

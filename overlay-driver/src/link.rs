@@ -42,6 +42,8 @@ pub enum LinkEvent {
     Opened,
     /// A frame from the peer, in the order in which it was sent.
     Message(Bytes),
+    /// All that was given to [`Link::send_data`] so far has gone out. Comes once for several.
+    Drained,
     /// The link is over. This is the last event, and comes exactly once.
     Closed(LinkError),
 }
@@ -85,10 +87,18 @@ pub enum LinkError {
     Crashed,
 }
 
+/// A frame that waits to be sent.
+#[derive(Debug)]
+struct Outgoing {
+    frame: Bytes,
+    /// Whether the owner wants to know when it has gone out.
+    tells: bool,
+}
+
 /// A link to a peer. Dropping it closes it.
 #[derive(Debug)]
 pub struct Link {
-    frames: Sender<Bytes>,
+    frames: Sender<Outgoing>,
     signals: queue::Sender<Signal>,
     backlog: Arc<Backlog>,
 }
@@ -109,12 +119,21 @@ impl Link {
     /// Never blocks. If more than [`LinkConfig::max_backlog`] bytes are queued, the link ends with
     /// [`LinkError::Stalled`]. Once the link is over, frames are dropped.
     pub fn send(&self, frame: Bytes) {
+        self.queue(frame, false);
+    }
+
+    /// As [`send`](Self::send). [`LinkEvent::Drained`] tells when it has gone out.
+    pub fn send_data(&self, frame: Bytes) {
+        self.queue(frame, true);
+    }
+
+    fn queue(&self, frame: Bytes, tells: bool) {
         if self.frames.is_closed() {
             return;
         }
         if self.backlog.add(&frame) {
             // It fails only if the link has been closed meanwhile.
-            let _ = self.frames.try_send(frame);
+            let _ = self.frames.try_send(Outgoing { frame, tells });
         } else {
             self.close();
         }

@@ -135,6 +135,8 @@ pub(crate) enum Happening {
     Candidate,
     Opened,
     Message(Bytes),
+    /// The channel has taken what it was given.
+    Drained,
     Closed,
     /// Nothing of a closed end is on its way to its node any more.
     Forgotten,

@@ -9,7 +9,9 @@ pub fn sent(actions: &[Action], link: LinkId) -> Vec<LinkFrame<'_>> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Transmit(on, bytes) if *on == link => Some(wire::decode(bytes).unwrap()),
+            Action::Transmit(on, bytes) | Action::TransmitData(on, bytes) if *on == link => {
+                Some(wire::decode(bytes).unwrap())
+            }
             _ => None,
         })
         .collect()

@@ -1,5 +1,6 @@
 //! One node, driven by hand with frames made by hand.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct Solo {
     server: Option<BootstrapId>,
     /// Whether the server does not answer pings.
     pub mute: bool,
+    /// Whether the links' channels take nothing that they are given.
+    pub clogged: bool,
 }
 
 impl Solo {
@@ -56,6 +59,7 @@ impl Solo {
             invariants: Invariants::default(),
             server: None,
             mute: false,
+            clogged: false,
         })
     }
 
@@ -89,8 +93,26 @@ impl Solo {
         (solo, link)
     }
 
-    /// Gives the node an event and checks the invariants; panics if one does not hold.
+    /// Gives the node an event and checks the invariants; panics if one does not hold. The links' channels take at once what
+    /// they are given.
     pub fn event(&mut self, kind: EventKind) -> Vec<Action> {
+        let mut actions = self.one_event(kind);
+        let mut seen = 0;
+        while seen < actions.len() && !self.clogged {
+            let given = actions[seen..].iter().filter_map(|action| match action {
+                Action::TransmitData(link, _) => Some(*link),
+                _ => None,
+            });
+            let given: BTreeSet<LinkId> = given.collect();
+            seen = actions.len();
+            for link in given {
+                actions.extend(self.one_event(EventKind::LinkDrained(link)));
+            }
+        }
+        actions
+    }
+
+    fn one_event(&mut self, kind: EventKind) -> Vec<Action> {
         self.invariants.before(&kind);
         let actions = self.node.handle_input(Event::new(self.now, kind));
         if let Err(violation) = self.invariants.after(&self.node, self.now, &actions) {

@@ -133,6 +133,11 @@ impl Member {
             }
             // There are no other ways to a socket on loopback than the one that its offer told.
             Action::ApplySignal(_, Signal::IceCandidate(_)) => {}
+            // The socket takes at once whatever it is given.
+            Action::TransmitData(link, bytes) => {
+                self.act(Action::Transmit(link, bytes))?;
+                return Ok(Some(EventKind::LinkDrained(link)));
+            }
             Action::Transmit(link, bytes) => {
                 if let Some((
                     _,

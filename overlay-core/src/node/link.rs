@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::flow::{Inbox, Outbox};
 use crate::id::{JoinId, NodeId};
 use crate::time::Instant;
-use crate::wire::GoodbyeReason;
+use crate::wire::{GoodbyeReason, MAX_FRAME, MAX_RECORDS};
 
 pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
 pub(crate) use closing::Closing;
@@ -46,7 +46,13 @@ pub(crate) struct Link {
     pub(crate) inbox: Inbox,
     /// The root's stream, on a link to a child.
     pub(crate) feed: Option<Box<Feed>>,
+    /// The bytes of app messages that the channel was given since it was last empty.
+    undrained: usize,
 }
+
+/// The most bytes of app messages that the channel is given before it says that it has taken them: four frames, so that
+/// the next one is there when one is sent, and a control frame waits behind little.
+const MOST_UNDRAINED: usize = 4 * MAX_FRAME;
 
 /// The state of a link.
 #[derive(Debug)]
@@ -165,6 +171,7 @@ impl Link {
             outbox: Outbox::default(),
             inbox: Inbox::default(),
             feed: None,
+            undrained: 0,
         }
     }
 
@@ -187,6 +194,24 @@ impl Link {
         let end = self.state.deadline();
         let end = end.unwrap_or_else(|| self.heard + config.link_timeout);
         heartbeat.map_or(end, |heartbeat| heartbeat.min(end))
+    }
+
+    /// Whether the channel is to be given a frame of so many bytes now. Small ones wait until it is empty: the more they are,
+    /// the fewer frames they need.
+    pub(crate) const fn takes(&self, bytes: usize) -> bool {
+        let large = bytes >= MAX_RECORDS / 2;
+        self.undrained == 0 || large && self.undrained < MOST_UNDRAINED
+    }
+
+    /// The channel is given a frame of app messages.
+    pub(crate) const fn given(&mut self, bytes: usize, now: Instant) {
+        self.undrained += bytes;
+        self.sent = now;
+    }
+
+    /// The channel has taken everything.
+    pub(crate) const fn drained(&mut self) {
+        self.undrained = 0;
     }
 
     /// Whether it only brings what is left, and a goodbye.

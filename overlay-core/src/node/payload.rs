@@ -184,6 +184,15 @@ impl Payload {
         }
     }
 
+    /// A link's channel has taken what it was given.
+    pub(crate) fn drained(&mut self, id: LinkId, links: &mut Links, fx: &mut Effects) {
+        if let Some(link) = links.get_mut(id) {
+            link.drained();
+            direct::pump(id, links, fx);
+            self.flow(links, fx);
+        }
+    }
+
     /// A former neighbour takes more: it gets as much time again, if there is something for it.
     pub(crate) fn credited_late(
         &mut self,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, pending, select};
 use overlay_core::wire::MAX_FRAME;
@@ -19,7 +18,7 @@ use webrtc::error::Error;
 
 use super::dialer::Shared;
 use super::peer::{Peer, Reach};
-use super::{Backlog, Link, LinkError, LinkEvent};
+use super::{Backlog, Link, LinkError, LinkEvent, Outgoing};
 use crate::queue;
 
 /// Signals of the peer that may wait: an answer, and more candidates than are taken.
@@ -49,7 +48,7 @@ pub(super) type Step<T = Infallible> = Result<T, LinkError>;
 pub(super) struct Session<K> {
     pub(super) shared: Arc<Shared>,
     signals: queue::Receiver<Signal>,
-    frames: Receiver<Bytes>,
+    frames: Receiver<Outgoing>,
     backlog: Arc<Backlog>,
     key: K,
     events: Sender<(K, LinkEvent)>,
@@ -172,13 +171,21 @@ impl<K: Copy + Send + Sync + 'static> Session<K> {
 
     /// Sends until the link is closed on this side and the peer has everything.
     async fn send_all(&self, peer: &Peer) -> webrtc::error::Result<LinkError> {
-        while let Ok(frame) = self.frames.recv().await {
+        let mut tells = false;
+        while let Ok(outgoing) = self.frames.recv().await {
+            let frame = outgoing.frame;
+            tells |= outgoing.tells;
             if frame.len() > MAX_FRAME {
                 return Ok(LinkError::TooLong(frame.len()));
             }
             let cost = Backlog::cost(&frame);
             peer.send(frame).await?;
             self.backlog.remove(cost);
+            if tells && self.frames.is_empty() {
+                tells = false;
+                // Without a listener the link is about to end.
+                let _ = self.emit(LinkEvent::Drained).await;
+            }
         }
         while peer.unacknowledged().await? > 0 {
             self.sleep(FLUSH_CHECK).await;

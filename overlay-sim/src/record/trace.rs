@@ -55,6 +55,7 @@ impl Trace {
             Action::CloseBootstrap(_) => self.number(9),
             Action::Deliver(delivery) => self.tagged(10, &delivery.payload),
             Action::Notify(_) => self.number(11),
+            Action::TransmitData(_, bytes) => self.tagged(12, bytes),
         }
     }
 
@@ -82,5 +83,6 @@ const fn event_tag(event: &EventKind) -> u64 {
         EventKind::LinkMessage(..) => 14,
         EventKind::LinkClosed(_) => 15,
         EventKind::Timeout => 16,
+        EventKind::LinkDrained(_) => 17,
     }
 }

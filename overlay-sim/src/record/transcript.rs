@@ -60,7 +60,7 @@ impl Transcript {
     pub(crate) fn actions(&mut self, now: Instant, number: Number, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Transmit(_, bytes) => {
+                Action::Transmit(_, bytes) | Action::TransmitData(_, bytes) => {
                     if let Ok(LinkFrame::Join(frame)) = wire::decode(bytes) {
                         self.join_frame(now, &frame, &format!("was passed on by {number}"));
                     }
@@ -119,7 +119,7 @@ fn event_words(event: &EventKind) -> String {
 
 fn action_words(action: &Action) -> String {
     match action {
-        Action::Transmit(link, bytes) => {
+        Action::Transmit(link, bytes) | Action::TransmitData(link, bytes) => {
             format!("{link:?} {}", words(&wire::decode::<LinkFrame<'_>>(bytes)))
         }
         Action::SendBootstrap(id, bytes) => {

@@ -18,6 +18,9 @@ use overlay_testkit::net::{EndId, Stage};
 /// How long after a link is closed a driver may still have something to say of it, in microseconds.
 const DRIVER_LAG: u64 = 50_000;
 
+/// How long a channel takes for what it is given at the most, in microseconds.
+const CHANNEL_LAG: u64 = 500;
+
 /// How late a delayed signal is at the most, in microseconds.
 const LATE_SIGNAL: u64 = 10_000_000;
 
@@ -38,6 +41,13 @@ impl World {
                 {
                     self.plan_at(at, What::Link(peer, Happening::Message(bytes)));
                 }
+            }
+            Action::TransmitData(link, bytes) => {
+                if let Some(end) = self.machines[ix].end(link) {
+                    let takes = Duration::from_micros(self.machines[ix].rng.below(CHANNEL_LAG));
+                    self.plan(takes, What::Link(end, Happening::Drained));
+                }
+                self.carry_out(ix, Action::Transmit(link, bytes), timer)?;
             }
             Action::CloseLink(link, reason) => {
                 self.coverage.closed(reason);

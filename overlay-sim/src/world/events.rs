@@ -207,6 +207,7 @@ impl World {
             Happening::Message(bytes) if end.stage == Stage::Closed => {
                 EventKind::LinkMessage(link, bytes)
             }
+            Happening::Drained if end.stage == Stage::Open => EventKind::LinkDrained(link),
             Happening::Closed => {
                 self.closing.push(id);
                 EventKind::LinkClosed(link)
@@ -215,7 +216,7 @@ impl World {
                 self.ends.remove(id);
                 return Ok(());
             }
-            Happening::Opened | Happening::Message(_) => return Ok(()),
+            Happening::Opened | Happening::Message(_) | Happening::Drained => return Ok(()),
         };
         self.tell(ix, kind)
     }

@@ -12,7 +12,9 @@ impl Invariants {
         match action {
             Action::OpenLink(link, dial) => self.opens(node, *link, dial),
             Action::ApplySignal(link, _) => self.concerns_a_living_link(*link, action),
-            Action::Transmit(link, bytes) => self.transmits(*link, bytes),
+            Action::Transmit(link, bytes) | Action::TransmitData(link, bytes) => {
+                self.transmits(*link, bytes)
+            }
             Action::CloseLink(link, _) => {
                 self.concerns_a_living_link(*link, action)?;
                 self.links.close(*link);

@@ -1,5 +1,6 @@
 //! The root's stream on its way to a child: a position in the log, and credit.
 
+use super::Link;
 use crate::flow::Credit;
 use crate::log::{Log, Next, Slice};
 use crate::node::effects::Effects;
@@ -75,7 +76,7 @@ impl Feed {
     }
 
     /// What the child is sent next, if there is something, and credit for it.
-    pub(crate) fn next(&mut self, log: &Log, fx: &Effects) -> Option<Portion> {
+    pub(crate) fn next(&mut self, log: &Log, link: &Link, fx: &Effects) -> Option<Portion> {
         let now = fx.now;
         let behind = self.behind(log);
         match log.next(&self.at) {
@@ -99,7 +100,7 @@ impl Feed {
                 self.aligned = true;
                 let aligned = log.aligned(self.at, slice);
                 if aligned == self.at {
-                    return self.next(log, fx);
+                    return self.next(log, link, fx);
                 }
                 self.at = aligned;
                 Some(Portion::Jump(aligned))
@@ -107,6 +108,10 @@ impl Feed {
             Next::Bytes(slice) => {
                 let most = MAX_RECORDS.min(self.credit.left() as usize);
                 let len = log.fitting(slice, most.min(behind));
+                if len > 0 && !link.takes(len) {
+                    self.pace.waits(now);
+                    return None;
+                }
                 if len == 0 {
                     self.pace.waits(now);
                     #[cfg(planted)]
@@ -120,7 +125,7 @@ impl Feed {
                     && let Some(entry) = log.first(slice)
                 {
                     self.at = self.at.plus(entry.len);
-                    return self.next(log, fx);
+                    return self.next(log, link, fx);
                 }
                 let at = self.at;
                 self.at = at.plus(len);

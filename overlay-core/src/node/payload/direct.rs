@@ -69,10 +69,12 @@ pub(super) fn pump(id: LinkId, links: &mut Links, fx: &mut Effects) {
     let Some(link) = links.get_mut(id) else {
         return;
     };
-    while let Some(records) = link.outbox.next_frame() {
+    while link.takes(link.outbox.queued())
+        && let Some(records) = link.outbox.next_frame()
+    {
         let frame = wire::encode(&LinkFrame::Direct { records: &records });
-        link.sent = fx.now;
-        fx.act(Action::Transmit(id, frame));
+        link.given(frame.len(), fx.now);
+        fx.act(Action::TransmitData(id, frame));
     }
     if link.outbox.has_room_again(fx.config.send_queue) && link.state.neighbour().is_some() {
         fx.notify(Notification::Writable(id));

@@ -290,10 +290,11 @@ impl Payload {
     /// Sends each child what is there for it, as far as there is credit.
     fn feed(&mut self, links: &mut Links, fx: &mut Effects) {
         for (id, link) in links.iter_mut() {
-            let Some(feed) = &mut link.feed else {
+            // Out of the link, so that both can be used.
+            let Some(mut feed) = link.feed.take() else {
                 continue;
             };
-            while let Some(portion) = feed.next(&self.log, fx) {
+            while let Some(portion) = feed.next(&self.log, link, fx) {
                 let frame = match portion {
                     Portion::Jump(to) => wire::encode(&LinkFrame::Jump(to)),
                     Portion::Records(at, slice, len) => match &self.latest {
@@ -306,11 +307,12 @@ impl Payload {
                         }
                     },
                 };
-                link.sent = fx.now;
+                link.given(frame.len(), fx.now);
                 fx.stats.stream_frames_sent += 1;
-                fx.act(Action::Transmit(id, frame));
+                fx.act(Action::TransmitData(id, frame));
             }
             feed.settle(&self.log);
+            link.feed = Some(feed);
         }
     }
 

@@ -81,6 +81,10 @@ impl Wires {
                 self.embedders[node].push_back(answer);
             }
             Action::ApplySignal(_, Signal::Answer(answer)) => self.connect(place(&answer)),
+            Action::TransmitData(id, bytes) => {
+                self.carry_out(node, Action::Transmit(id, bytes));
+                self.embedders[node].push_back(EventKind::LinkDrained(id));
+            }
             Action::Transmit(id, bytes) => {
                 let (link, other) = self.link(node, id);
                 let end = &mut link.ends[other];
