@@ -255,7 +255,8 @@ async fn send(
         loop {
             // The nodes may have gone while the input said nothing.
             gate.wait_for(|open| *open).await?;
-            if node.broadcast(message.clone()).await? > 0 {
+            // Counted when it is sent.
+            if node.try_broadcast(message.clone())?.await? > 0 {
                 break;
             }
             // The next node that comes opens the gate.

@@ -98,9 +98,11 @@ impl Outbox {
         let mut records = Vec::new();
         while let Some(message) = self.queue.front() {
             let rest = message.len() - self.begun;
-            let part = rest.min(MAX_PART);
-            let fits = records.len() + record_len(part) <= MAX_RECORDS;
-            if !fits || message_cost(part) > self.credit.left() {
+            let space = MAX_RECORDS.saturating_sub(records.len() + record_len(MAX_PART) - MAX_PART);
+            let part = rest.min(space);
+            // A crumb is not worth a record: the next frame has room for more.
+            let crumb = part < rest && part < MAX_PART / 16;
+            if crumb || message_cost(part) > self.credit.left() {
                 break;
             }
             let (from, to) = (self.begun, self.begun + part);

@@ -1,4 +1,4 @@
-//! Figures of links on loopback, on Linux: `cargo bench -p overlay-driver [-- tokio|smol]`.
+//! Figures of links on loopback, on Linux: `cargo bench -p overlay-driver [-- tokio|smol]`. With `messages` others are asked for.
 #![allow(
     clippy::cast_precision_loss,
     clippy::panic,
@@ -21,6 +21,9 @@ use overlay_driver::link::{Dialer, LinkConfig};
 use harness::{Smol, Tokio, on_tokio, pair, pause};
 
 fn main() {
+    if std::env::args().any(|argument| argument == "messages") {
+        return;
+    }
     let mut arguments = std::env::args();
     let only = arguments.find(|argument| argument == "tokio" || argument == "smol");
     let runs = |name| only.as_deref().is_none_or(|only| only == name);

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::engine;
 use crate::event::{self, Events};
-use crate::handle::{MAX_WAITING_SENDS, Node};
+use crate::handle::{Lead, MAX_WAITING_SENDS, Node};
 use crate::link::{self, Dialer, LinkConfig};
 use crate::queue;
 use crate::runtime::Runtime;
@@ -166,8 +166,10 @@ impl Builder {
         let (command_sender, commands) = queue::bounded(COMMAND_QUEUE);
         let (receipt_sender, receipts) = async_channel::unbounded();
         let (app, events) = event::channel(receipt_sender);
+        let lead = Arc::<Lead>::default();
         let parts = engine::Parts {
             core,
+            lead: Arc::clone(&lead),
             runtime: Arc::clone(&self.runtime),
             dialer,
             servers: self.servers,
@@ -179,7 +181,7 @@ impl Builder {
         let span = tracing::info_span!("node", id = ?id);
         let task = engine::run(parts).instrument(span);
         self.runtime.webrtc().spawn(Box::pin(task)).detach();
-        Ok((Node::new(id, max_message, command_sender), events))
+        Ok((Node::new(id, max_message, command_sender, lead), events))
     }
 }
 

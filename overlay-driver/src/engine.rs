@@ -16,7 +16,7 @@ use tracing::{Span, debug, field, info, info_span, warn};
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
 use crate::event::{BootstrapLost, Event, EventSender, Message};
-use crate::handle::{Command, Status};
+use crate::handle::{Command, Lead, Status};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
 use crate::queue;
 use crate::runtime::Runtime;
@@ -56,6 +56,7 @@ pub(crate) struct Engine {
     /// The error of the lost connection to the server, for the notification that the core is about to give.
     server_error: Option<BootstrapError>,
     app: EventSender,
+    lead: Arc<Lead>,
     /// Sends that wait for their neighbour, in order.
     sends: VecDeque<PendingSend>,
     /// The core's answer to the event at hand.
@@ -77,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) servers: Vec<ServerUrl>,
     pub(crate) tls: Tls,
     pub(crate) app: EventSender,
+    pub(crate) lead: Arc<Lead>,
     pub(crate) commands: queue::Receiver<Command>,
     pub(crate) receipts: Receiver<Receipt>,
 }
@@ -125,6 +127,7 @@ pub(crate) async fn run(parts: Parts) {
         server_events,
         server_error: None,
         app: parts.app,
+        lead: parts.lead,
         sends: VecDeque::new(),
         actions: Vec::new(),
     };
@@ -148,6 +151,9 @@ impl Engine {
                 () = timer => self.handle(EventKind::Timeout),
             }
             self.retry_sends();
+            let leads = self.core.role() == Role::Root && !self.core.has_ended();
+            let children = leads.then(|| self.core.children().count());
+            self.lead.set(children);
             if abandoned && self.core.role() == Role::Detached && self.unfinished == 0 {
                 return;
             }

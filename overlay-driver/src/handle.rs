@@ -1,6 +1,7 @@
 //! The app's handle to a running node.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_channel::oneshot;
@@ -21,6 +22,23 @@ pub struct Node {
     sends: Arc<async_lock::Semaphore>,
     /// Bounds the large ones.
     large_sends: Arc<async_lock::Semaphore>,
+    lead: Arc<Lead>,
+}
+
+/// Whether the node may broadcast, as the engine has last said: callers need not ask it each time.
+#[derive(Debug, Default)]
+pub(crate) struct Lead(AtomicUsize);
+
+impl Lead {
+    /// The number of children, if the node may broadcast.
+    pub(crate) fn set(&self, children: Option<usize>) {
+        let state = children.map_or(0, |children| children + 1);
+        self.0.store(state, Ordering::Release);
+    }
+
+    fn children(&self) -> Option<usize> {
+        self.0.load(Ordering::Acquire).checked_sub(1)
+    }
 }
 
 /// The most sends that wait for their neighbours at a time; further callers wait before they hand their
@@ -102,8 +120,14 @@ pub enum SendError {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, max_message: usize, commands: Sender<Command>) -> Self {
+    pub(crate) fn new(
+        id: NodeId,
+        max_message: usize,
+        commands: Sender<Command>,
+        lead: Arc<Lead>,
+    ) -> Self {
         Self {
+            lead,
             id,
             max_message,
             commands,
@@ -161,14 +185,26 @@ impl Node {
         self.send_to(to, payload.into()).await.map(drop)
     }
 
-    /// Sends a message to every node of the tree. Only the root may. While a child takes no more, this waits: the
-    /// slowest node sets the pace. Returns the number of children that it goes to: with none, no node gets it.
+    /// Sends a message to every node of the tree. Only the root may. While the node takes no more, this waits: by the policy
+    /// [`Wait`](crate::SlowPolicy::Wait) the slowest node sets the pace. Returns the number of children when the node has taken the
+    /// message: with none, no node gets it. [`try_broadcast`](Self::try_broadcast) tells how many they are when it is sent.
     ///
     /// Don't await it in the task that takes the [`Events`](crate::Events) if nodes also send to their parents, for the
     /// reason that [`send`](Self::send) gives.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<usize, SendError> {
-        let to = Recipient::Everyone { last: false };
-        self.send_to(to, payload.into()).await
+        let (to, payload) = (Recipient::Everyone { last: false }, payload.into());
+        // The way of a large message is long enough to be taken back on it.
+        let (Some(children), false) = (self.lead.children(), payload.len() > LARGE) else {
+            return self.send_to(to, payload).await;
+        };
+        let place = self.sends.acquire_arc().await;
+        let done = Outcome::unheard(place);
+        let send = Command::Send { to, payload, done };
+        match self.commands.try_send(send) {
+            Ok(()) => Ok(children),
+            Err(NotQueued::Full) => Err(SendError::Full),
+            Err(NotQueued::Closed) => Err(SendError::Gone),
+        }
     }
 
     /// Ends the root's stream with a last message, of at most [`MAX_LAST`](overlay_core::wire::MAX_LAST) bytes. Only the root

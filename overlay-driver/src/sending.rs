@@ -28,7 +28,7 @@ impl Future for Sending {
 /// The engine's end of a [`Sending`].
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    sending: oneshot::Sender<Result<usize, SendError>>,
+    sending: Option<oneshot::Sender<Result<usize, SendError>>>,
     /// Whether the message is worth nothing without its caller.
     revocable: bool,
     /// The message's place among those that wait. It is free again when the outcome is known.
@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
 pub(crate) fn pair(place: SemaphoreGuardArc, revocable: bool) -> (Outcome, Sending) {
     let (sender, receiver) = oneshot::channel();
     let outcome = Outcome {
-        sending: sender,
+        sending: Some(sender),
         revocable,
         _place: place,
     };
@@ -48,13 +48,25 @@ pub(crate) fn pair(place: SemaphoreGuardArc, revocable: bool) -> (Outcome, Sendi
 }
 
 impl Outcome {
+    /// An outcome that nobody waits for.
+    pub(crate) const fn unheard(place: SemaphoreGuardArc) -> Self {
+        Self {
+            sending: None,
+            revocable: false,
+            _place: place,
+        }
+    }
+
     /// Whether the caller is gone and has taken the message back.
     pub(crate) fn is_revoked(&self) -> bool {
-        self.revocable && self.sending.is_canceled()
+        let canceled = |sending: &oneshot::Sender<_>| sending.is_canceled();
+        self.revocable && self.sending.as_ref().is_some_and(canceled)
     }
 
     /// Tells the caller, if it still listens.
     pub(crate) fn tell(self, outcome: Result<usize, SendError>) {
-        let _ = self.sending.send(outcome);
+        if let Some(sending) = self.sending {
+            let _ = sending.send(outcome);
+        }
     }
 }

@@ -147,8 +147,12 @@ impl Payload {
                 false
             }
             Held::Stream { cost, last } => {
+                let waited = self.reader.pace().waiting().is_some();
                 let finished = self.reader.consumed(cost, last);
-                self.flow(links, fx);
+                // What the app has been handed it has passed: only if more waits for it, this makes a difference.
+                if waited {
+                    self.flow(links, fx);
+                }
                 finished
             }
         }

@@ -104,7 +104,8 @@ fn a_joiner_that_is_in_the_middle_of_a_message_gets_the_rest() {
         .into_iter()
         .map(|(part, _)| part)
         .collect();
-    assert_eq!(parts, [Part::Middle, Part::Last]);
+    assert!(parts.iter().rev().skip(1).all(|part| *part == Part::Middle));
+    assert_eq!(parts.last(), Some(&Part::Last));
 }
 
 #[test]

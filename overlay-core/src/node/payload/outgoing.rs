@@ -7,6 +7,9 @@ use bytes::Bytes;
 use crate::log::Log;
 use crate::wire::{MAX_PART, Part, Record};
 
+/// Longest part of a message that is more than one record: many of them fill a frame better than one and a rest.
+const LARGE_PART: usize = 1024;
+
 /// A broadcast, and how much of it is in the log.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -29,7 +32,12 @@ impl Outgoing {
     /// Appends the next record to the log. True if that was the last one.
     pub(super) fn append(&mut self, log: &mut Log) -> bool {
         let (from, length) = (self.begun, self.payload.len());
-        let to = length.min(from + MAX_PART);
+        let longest = if length > MAX_PART {
+            LARGE_PART
+        } else {
+            MAX_PART
+        };
+        let to = length.min(from + longest);
         let part = if self.last {
             Part::End
         } else {

@@ -318,6 +318,9 @@ impl Payload {
 
     /// Drops what nobody needs any more, except for the history.
     fn trim(&mut self, links: &Links, fx: &Effects) {
+        if self.log.len() <= fx.config.history {
+            return;
+        }
         let feeds = links.feeds().map(|feed| feed.needs(&self.log));
         let app = self.reader.pace().needs(self.reader.behind(&self.log));
         let mut needed = feeds.fold(app, usize::max);

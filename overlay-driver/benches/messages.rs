@@ -1,0 +1,251 @@
+//! Figures of messages through trees on loopback, on Linux, beside bare links with the same tuning:
+//! `cargo bench -p overlay-driver -- messages`.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
+
+#[allow(dead_code)]
+#[path = "../tests/link/harness.rs"]
+mod harness;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use overlay_core::bootstrap::{self, Access};
+use overlay_driver::link::{Dialer, LinkConfig};
+use overlay_driver::{
+    Builder, Event, Events, Node, Notification, Server, ServerConfig, random_token,
+};
+
+use harness::{Tokio, on_tokio, pair};
+
+/// The bytes that each throughput is measured with.
+const BYTES: usize = 256 * 1024 * 1024;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "messages") {
+        on_tokio(figures());
+    }
+}
+
+async fn figures() {
+    println!("to a neighbour, beside a bare link:");
+    for size in [100, 1024, 16 * 1024, 1024 * 1024] {
+        beside_a_link(size).await;
+    }
+    println!("broadcasts of 100 B, each awaited:");
+    for nodes in [1, 10] {
+        broadcasts(nodes).await;
+    }
+    println!("a broadcast of 100 B to 100 nodes of degree 10, until the last has it:");
+    latency(100).await;
+}
+
+/// A tree of nodes on one dialer.
+struct Tree {
+    server: Server,
+    root: Node,
+    root_events: Option<Events>,
+    members: Vec<(Node, Option<Events>)>,
+}
+
+impl Tree {
+    async fn grow(nodes: usize) -> Self {
+        let token = random_token().unwrap();
+        let access = Access::default().any_overlay(token.clone());
+        let config = ServerConfig::new(bootstrap::Config::new(access));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::start(Arc::new(Tokio), address, config).unwrap();
+        let builder = Builder::new(Arc::new(Tokio))
+            .server(format!("ws://{}", server.local_addr()).parse().unwrap())
+            .dialer(Dialer::new(&Tokio, LinkConfig::loopback()).unwrap());
+        let (root, mut events) = builder.clone().spawn().unwrap();
+        root.become_root(token).await;
+        until(&mut events, |news| {
+            matches!(news, Notification::Promoted { .. })
+        })
+        .await;
+        let mut members = Vec::new();
+        for _ in 0..nodes {
+            let (node, mut events) = builder.clone().spawn().unwrap();
+            node.join().await;
+            until(&mut events, |news| {
+                matches!(news, Notification::ParentConnected { .. })
+            })
+            .await;
+            members.push((node, Some(events)));
+        }
+        Self {
+            server,
+            root,
+            root_events: Some(events),
+            members,
+        }
+    }
+
+    /// Each member takes what comes; the counter has the messages of all.
+    fn listen(&mut self) -> Arc<AtomicUsize> {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let all = self.members.iter_mut().map(|(_, events)| events);
+        for events in all.chain([&mut self.root_events]) {
+            let (mut events, taken) = (events.take().unwrap(), Arc::clone(&taken));
+            tokio::spawn(async move {
+                while let Some(event) = events.next().await {
+                    if let Event::Message(_) = event {
+                        taken.fetch_add(1, Ordering::Release);
+                    }
+                }
+            });
+        }
+        taken
+    }
+
+    async fn fell(self) {
+        drop(self.members);
+        drop(self.root);
+        self.server.shut_down().await;
+    }
+}
+
+async fn until(events: &mut Events, wanted: impl Fn(&Notification) -> bool) {
+    while let Some(event) = events.next().await {
+        if matches!(&event, Event::Node(news) if wanted(news)) {
+            return;
+        }
+    }
+    panic!("the node has ended");
+}
+
+async fn reaches(taken: &AtomicUsize, count: usize) {
+    while taken.load(Ordering::Acquire) < count {
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+}
+
+/// Sends messages to a neighbour, many at a time, and as many bytes through a bare link in the frames that it takes.
+async fn beside_a_link(size: usize) {
+    let bytes = if size < 1024 { BYTES / 16 } else { BYTES };
+    let count = bytes / size;
+    let mut tree = Tree::grow(1).await;
+    let to = tree.members[0].0.id();
+    let taken = tree.listen();
+    let payload = Bytes::from(vec![7; size]);
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let senders = (0..64.min(count)).map(|first| {
+        let (node, payload) = (tree.root.clone(), payload.clone());
+        tokio::spawn(async move {
+            for _ in (first..count).step_by(64) {
+                node.send(to, payload.clone()).await.unwrap();
+            }
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    reaches(&taken, count).await;
+    let (time, used) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    tree.fell().await;
+    let link = bare(size.min(16 * 1024), bytes).await;
+    let rate = bytes as f64 / time;
+    println!(
+        "  {size:>8} B: {:.0} MB/s, a bare link {:.0} MB/s: {:.2}; {:.2} µs CPU a message",
+        rate / 1e6,
+        link / 1e6,
+        rate / link,
+        1e6 * used / count as f64,
+    );
+}
+
+/// Bytes a second through a bare link, in frames of this size.
+async fn bare(size: usize, bytes: usize) -> f64 {
+    // Most bytes in flight, as if limited by credit; and of small frames, most frames.
+    let window = (512 * 1024).min(512 * size);
+    let (one, other) = pair(&Dialer::new(&Tokio, LinkConfig::loopback()).unwrap()).await;
+    let frame = Bytes::from(vec![7; size]);
+    let start = Instant::now();
+    for sent in 0..(bytes + window) / size {
+        if sent < bytes / size {
+            one.link.send(frame.clone());
+        }
+        if sent >= window / size {
+            other.message().await;
+        }
+    }
+    bytes as f64 / start.elapsed().as_secs_f64()
+}
+
+async fn broadcasts(nodes: usize) {
+    let count = 1_000_000 / nodes;
+    let mut tree = Tree::grow(nodes).await;
+    let taken = tree.listen();
+    let payload = Bytes::from(vec![7; 100]);
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let root = tree.root.clone();
+    let sender = tokio::spawn(async move {
+        for _ in 0..count {
+            root.broadcast(payload.clone()).await.unwrap();
+        }
+    });
+    sender.await.unwrap();
+    reaches(&taken, count * nodes).await;
+    let (time, used) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    println!(
+        "  to {nodes:>3}: {:.0} a second; {:.2} µs CPU a delivery",
+        count as f64 / time,
+        1e6 * used / (count * nodes) as f64,
+    );
+    tree.fell().await;
+}
+
+async fn latency(nodes: usize) {
+    const ROUNDS: usize = 500;
+    let mut tree = Tree::grow(nodes).await;
+    let (last, lasts) = async_channel::unbounded();
+    let taken = Arc::new(AtomicUsize::new(0));
+    for (_, events) in &mut tree.members {
+        let (mut events, taken, last) = (events.take().unwrap(), Arc::clone(&taken), last.clone());
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Event::Message(_) = event
+                    && (taken.fetch_add(1, Ordering::AcqRel) + 1).is_multiple_of(nodes)
+                {
+                    let _ = last.try_send(());
+                }
+            }
+        });
+    }
+    let mut times = Vec::new();
+    let cpu = cpu_seconds();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        tree.root.broadcast(vec![7; 100]).await.unwrap();
+        lasts.recv().await.unwrap();
+        times.push(start.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    times.sort_unstable();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!(
+        "  p50 {:.1?}, p99 {:.1?}; {:.2} µs CPU a delivery",
+        at(50),
+        at(99),
+        1e6 * (cpu_seconds() - cpu) / (ROUNDS * nodes) as f64
+    );
+    tree.fell().await;
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    (ticks(12) + ticks(13)) / 100.0
+}
