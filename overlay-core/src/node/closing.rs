@@ -38,7 +38,8 @@ impl Node {
         } else {
             self.downstream.free(id, fx)
         };
-        if link.feed.is_some() && !planted!(fx.config, SlowKept) {
+        let link_feed = link.feed;
+        if link_feed.is_some() && !planted!(fx.config, SlowKept) {
             // The others need not wait for it any more.
             self.payload.flow(&mut net.links, fx);
         }
@@ -58,6 +59,11 @@ impl Node {
                 let rehomed = reason == CloseReason::Moved && self.upstream.is_draining();
                 fx.stats.children_rehomed += u64::from(rehomed);
                 let (link, node) = (id, child.node);
+                if let Some(feed) = &link_feed {
+                    let parent = self.upstream.parent();
+                    self.payload
+                        .lost_in_stall(feed, node, reason, parent, &mut net.links, fx);
+                }
                 self.downstream.lost(&child.subtree.known, reason, fx);
                 fx.notify(Notification::ChildClosed {
                     link,

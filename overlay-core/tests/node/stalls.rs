@@ -115,6 +115,14 @@ fn a_stall_says_how_far_behind_the_node_is_and_for_how_long() {
 }
 
 #[test]
+fn a_child_that_is_lost_while_it_takes_nothing_is_named_at_once() {
+    let (mut solo, child) = slow_child(SlowPolicy::Wait);
+    solo.wait(secs(4));
+    let actions = solo.event(EventKind::LinkClosed(child));
+    assert_eq!(stalls(&actions), [id(1)]);
+}
+
+#[test]
 fn a_child_that_names_another_node_is_not_to_blame() {
     let (mut solo, child) = slow_child(SlowPolicy::Wait);
     wait(&mut solo, child, 9);

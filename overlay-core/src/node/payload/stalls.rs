@@ -7,8 +7,9 @@
 use core::time::Duration;
 
 use super::Payload;
+use crate::close::CloseReason;
 use crate::config::Config;
-use crate::id::LinkId;
+use crate::id::{LinkId, NodeId};
 use crate::node::effects::Effects;
 use crate::node::link::{Feed, Link, Links, State};
 use crate::notification::Notification;
@@ -43,22 +44,39 @@ impl Payload {
             let (State::Child(child), Some(feed)) = (&link.state, link.feed.as_deref_mut()) else {
                 return None;
             };
-            let waited = feed.pace().has_waited(fx.now);
-            let stall = Stall {
-                node: child.node,
-                behind: feed.unconfirmed(&self.log) as u64,
-                for_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
-            };
+            let stall = self.stall(child.node, feed, fx);
             feed.tell_again(fx.now + fx.config.stall_timeout);
-            stall.tell(fx);
-            if let Some(parent) = parent {
-                links.transmit(parent, &LinkFrame::Stalled(stall), fx);
-            }
+            stall.tell_all(parent, links, fx);
             if self.slow == SlowPolicy::Disconnect {
                 return Some(id);
             }
         }
         None
+    }
+
+    /// A child is lost. If it took nothing in the end, it is named at once: its time would not come any more.
+    pub(crate) fn lost_in_stall(
+        &self,
+        feed: &Feed,
+        node: NodeId,
+        reason: CloseReason,
+        parent: Option<LinkId>,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) {
+        let silent = matches!(reason, CloseReason::Lost | CloseReason::Silent);
+        if silent && feed.pace().has_waited(fx.now) >= LOST_IN_STALL {
+            self.stall(node, feed, fx).tell_all(parent, links, fx);
+        }
+    }
+
+    fn stall(&self, node: NodeId, feed: &Feed, fx: &Effects) -> Stall {
+        let waited = feed.pace().has_waited(fx.now).as_millis();
+        Stall {
+            node,
+            behind: feed.unconfirmed(&self.log) as u64,
+            for_ms: u32::try_from(waited).unwrap_or(u32::MAX),
+        }
     }
 
     /// A child names a slow node of its subtree: it is not to blame itself.
@@ -114,6 +132,9 @@ impl Payload {
 /// The time that a child with a subtree gets to say that it waits itself.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// The time after which a child that takes nothing, and is then lost, counts as one that held others up.
+const LOST_IN_STALL: Duration = Duration::from_secs(1);
+
 /// When a child is told of that takes nothing.
 fn tell_at(link: &Link, config: &Config) -> Option<Instant> {
     let State::Child(child) = &link.state else {
@@ -132,6 +153,14 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 impl Stall {
+    /// Tells the app, and the root.
+    fn tell_all(self, parent: Option<LinkId>, links: &mut Links, fx: &mut Effects) {
+        self.tell(fx);
+        if let Some(parent) = parent {
+            links.transmit(parent, &LinkFrame::Stalled(self), fx);
+        }
+    }
+
     /// Tells the app.
     fn tell(self, fx: &mut Effects) {
         fx.notify(Notification::Stalled {
