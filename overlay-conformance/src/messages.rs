@@ -1,7 +1,9 @@
 //! App messages through the tree.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use overlay_core::Notification;
 use overlay_driver::{Event, Scope, SendError, Sending, Unsent};
 
@@ -63,6 +65,72 @@ pub(crate) async fn a_node_that_does_not_listen_holds_the_root_back_and_loses_no
         assert_eq!(slow.message().await[..4], number.to_be_bytes());
     }
     sending.await.unwrap();
+}
+
+pub(crate) async fn a_stream_of_the_ecosystem_is_forwarded_to_all_and_to_a_neighbour(
+    driver: Driver,
+) {
+    let world = World::new(driver);
+    let root = world.root(1).await;
+    let mut member = world.member(1).await;
+    let numbers = || stream::iter(0..100_u8).map(|number| Ok(vec![number].into()));
+    let to_all = root.node.broadcasts();
+    numbers().forward(pin!(to_all)).await.unwrap();
+    let to_one = root.node.messages_to(member.id());
+    numbers().forward(pin!(to_one)).await.unwrap();
+    let mut sums = [0_u32; 2];
+    for _ in 0..200 {
+        let event = member
+            .until(|event| matches!(event, Event::Message(_)))
+            .await;
+        if let Event::Message(message) = event {
+            sums[usize::from(message.scope == Scope::Direct)] += u32::from(message.payload[0]);
+        }
+    }
+    assert_eq!(sums, [4950, 4950]);
+}
+
+pub(crate) async fn a_large_message_arrives_whole_in_each_direction_and_at_every_node(
+    driver: Driver,
+) {
+    let world = World::new(driver);
+    let mut root = world.root(1).await;
+    let mut inner = world.member(1).await;
+    let mut leaf = world.member(1).await;
+    let large: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();
+    inner.node.send(root.id(), large.clone()).await.unwrap();
+    assert_eq!(root.message().await, large);
+    root.node.send(inner.id(), large.clone()).await.unwrap();
+    assert_eq!(inner.message().await, large);
+    root.node.broadcast(large.clone()).await.unwrap();
+    assert_eq!(inner.message().await, large);
+    assert_eq!(leaf.message().await, large);
+}
+
+pub(crate) async fn a_large_message_that_is_taken_back_never_arrives(driver: Driver) {
+    let world = World::new(driver);
+    let root = world.root(1).await;
+    let mut member = world.member(1).await;
+    // More than any machine sends in the time that it gets.
+    let large = vec![7; 16_000_000];
+    for broadcast in [true, false] {
+        let (node, to, large) = (root.node.clone(), member.id(), large.clone());
+        let sending = async move {
+            if broadcast {
+                node.broadcast(large).await.map(drop)
+            } else {
+                node.send(to, large).await
+            }
+        };
+        let timeout = world.driver.sleep(Duration::from_millis(10));
+        let first = futures_util::future::select(Box::pin(sending), Box::pin(timeout)).await;
+        assert!(matches!(first, futures_util::future::Either::Right(_)));
+    }
+    root.node.send(member.id(), "sent").await.unwrap();
+    root.node.broadcast("broadcast").await.unwrap();
+    let mut messages = [member.message().await, member.message().await];
+    messages.sort();
+    assert_eq!(messages, [&b"broadcast"[..], b"sent"]);
 }
 
 pub(crate) async fn a_message_that_can_not_be_sent_says_why(driver: Driver) {

@@ -55,6 +55,11 @@ pub enum EventKind {
     /// End the root's stream with a last message, of at most [`MAX_LAST`](crate::wire::MAX_LAST) bytes. A node that comes in
     /// later gets it as well, and when the root has left, the server tells it for a while. Only the root may, and once.
     End(Bytes),
+    /// Take back the message that this neighbour was last sent, as far as it has not gone out. What has gone out of it, the
+    /// neighbour drops. No effect if all of it has.
+    CancelSend(LinkId),
+    /// Take back the latest broadcast, as far as it is not in the stream. What is, all nodes drop. No effect if all of it is.
+    CancelBroadcast,
     /// The app has taken a delivered message, so its sender may send as much again.
     Consumed(Receipt),
     /// Close the link to a neighbour: finish sending, say goodbye. A node that closes the link to its

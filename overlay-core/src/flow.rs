@@ -72,6 +72,8 @@ pub(crate) struct Outbox {
     queue: VecDeque<Bytes>,
     /// How much of the first message is sent.
     begun: usize,
+    /// A message that was begun is taken back, and the neighbour is still to learn it.
+    cancelled: bool,
     /// The cost of all that waits.
     queued: usize,
     /// A message was refused since the queue was last short.
@@ -93,10 +95,29 @@ impl Outbox {
         self.queue.push_back(message);
     }
 
+    /// Takes the latest message back, as far as it has not gone out.
+    pub(crate) fn cancel_latest(&mut self) {
+        let is_begun = self.queue.len() == 1 && self.begun > 0;
+        if let Some(latest) = self.queue.pop_back() {
+            let begun = if is_begun { self.begun } else { 0 };
+            self.queued -= message_cost(latest.len() - begun) as usize;
+        }
+        if is_begun {
+            self.begun = 0;
+            self.cancelled = true;
+        }
+    }
+
     /// The records of the next frame, as far as there is credit.
     pub(crate) fn next_frame(&mut self) -> Option<Vec<u8>> {
         let mut records = Vec::new();
-        while let Some(message) = self.queue.front() {
+        if self.cancelled && message_cost(0) <= self.credit.left() {
+            let (part, payload) = (Part::Cancelled, &[][..]);
+            Record { part, payload }.write(&mut records);
+            self.credit.spend(message_cost(0));
+            self.cancelled = false;
+        }
+        while let Some(message) = self.queue.front().filter(|_| !self.cancelled) {
             let rest = message.len() - self.begun;
             let space = MAX_RECORDS.saturating_sub(records.len() + record_len(MAX_PART) - MAX_PART);
             let part = rest.min(space);
@@ -129,7 +150,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && !self.cancelled
     }
 
     /// Whether fewer than `limit` bytes wait, or none: a message that can be sent at once needs no room.
@@ -285,6 +306,24 @@ mod tests {
             inbox.consumed(message_cost(1000));
         }
         assert!(inbox.grant(MIN_WINDOW).is_some());
+    }
+
+    #[test]
+    fn a_message_that_is_taken_back_leaves_nothing_at_its_receiver() {
+        let (mut outbox, mut inbox) = (outbox(MIN_WINDOW), Inbox::default());
+        outbox.push(message(5 * MAX_PART));
+        let begun = outbox.next_frame().unwrap();
+        outbox.cancel_latest();
+        outbox.push(message(3));
+        outbox.push(message(4));
+        outbox.cancel_latest();
+        let rest = outbox.next_frame().unwrap();
+        let mut arrived = Vec::new();
+        for frame in [begun, rest] {
+            arrived.extend(inbox.receive(&frame, MIN_WINDOW, 5 * MAX_PART).unwrap());
+        }
+        assert_eq!(arrived, [message(3)]);
+        assert!(outbox.is_empty() && outbox.queued() == 0);
     }
 
     #[test]

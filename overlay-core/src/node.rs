@@ -157,6 +157,8 @@ impl Node {
             EventKind::Send { to, payload } => Payload::send(to, payload, links, fx),
             EventKind::Broadcast(bytes) => self.broadcast(bytes, false),
             EventKind::End(bytes) => self.broadcast(bytes, true),
+            EventKind::CancelSend(to) => Payload::cancel_send(to, links, fx),
+            EventKind::CancelBroadcast => payload.cancel_broadcast(links, fx),
             EventKind::Consumed(receipt) => {
                 if payload.consumed(receipt, links, fx) {
                     self.downstream.changed(fx);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
-    Action, BootstrapId, Delivery, Dial, EventKind, LinkId, NodeId, Notification, Receipt, Role,
+    Action, BootstrapId, Delivery, Dial, EventKind, Instant, LinkId, NodeId, Notification, Receipt,
+    Role,
 };
 use tracing::{Span, debug, field, info, info_span, warn};
 
@@ -57,6 +58,8 @@ pub(crate) struct Engine {
     server_error: Option<BootstrapError>,
     app: EventSender,
     lead: Arc<Lead>,
+    /// When the node leaves at the latest: what it has promised to send comes first.
+    leave_by: Option<Instant>,
     /// Sends that wait for their neighbour, in order.
     sends: VecDeque<PendingSend>,
     /// The core's answer to the event at hand.
@@ -128,6 +131,7 @@ pub(crate) async fn run(parts: Parts) {
         server_error: None,
         app: parts.app,
         lead: parts.lead,
+        leave_by: None,
         sends: VecDeque::new(),
         actions: Vec::new(),
     };
@@ -139,7 +143,8 @@ impl Engine {
         let mut inputs = pin!(inputs);
         let mut abandoned = false;
         loop {
-            let mut timer = self.clock.sleep_until(self.core.next_deadline());
+            let due = self.core.next_deadline().into_iter().chain(self.leave_by);
+            let mut timer = self.clock.sleep_until(due.min());
             select_biased! {
                 input = inputs.next().fuse() => {
                     abandoned |= self.take(input);
@@ -151,6 +156,7 @@ impl Engine {
                 () = timer => self.handle(EventKind::Timeout),
             }
             self.retry_sends();
+            self.leave_if_ready();
             let leads = self.core.role() == Role::Root && !self.core.has_ended();
             let children = leads.then(|| self.core.children().count());
             self.lead.set(children);
@@ -171,8 +177,8 @@ impl Engine {
             Some(Input::Abandoned) | None => {
                 // A node that is leaving is not told twice: its children look for other parents, and a second time cuts that
                 // short.
-                if self.core.role() != Role::Leaving {
-                    self.handle(EventKind::Leave);
+                if self.core.role() != Role::Leaving && self.leave_by.is_none() {
+                    self.leave();
                 }
                 return true;
             }
@@ -246,19 +252,38 @@ impl Engine {
                 self.tell_left();
                 self.handle(EventKind::BecomeRoot(token));
             }
-            Command::Leave => self.handle(EventKind::Leave),
+            Command::Leave => self.leave(),
             Command::Close(neighbour) => {
                 if let Some(link) = self.link_to(neighbour) {
                     self.handle(EventKind::Close(link));
                 }
             }
             Command::Send { to, payload, done } => {
-                self.sends.push_back(PendingSend { to, payload, done });
+                self.sends.push_back(PendingSend::new(to, payload, done));
             }
             Command::Status(reply) => {
                 // The caller may be gone by now.
                 let _ = reply.send(self.status());
             }
+        }
+    }
+
+    /// Leaves the tree, after what the node has promised to send; at once if it is told twice, and without waiting longer than
+    /// for neighbours that take nothing.
+    fn leave(&mut self) {
+        self.retry_sends();
+        if self.leave_by.take().is_none() && self.has_promised_sends() {
+            self.leave_by = Some(self.clock.now() + self.core.config().leave_timeout);
+        } else {
+            self.handle(EventKind::Leave);
+        }
+    }
+
+    fn leave_if_ready(&mut self) {
+        let ready = |by: &mut Instant| *by <= self.clock.now();
+        let waits = self.has_promised_sends();
+        if self.leave_by.take_if(|by| !waits || ready(by)).is_some() {
+            self.handle(EventKind::Leave);
         }
     }
 

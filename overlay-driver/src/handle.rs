@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_channel::oneshot;
+use futures_util::{Sink, sink};
 use overlay_core::wire::{MAX_LAST, Token};
 use overlay_core::{Census, Epoch, NodeId, Position, Role, Stats, Unsent};
 
@@ -49,7 +50,7 @@ pub(crate) const MAX_WAITING_SENDS: usize = 256;
 const MAX_LARGE_SENDS: usize = 4;
 
 /// Longest message that is not a large one, in bytes.
-const LARGE: usize = 64 * 1024;
+pub(crate) const LARGE: usize = 64 * 1024;
 
 /// A request of an app to the engine.
 #[derive(Debug)]
@@ -175,7 +176,8 @@ impl Node {
     /// when the message is sent, which does not mean that it has arrived.
     ///
     /// Don't await it in the task that takes the [`Events`](crate::Events). If the neighbour's app does the same, each
-    /// waits for the other to take a message. Dropping the future takes back a message that is not sent yet.
+    /// waits for the other to take a message. Dropping the future takes back a message that is not sent yet. One above 64 KiB is
+    /// sent when all of it has gone out; if its future is dropped before, the neighbour drops what it has of it.
     pub async fn send(
         &self,
         neighbour: NodeId,
@@ -235,6 +237,29 @@ impl Node {
     pub fn try_broadcast(&self, payload: impl Into<Bytes>) -> Result<Sending, SendError> {
         let to = Recipient::Everyone { last: false };
         self.hand_over(to, payload.into())
+    }
+
+    /// The way to every node of the tree as a [`Sink`]: each item is [broadcast](Self::broadcast).
+    pub fn broadcasts(&self) -> impl Sink<Bytes, Error = SendError> + Send + use<> {
+        sink::unfold(self.clone(), async |node: Self, payload: Bytes| {
+            node.broadcast(payload).await?;
+            Ok(node)
+        })
+    }
+
+    /// The way to a neighbour as a [`Sink`]: each item is [sent](Self::send).
+    pub fn messages_to(
+        &self,
+        neighbour: NodeId,
+    ) -> impl Sink<Bytes, Error = SendError> + Send + use<> {
+        let begin = (self.clone(), neighbour);
+        sink::unfold(
+            begin,
+            async |(node, neighbour): (Self, NodeId), payload: Bytes| {
+                node.send(neighbour, payload).await?;
+                Ok((node, neighbour))
+            },
+        )
     }
 
     /// The node's present status. `None` if the node is gone.

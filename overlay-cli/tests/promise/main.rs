@@ -15,6 +15,7 @@ mod pipes;
 #[path = "../common/process.rs"]
 mod process;
 mod rounds;
+mod slow;
 mod standby;
 #[cfg(unix)]
 mod stopping;

@@ -227,6 +227,20 @@ impl Node {
         })
     }
 
+    /// The bytes of messages to this neighbour that have not gone out, as [`message_cost`](crate::flow::message_cost) counts
+    /// them. 0 if there is no such neighbour.
+    #[must_use]
+    pub fn unsent(&self, to: LinkId) -> usize {
+        let link = self.net.links.get(to);
+        link.map_or(0, |link| link.outbox.queued())
+    }
+
+    /// The bytes of the latest broadcast that are not in the stream yet.
+    #[must_use]
+    pub fn rest_of_broadcast(&self) -> usize {
+        self.payload.rest_of_broadcast()
+    }
+
     /// Whether the root's stream has ended here: the last message has come, or, at the root, is sent.
     #[must_use]
     pub fn has_ended(&self) -> bool {

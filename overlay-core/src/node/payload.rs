@@ -85,6 +85,11 @@ impl Payload {
         self.log.has_end() || self.outgoing.as_ref().is_some_and(Outgoing::is_last)
     }
 
+    /// The bytes of the latest broadcast that are not in the stream yet.
+    pub(crate) fn rest_of_broadcast(&self) -> usize {
+        self.outgoing.as_ref().map_or(0, Outgoing::rest)
+    }
+
     /// How far this node has come with the root's stream.
     pub(crate) fn position(&self) -> Option<Position> {
         self.log.head()

@@ -200,6 +200,14 @@ fn a_move_that_would_leave_a_gap_is_given_up() {
 }
 
 #[test]
+fn a_node_does_not_move_to_a_later_root_before_its_parent_has_brought_all_of_the_former_one() {
+    let (mut solo, old, new) = greeted();
+    solo.says(new, &welcome_at(later_root()));
+    assert_eq!(solo.node.parent().unwrap().link, old);
+    assert_eq!(delivered(&brings(&mut solo, old, 2)), [2]);
+}
+
+#[test]
 fn an_orphan_is_told_of_its_gap_at_once() {
     let (mut solo, parent) = Solo::member(config(2));
     brings(&mut solo, parent, 0);

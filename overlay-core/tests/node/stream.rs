@@ -86,6 +86,24 @@ fn a_message_longer_than_a_node_takes_is_a_gap() {
     assert_eq!(delivered(&actions), [b'o']);
 }
 
+#[test]
+fn a_broadcast_that_is_taken_back_is_dropped_by_every_node_that_has_some_of_it() {
+    let mut world = World::with(2, |config| config.window = MIN_WINDOW);
+    world.root();
+    world.join(6);
+    world.event(0, EventKind::Broadcast(Bytes::from(vec![1; 1_000_000])));
+    world.run(ms(1));
+    world.event(0, EventKind::CancelBroadcast);
+    world.run(secs(1));
+    assert!(world.node(0).can_broadcast());
+    world.event(0, EventKind::Broadcast(Bytes::from_static(b"after")));
+    world.run(secs(5));
+    for ix in 1..=6 {
+        assert_eq!(world.heard(ix), [Bytes::from_static(b"after")]);
+        assert_eq!(world.node(ix).load().assembled, 0);
+    }
+}
+
 // ── Backpressure ──
 
 #[test]

@@ -84,5 +84,7 @@ const fn event_tag(event: &EventKind) -> u64 {
         EventKind::LinkClosed(_) => 15,
         EventKind::Timeout => 16,
         EventKind::LinkDrained(_) => 17,
+        EventKind::CancelSend(_) => 18,
+        EventKind::CancelBroadcast => 19,
     }
 }

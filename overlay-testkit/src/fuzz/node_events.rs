@@ -109,6 +109,10 @@ vocabulary! {
         20 => Broadcast(len: u16),
         /// To end the stream with this many bytes.
         1 => End(len: u16),
+        /// To take its latest message to a neighbour back.
+        2 => CancelSend(which: u8),
+        /// To take its latest broadcast back.
+        2 => CancelBroadcast,
         /// To close the link to a neighbour.
         2 => Close(which: u8),
     }

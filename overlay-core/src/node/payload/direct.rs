@@ -37,6 +37,14 @@ impl Payload {
         pump(to, links, fx);
     }
 
+    /// The app takes its latest message to a neighbour back.
+    pub(crate) fn cancel_send(to: LinkId, links: &mut Links, fx: &mut Effects) {
+        if let Some(link) = links.get_mut(to) {
+            link.outbox.cancel_latest();
+            pump(to, links, fx);
+        }
+    }
+
     /// A neighbour has sent messages for this node, or parts of one.
     pub(crate) fn direct(
         link: LinkId,

@@ -62,6 +62,11 @@ impl Outgoing {
         None
     }
 
+    /// The number of bytes that are not in the log.
+    pub(super) fn rest(&self) -> usize {
+        self.payload.len() - self.begun
+    }
+
     /// Whether nothing follows.
     pub(super) const fn is_last(&self) -> bool {
         self.last

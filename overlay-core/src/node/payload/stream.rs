@@ -80,6 +80,14 @@ impl Payload {
         true
     }
 
+    /// The app takes its latest broadcast back.
+    pub(crate) fn cancel_broadcast(&mut self, links: &mut Links, fx: &mut Effects) {
+        if let Some(outgoing) = self.outgoing.take() {
+            outgoing.cancel(&mut self.log);
+            self.flow(links, fx);
+        }
+    }
+
     /// Whether the root's next broadcast would be taken now.
     pub(crate) fn has_room(&self, links: &Links, fx: &Effects) -> bool {
         self.outgoing.is_none() && self.is_below(fx.config.window as usize, links)
@@ -133,13 +141,10 @@ impl Payload {
         Ok(())
     }
 
-    /// Whether going to a parent that begins here would leave a gap.
+    /// Whether going to a parent that begins here could leave a gap. Of a former root's stream the old parent may have more.
     pub(crate) fn would_miss(&self, position: Position) -> bool {
         let own = self.log.head();
-        own.is_some_and(|own| {
-            let had = if own.is_of(&position) { own.offset } else { 0 };
-            position.offset > had
-        })
+        own.is_some_and(|own| !own.is_of(&position) || position.offset > own.offset)
     }
 
     /// A new parent's stream begins here, which [`check`](Self::check) has found possible.
@@ -339,7 +344,9 @@ impl Payload {
         } else {
             self.lag(links)
         };
-        let Some(inflow) = &mut self.inflow else {
+        // A parent that this node parts from brings nothing more.
+        let parent = |inflow: &&mut Inflow| links.neighbour(inflow.link).is_some();
+        let Some(inflow) = self.inflow.as_mut().filter(parent) else {
             return;
         };
         let bytes = inflow

@@ -128,6 +128,8 @@ impl Life {
                 to: self.link(which)?,
                 payload: bytes(len),
             },
+            Wish::CancelSend(which) => EventKind::CancelSend(self.link(which)?),
+            Wish::CancelBroadcast => EventKind::CancelBroadcast,
             Wish::Close(which) => EventKind::Close(self.link(which)?),
         })
     }
