@@ -11,6 +11,8 @@
 #[path = "../tests/link/harness.rs"]
 mod harness;
 
+mod figures;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use overlay_driver::link::{Dialer, LinkConfig};
 
+use figures::cpu_seconds;
 use harness::{Smol, Tokio, on_tokio, pair, pause};
 
 fn main() {
@@ -30,15 +33,15 @@ fn main() {
     let config = LinkConfig::loopback();
     if runs("tokio") {
         println!("tokio");
-        on_tokio(figures(Dialer::new(&Tokio, config.clone()).unwrap()));
+        on_tokio(measure(Dialer::new(&Tokio, config.clone()).unwrap()));
     }
     if runs("smol") {
         println!("smol");
-        smol::block_on(figures(Dialer::new(&Smol, config).unwrap()));
+        smol::block_on(measure(Dialer::new(&Smol, config).unwrap()));
     }
 }
 
-async fn figures(dialer: Dialer) {
+async fn measure(dialer: Dialer) {
     many_at_once(&dialer, 100).await;
     many_at_once(&dialer, 500).await;
     one_by_one(&dialer).await;
@@ -119,13 +122,6 @@ fn spread(times: impl IntoIterator<Item = Duration>) -> String {
         at(90),
         at(100)
     )
-}
-
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(12) + ticks(13)) / 100.0
 }
 
 fn resident() -> f64 {

@@ -12,7 +12,8 @@
 #[path = "../tests/link/harness.rs"]
 mod harness;
 
-use std::fs;
+mod figures;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,7 @@ use overlay_driver::{
     Builder, Event, Events, Node, Notification, Server, ServerConfig, random_token,
 };
 
+use figures::cpu_seconds;
 use harness::{Tokio, on_tokio, pair};
 
 /// The bytes that each throughput is measured with.
@@ -32,11 +34,11 @@ const BYTES: usize = 256 * 1024 * 1024;
 
 fn main() {
     if std::env::args().any(|argument| argument == "messages") {
-        on_tokio(figures());
+        on_tokio(measure());
     }
 }
 
-async fn figures() {
+async fn measure() {
     println!("to a neighbour, beside a bare link:");
     for size in [100, 1024, 16 * 1024, 1024 * 1024] {
         beside_a_link(size).await;
@@ -241,11 +243,4 @@ async fn latency(nodes: usize) {
         1e6 * (cpu_seconds() - cpu) / (ROUNDS * nodes) as f64
     );
     tree.fell().await;
-}
-
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(12) + ticks(13)) / 100.0
 }

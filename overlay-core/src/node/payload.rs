@@ -123,7 +123,8 @@ impl Payload {
     /// The server says where the stream has ended: whoever brought it is gone, and so is what this node lacks of it.
     pub(crate) fn over(&mut self, ended: &Ended, fx: &mut Effects) {
         let own = self.log.head();
-        if own.is_some_and(|own| own.is_of(&ended.position) && own.offset > ended.position.offset) {
+        let had = |own: Position| own.is_of(&ended.position) && own.offset > ended.position.offset;
+        if own.is_some_and(had) || !ended.position.is_possible() {
             return;
         }
         let missed = match own {
@@ -132,7 +133,11 @@ impl Payload {
             None => 0,
         };
         let last = ended.last.to_vec();
-        self.log.begin(ended.position.plus(record_len(last.len())));
+        let behind = ended.position.plus(record_len(last.len()));
+        self.log.begin(behind);
+        if own.is_none() {
+            self.reader.begin(Start::Live, behind);
+        }
         fx.notify(Notification::StreamEnded {
             missed,
             last: last.into(),

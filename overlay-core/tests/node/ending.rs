@@ -4,10 +4,13 @@ use bytes::Bytes;
 use overlay_core::bounded::List;
 use overlay_core::wire::{ClientFrame, Ended, LinkFrame, MAX_LAST, Part, ServerFrame};
 use overlay_core::{
-    Action, CloseReason, Epoch, EventKind, Notification, ProtocolError, Role, Scope, Unsent,
+    Action, CloseReason, Epoch, EventKind, Notification, Position, ProtocolError, Role, Scope,
+    Unsent,
 };
 
-use crate::harness::{Ix, Solo, World, client_frames, config, position, record, secs, told};
+use crate::harness::{
+    Ix, Solo, World, below_root, client_frames, config, id, opened, position, record, secs, told,
+};
 
 fn end() -> EventKind {
     EventKind::End(Bytes::from_static(b"end"))
@@ -81,6 +84,32 @@ fn an_app_that_has_not_taken_the_last_message_has_not_finished() {
     let census = world.node(0).census();
     assert_eq!((census.finished(), census.size()), (2, 3));
     assert!(!census.is_finished());
+}
+
+#[test]
+fn a_former_roots_end_that_is_taken_late_does_not_finish_the_next_stream() {
+    let (mut solo, parent) = Solo::member(config(1));
+    let bytes = record(Part::End, b"end");
+    let ends = LinkFrame::Stream { records: &bytes };
+    let mut receipts = Vec::new();
+    for epoch in [1_u8, 2] {
+        let next = Position::beginning(id(epoch.into()), Epoch(epoch.into()));
+        let path = below_root(1);
+        let epoch = next.epoch;
+        solo.says(parent, &LinkFrame::Moved { epoch, path });
+        solo.says(parent, &LinkFrame::Jump(next));
+        for action in solo.says(parent, &ends) {
+            if let Action::Deliver(delivery) = action {
+                receipts.push(delivery.receipt);
+            }
+        }
+    }
+    let mut finished = Vec::new();
+    for receipt in receipts {
+        solo.event(EventKind::Consumed(receipt));
+        finished.push(solo.node.census().finished());
+    }
+    assert_eq!(finished, [0, 1]);
 }
 
 #[test]
@@ -187,6 +216,21 @@ fn a_joiner_learns_from_the_server_that_the_stream_is_over() {
     world.run(secs(3));
     let over = world.notes(late).find_map(ended);
     assert_eq!(over, Some((0, &b"end"[..])));
+}
+
+#[test]
+fn a_joiner_that_was_told_of_an_end_gets_all_of_the_next_stream() {
+    let mut solo = Solo::new(config(1));
+    solo.event(EventKind::Join);
+    let link = opened(&solo.registered())[0];
+    solo.server_says(&ServerFrame::Ended(Ended {
+        position: position(Epoch(1), 7),
+        last: List::default(),
+    }));
+    solo.dial(link);
+    solo.welcome_in(link, 2);
+    let actions = solo.hears(link, b"next");
+    assert!(matches!(&actions[..], [Action::Deliver(delivery)] if delivery.payload == "next"));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Streams {
 struct Sent {
     at: Position,
     number: MessageNumber,
+    /// The root has taken it back when some of it was sent.
+    cancelled: bool,
 }
 
 /// How far a node has come.
@@ -42,8 +44,23 @@ impl Streams {
     /// The root broadcasts a message at this position of its stream.
     pub(crate) fn broadcast(&mut self, at: Position, number: MessageNumber) {
         self.reached.insert(number, 0);
-        let sent = Sent { at, number };
+        let cancelled = false;
+        let sent = Sent {
+            at,
+            number,
+            cancelled,
+        };
         self.sent.entry(at.epoch).or_default().push(sent);
+    }
+
+    /// The root takes a message back of which some is in its stream.
+    pub(crate) fn cancel(&mut self, payload: &[u8]) {
+        let number = number(payload);
+        self.reached.remove(&number);
+        let all = self.sent.values_mut().flatten();
+        for sent in all.filter(|sent| sent.number == number) {
+            sent.cancelled = true;
+        }
     }
 
     /// The message was refused.
@@ -72,7 +89,10 @@ impl Streams {
         }
         let stream = self.sent.get(&at.epoch).map_or(&[][..], Vec::as_slice);
         let place = stream.binary_search_by_key(&at.offset, |sent| sent.at.offset);
-        let same = |place: &usize| stream[*place].number == number && is_whole(payload);
+        let same = |place: &usize| {
+            let sent = stream[*place];
+            sent.number == number && !sent.cancelled && is_whole(payload)
+        };
         let place = place.ok().filter(same);
         let reader = self.readers.entry(owner).or_default();
         let before = core::mem::take(reader);
@@ -84,11 +104,15 @@ impl Streams {
             return Err(Invariant::BroadcastsAreTrue.broken(detail));
         };
         reader.latest = Some((at.epoch, place));
+        let cancelled = stream[..place].iter().rev();
+        let before_this = place - cancelled.take_while(|sent| sent.cancelled).count();
         let follows = match (before.jumped, before.latest) {
-            (Some(to), _) => to == at,
+            (Some(to), _) => (before_this..=place).any(|place| stream[place].at == to),
             (None, None) => true,
-            (None, Some((epoch, latest))) if epoch == at.epoch => place == latest + 1,
-            (None, Some((epoch, _))) => epoch < at.epoch && place == 0,
+            (None, Some((epoch, latest))) if epoch == at.epoch => {
+                (before_this..=place).contains(&(latest + 1))
+            }
+            (None, Some((epoch, _))) => epoch < at.epoch && before_this == 0,
         };
         Invariant::GapsAreTold.holds(follows, || {
             format!(
@@ -105,10 +129,18 @@ impl Streams {
         let Some((epoch, latest)) = reader.latest.filter(|_| !self.deceived) else {
             return Ok(());
         };
-        let next = self.sent.get(&epoch).and_then(|sent| sent.get(latest + 1));
+        let sent = self.sent.get(&epoch).map_or(&[][..], Vec::as_slice);
+        let later = sent.get(latest + 1..).unwrap_or_default();
+        let cancelled = later.iter().take_while(|sent| sent.cancelled).count();
+        let mut next = later.iter().take(cancelled + 1);
         let begins = match before {
-            Some(before) => before == from,
-            None => from.epoch != epoch || next.is_none_or(|next| next.at == from),
+            // What was taken back meanwhile is in no gap.
+            Some(before) => {
+                let between = before.offset..from.offset;
+                let mut between = sent.iter().filter(|sent| between.contains(&sent.at.offset));
+                before == from || before.is_of(&from) && between.all(|sent| sent.cancelled)
+            }
+            None => from.epoch != epoch || later.is_empty() || next.any(|next| next.at == from),
         };
         Invariant::GapsAreTold.holds(begins && from != to, || {
             format!("a gap from {from:?} to {to:?}, after {latest} of {epoch:?}")

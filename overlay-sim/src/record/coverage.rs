@@ -216,6 +216,8 @@ const STATES: &[&str] = &[
     "gap",
     "stalled",
     "room to broadcast",
+    "broadcast taken back",
+    "message taken back",
     "records dropped as had",
     "move given up for a gap",
     "message delivered",

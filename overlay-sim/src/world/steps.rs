@@ -114,7 +114,18 @@ impl World {
             {
                 self.streams.broadcast(position, number);
             }
-            return self.tell(ix, EventKind::Broadcast(payload));
+            let takes = node.can_broadcast() && payload.len() <= node.config().max_message;
+            self.tell(ix, EventKind::Broadcast(payload.clone()))?;
+            if takes && takes_back(len) && self.machines[ix].node.rest_of_broadcast() > 0 {
+                self.coverage.count("broadcast taken back");
+                if self.machines[ix].node.rest_of_broadcast() < payload.len() {
+                    self.streams.cancel(&payload);
+                } else {
+                    self.streams.retract(&payload);
+                }
+                return self.tell(ix, EventKind::CancelBroadcast);
+            }
+            return Ok(());
         }
         let machine = &mut self.machines[ix];
         let neighbour = match message {
@@ -132,7 +143,15 @@ impl World {
         if let Some(peer) = machine.end(to).and_then(|end| self.ends.peer(end)) {
             self.messages.send(peer, number);
         }
-        self.tell(ix, EventKind::Send { to, payload })
+        let (back, node) = (payload.clone(), &self.machines[ix].node);
+        let takes = node.can_send(to) && payload.len() <= node.config().max_message;
+        self.tell(ix, EventKind::Send { to, payload })?;
+        if takes && takes_back(len) && self.machines[ix].node.unsent(to) > 0 {
+            self.coverage.count("message taken back");
+            self.messages.retract(&back);
+            return self.tell(ix, EventKind::CancelSend(to));
+        }
+        Ok(())
     }
 
     fn fault(&mut self, ix: Ix, fault: Fault) {
@@ -346,4 +365,9 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether the app changes its mind about a message of this length: about one in eight.
+const fn takes_back(len: u32) -> bool {
+    len % 8 == 7
 }

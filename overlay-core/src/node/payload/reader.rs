@@ -24,6 +24,8 @@ pub(crate) struct Reader {
     pace: Pace,
     /// The cost of the messages that the app has not taken.
     unconsumed: u32,
+    /// The number of last messages among them: of this root's stream, and perhaps of one before.
+    ends: u32,
     /// The app has taken the last message of the stream.
     finished: bool,
     /// It has missed messages of the present root.
@@ -58,6 +60,7 @@ impl Reader {
     pub(super) fn forget(&mut self) {
         *self = Self {
             unconsumed: self.unconsumed,
+            ends: self.ends,
             ..Self::default()
         };
     }
@@ -123,7 +126,8 @@ impl Reader {
     /// The app has taken a message of this cost. True if it was the last one of the stream.
     pub(super) fn consumed(&mut self, cost: u32, last: bool) -> bool {
         self.unconsumed = self.unconsumed.saturating_sub(cost);
-        self.finished |= last;
+        self.ends = self.ends.saturating_sub(last.into());
+        self.finished |= last && self.ends == 0;
         last
     }
 
@@ -171,6 +175,7 @@ impl Reader {
     fn deliver(&mut self, message: Vec<u8>, last: bool, fx: &mut Effects) {
         let cost = message_cost(message.len());
         self.unconsumed = self.unconsumed.saturating_add(cost);
+        self.ends += u32::from(last);
         fx.stats.messages_delivered += 1;
         fx.act(Action::Deliver(Delivery {
             from: self.begun.root,
