@@ -141,7 +141,8 @@ pub(crate) struct Root {
 
     /// Read stdin when this many nodes are in the tree
     ///
-    /// Later, reading stops while fewer are there and the lost ones may come back, for 15 seconds. Without this option, reading
+    /// Later, reading stops while fewer are there and the lost ones may come back, for 15 seconds; not with --slow skip or
+    /// disconnect. Without this option, reading
     /// begins 2 seconds after the latest join, and at most 10 after the first. While there is no node, nothing is read.
     #[arg(long, value_name = "N")]
     pub(crate) wait_for: Option<NonZeroUsize>,

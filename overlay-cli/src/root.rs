@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use overlay_tokio::core::Epoch;
-use overlay_tokio::{Event, Notification, Scope};
+use overlay_tokio::{Event, Notification, Scope, SlowPolicy};
 use tokio::io::Stdin;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -47,6 +47,7 @@ pub(crate) async fn run(args: args::Root) -> anyhow::Result<ExitCode> {
         audience: RefCell::default(),
         input: Chunks::new(tokio::io::stdin()),
         wanted: args.wait_for.map(usize::from),
+        waits_for_lost: args.slow == SlowPolicy::Wait,
         standby_input: args.standby_input,
     };
     let outcome = tokio::select! {
@@ -70,6 +71,8 @@ struct Root {
     audience: RefCell<Audience>,
     input: Chunks<Stdin>,
     wanted: Option<usize>,
+    /// Whether reading stops while nodes that were lost may come back.
+    waits_for_lost: bool,
     standby_input: StandbyInput,
 }
 
@@ -175,7 +178,8 @@ impl Root {
             input,
             ..
         } = self;
-        let wanted = self.wanted.unwrap_or(1);
+        // A stream that does not wait for slow nodes does not wait for lost ones either.
+        let wanted = self.wanted.filter(|_| self.waits_for_lost).unwrap_or(1);
         let (gate, opening) = watch::channel(true);
         let node = session.node.clone();
         let sending = send(input, &node, audience, opening, epoch.0);
