@@ -86,8 +86,12 @@ impl Received {
 
     /// The verdict after the end.
     pub(crate) fn verdict(&self) -> Verdict {
-        let came_behind = self.from().is_some_and(|from| from > 0) || self.missing > 0 && self.late;
-        if self.printed == 0 && came_behind {
+        let came_behind = if self.late {
+            self.missing > 0
+        } else {
+            self.missing == 0 && self.from().is_some_and(|from| from > 0)
+        };
+        if self.printed == 0 && came_behind && !self.cut && !self.unread {
             Verdict::TooLate
         } else if self.missing > 0 || self.cut || self.unread {
             Verdict::Lacking
@@ -168,6 +172,14 @@ mod tests {
         let mut received = Received::default();
         received.end(end(6));
         assert_eq!(received.verdict(), Verdict::TooLate);
+    }
+
+    #[test]
+    fn a_node_that_loses_all_that_it_should_have_did_not_come_too_late() {
+        let mut received = Received::default();
+        received.part(1, 4, b"");
+        received.end(end(6));
+        assert_eq!(received.verdict(), Verdict::Lacking);
     }
 
     #[test]

@@ -189,7 +189,8 @@ impl Node {
 
     /// Sends a message to every node of the tree. Only the root may. While the node takes no more, this waits: by the policy
     /// [`Wait`](crate::SlowPolicy::Wait) the slowest node sets the pace. Returns the number of children when the node has taken the
-    /// message: with none, no node gets it. [`try_broadcast`](Self::try_broadcast) tells how many they are when it is sent.
+    /// message: with none, no node gets it. [`try_broadcast`](Self::try_broadcast) tells how many they are when it is sent, and if
+    /// that fails because another root has taken over meanwhile.
     ///
     /// Don't await it in the task that takes the [`Events`](crate::Events) if nodes also send to their parents, for the
     /// reason that [`send`](Self::send) gives.
@@ -199,6 +200,7 @@ impl Node {
         let (Some(children), false) = (self.lead.children(), payload.len() > LARGE) else {
             return self.send_to(to, payload).await;
         };
+        self.fits(to, &payload)?;
         let place = self.sends.acquire_arc().await;
         let done = Outcome::unheard(place);
         let send = Command::Send { to, payload, done };
@@ -313,5 +315,23 @@ impl Node {
     async fn command(&self, command: Command) {
         // The engine outlives its handles, unless its runtime is shut down.
         let _ = self.commands.send(command).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_root_does_not_take_a_broadcast_above_its_limit() {
+        let (commands, _engine) = crate::queue::bounded(4);
+        let lead = Arc::<Lead>::default();
+        lead.set(Some(1));
+        let node = Node::new(NodeId::from_u128(1), 100, commands, lead);
+        let broadcast = |len: usize| node.broadcast(vec![0; len]).now_or_never();
+        assert_eq!(broadcast(100), Some(Ok(1)));
+        assert_eq!(broadcast(101), Some(Err(Unsent::TooLong.into())));
     }
 }
