@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use overlay_tokio::{Policy, SlowPolicy, Start};
+use overlay_tokio::{Combine, Policy, SlowPolicy, Start};
 
 pub(crate) use node::{Session, TokenArg};
 
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Join a tree, and print what its root sends
     #[command(after_long_help = examples::JOIN)]
     Join(Join),
+    /// Be the root for one question: ask every node, and print the answers
+    #[command(after_long_help = examples::ASK)]
+    Ask(Ask),
     /// Print a script that completes this command in a shell
     #[command(after_long_help = examples::COMPLETIONS)]
     Completions {
@@ -187,12 +190,75 @@ pub(crate) struct Join {
     #[arg(long, value_enum, value_name = "WHERE", default_value_t = From::Live)]
     pub(crate) from: From,
 
+    /// Answer the root's questions with what this command prints; it gets the question on its stdin
+    ///
+    /// It runs in a shell, at most four times at once. If it fails, or takes longer than the root waits, this node has no answer.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) answer: Option<String>,
+
     /// Print events as JSON, one per line, on stderr: stdout is for the data
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) session: Session,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// The question: a text, or a command that the nodes run
+    pub(crate) question: String,
+
+    #[command(flatten)]
+    pub(crate) token: TokenArg,
+
+    /// Ask when this many nodes are in the tree [default: 2 seconds after the latest join, 10 after the first at the most]
+    #[arg(long, value_name = "N")]
+    pub(crate) wait_for: Option<NonZeroUsize>,
+
+    /// Wait for answers so long; about three quarters of it are the nodes' own
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Print each answer, or what they come to: each, count, sum, min or max
+    ///
+    /// Numbers are combined on their way up, so that the root gets one for each of its children.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = How::Each)]
+    pub(crate) combine: How,
+
+    /// Print events as JSON, one per line
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// What becomes of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum How {
+    /// Each one, behind its node's id
+    Each,
+    /// How many there are
+    Count,
+    /// The sum of whole numbers
+    Sum,
+    /// The least of them
+    Min,
+    /// The greatest of them
+    Max,
+}
+
+impl How {
+    pub(crate) const fn combine(self) -> Combine {
+        match self {
+            Self::Each => Combine::Concat,
+            Self::Count => Combine::Count,
+            Self::Sum => Combine::Sum,
+            Self::Min => Combine::Min,
+            Self::Max => Combine::Max,
+        }
+    }
 }
 
 /// Where a node comes into the stream.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use overlay_tokio::{Event, Message, Notification};
 
+use crate::answering::Answering;
 use crate::linger::linger;
 use crate::news::News;
 use crate::pipe::{End, Piece};
@@ -20,6 +21,7 @@ pub(crate) async fn run(args: args::Join) -> anyhow::Result<ExitCode> {
     let mut session = Session::begin(&args.session, facts, |node| node.start(args.from.start()))?;
     session.node.join().await;
     let mut listener = Listener {
+        answering: args.answer.map(|command| Answering::new(command, facts)),
         received: Received::default(),
         news: News::default(),
         waits_for_next: args.next,
@@ -57,6 +59,7 @@ enum Outcome {
 
 /// The node that prints.
 struct Listener {
+    answering: Option<Answering>,
     received: Received,
     news: News,
     /// Whether a stream that is over already is not the one to print.
@@ -70,6 +73,13 @@ impl Listener {
         loop {
             let outcome = match session.next().await? {
                 Event::Message(message) => self.message(session.facts, &message).await?,
+                Event::Question(question) => {
+                    // Without a command it is dropped, and nobody waits for an answer.
+                    if let Some(answering) = &self.answering {
+                        answering.begin(question);
+                    }
+                    None
+                }
                 Event::Node(Notification::BehindTheEnd { from }) => {
                     self.behind_the_end(from.epoch.0);
                     None

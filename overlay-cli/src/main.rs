@@ -3,7 +3,9 @@
 //! Data goes to stdout, logs and progress to stderr.
 #![forbid(unsafe_code)]
 
+mod answering;
 mod args;
+mod ask;
 mod audience;
 mod conclusion;
 mod exit;
@@ -16,6 +18,7 @@ mod manual;
 mod needs;
 mod news;
 mod pipe;
+mod readiness;
 mod received;
 mod report;
 mod root;
@@ -55,6 +58,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Server(args) => server::run(args).await,
         Command::Root(args) => root::run(args).await,
         Command::Join(args) => join::run(args).await,
+        Command::Ask(args) => ask::run(args).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::pages(dir.as_deref()),
     };

@@ -12,7 +12,7 @@ use overlay_tokio::core::Epoch;
 use overlay_tokio::{Event, Notification, Scope, SlowPolicy};
 use tokio::io::Stdin;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::args::{self, StandbyInput};
 use crate::audience::Audience;
@@ -21,16 +21,11 @@ use crate::hint::WithHint;
 use crate::linger::linger;
 use crate::news::{News, tell_stall};
 use crate::pipe::{Chunks, End, Piece};
+use crate::readiness::{QUIET, Readiness};
 use crate::report::Facts;
 use crate::session::{Fact, Session};
 use crate::stop::Stop;
 use crate::{exit, token};
-
-/// Without `--wait-for`, the tree counts as ready when it has not grown for this long …
-const QUIET: Duration = Duration::from_secs(2);
-
-/// … or this long after the first node, even if more are about to join.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The time without any progress after which nodes are given up that have not confirmed the end. Longer than a lost node
 /// is waited for, and than a link takes to be found dead.
@@ -141,33 +136,14 @@ impl Root {
 
     /// Waits until there are nodes to send to.
     async fn wait_for_nodes(&mut self) -> anyhow::Result<()> {
-        let mut nodes = 0;
-        let mut quiet_until = None;
-        let mut ready_by = None;
-        loop {
-            let now = self.audience.borrow().nodes();
-            if let Some(wanted) = self.wanted {
-                if now >= wanted {
-                    return Ok(());
-                }
-            } else if now == 0 {
-                (quiet_until, ready_by) = (None, None);
-            } else if now > nodes {
-                let limit = *ready_by.get_or_insert(Instant::now() + LONGEST_WAIT);
-                quiet_until = Some(limit.min(Instant::now() + QUIET));
-            }
-            nodes = now;
-            let timer = async {
-                match quiet_until {
-                    Some(until) => sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
+        let mut readiness = Readiness::new(self.wanted);
+        while !readiness.has(self.audience.borrow().nodes()) {
             tokio::select! {
                 event = self.next() => drop(event?),
-                () = timer => return Ok(()),
+                () = readiness.quiet() => break,
             }
         }
+        Ok(())
     }
 
     /// Sends stdin to its end, while there are nodes to send it to. Returns the failure, if it could not be read further.

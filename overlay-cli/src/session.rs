@@ -1,4 +1,4 @@
-//! What `overlay root` and `overlay join` have in common: a node, and the news about its way to the server.
+//! What `overlay root`, `overlay ask` and `overlay join` have in common: a node, and the news about its way to the server.
 
 use std::time::Duration;
 
@@ -70,6 +70,16 @@ pub(crate) enum Fact {
     Tree { depth: Vec<u32> },
     /// These bytes of the stream will not come.
     Gap { offset: u64, bytes: u64 },
+    /// A node's answer, as text.
+    Answer { node: String, answer: String },
+    /// The answers: of how many nodes, and the number that they were combined to.
+    Answered {
+        answered: u32,
+        omitted: u32,
+        asked: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        combined: Option<i64>,
+    },
     /// Too few nodes are there, so no more is read.
     Paused { nodes: usize, wanted: usize },
     /// There are enough again.

@@ -36,6 +36,7 @@ mod hostile_nodes;
 mod leadership;
 mod leaving;
 mod messages;
+mod passing;
 mod rogue;
 mod server;
 mod tls;
@@ -94,6 +95,16 @@ fn claims(driver: &Driver) -> Vec<Trial> {
             a_message_that_was_handed_over_and_can_not_be_sent_says_why,
             an_app_that_dropped_its_events_does_not_stop_the_stream_for_others,
             the_end_of_a_stream_reaches_those_that_come_later,
+        }
+        passing {
+            a_message_from_the_deepest_node_reaches_the_root_which_replies,
+            every_node_sends_up_at_once_and_nothing_is_lost,
+            a_root_that_takes_nothing_stops_those_that_send_up,
+            a_reply_to_a_node_that_is_gone_is_an_error,
+            a_node_without_the_right_is_told_so,
+            every_node_answers_a_question_once,
+            an_app_that_does_not_answer_is_counted_and_not_waited_for,
+            apps_combine_answers_by_a_function_of_their_own,
         }
         hostile_nodes {
             garbage_from_a_child_closes_its_link,

@@ -144,6 +144,8 @@ impl Player {
                     self.ball = Ball::decode(&message.payload).unwrap_or(self.ball);
                 }
                 Scope::Direct(_) => self.push(message.payload.clone())?,
+                // Players say nothing to the host alone.
+                Scope::Root(_) | Scope::Reply => {}
             }
             self.member.taken(message)?;
         }

@@ -180,7 +180,13 @@ fn carry_out(number: usize, action: Action, wires: &mut Wires) -> Result<(), Box
                 wires.next.push((ROOT, EventKind::Broadcast(payload)));
             }
         }
-        Action::ApplySignal(..) | Action::Notify(_) => {}
+        Action::Ask(asked) => {
+            // It has no answer.
+            wires
+                .next
+                .push((number, EventKind::Answer(asked.ask, None)));
+        }
+        Action::ApplySignal(..) | Action::Combine { .. } | Action::Notify(_) => {}
     }
     Ok(())
 }

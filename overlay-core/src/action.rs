@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 
+use crate::ask::{AskId, Asked};
 use crate::close::CloseReason;
 use crate::id::{BootstrapId, LinkId, NodeId};
 use crate::notification::Notification;
+use crate::path::Way;
 use crate::position::Position;
 use crate::signal::{Sdp, Signal};
+use crate::wire::Lane;
 
 /// Something for the embedder to do, in the order given.
 ///
@@ -32,6 +35,18 @@ pub enum Action {
     CloseBootstrap(BootstrapId),
     /// Hand an app message to the app, and its receipt back when the app has taken it.
     Deliver(Delivery),
+    /// Ask the app, which answers with [`EventKind::Answer`](crate::EventKind::Answer), or says so that it does not.
+    Ask(Asked),
+    /// Have the app combine two answers, and hand in what becomes of them with
+    /// [`EventKind::Combined`](crate::EventKind::Combined).
+    Combine {
+        /// The question.
+        ask: AskId,
+        /// One answer, perhaps combined already.
+        left: Bytes,
+        /// The other.
+        right: Bytes,
+    },
     /// Tell the app.
     Notify(Notification),
 }
@@ -59,7 +74,7 @@ pub struct Delivery {
 }
 
 /// The receivers of an app message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// This node, from its neighbour at the other end of this link.
     Direct(LinkId),
@@ -67,6 +82,10 @@ pub enum Scope {
     Broadcast(Position),
     /// Every node, from the root, which broadcasts nothing after it: the last message of its stream.
     End(Position),
+    /// The root: this node. A reply finds its way back to the sender by this.
+    Root(Way),
+    /// This node, from the root: a reply to a message that it has sent up.
+    Reply,
 }
 
 /// The right of a delivered message's sender to send as much again. Hand it back with
@@ -79,6 +98,7 @@ pub struct Receipt(pub(crate) Held);
 /// The room that a receipt releases.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    Direct { link: LinkId, cost: u32 },
+    Mail { link: LinkId, lane: Lane, cost: u32 },
+    Reply { cost: u32 },
     Stream { cost: u32, last: bool },
 }

@@ -82,6 +82,9 @@ pub enum ProtocolError {
     /// A message above this node's [`max_message`](crate::Config::max_message).
     #[error("message too long")]
     LongMessage,
+    /// A message to the root, reply, question or answer that no honest neighbour sends.
+    #[error("not a message that passes")]
+    BadMessage,
     /// More app messages than this node has granted.
     #[error("sent more than it was granted")]
     WindowExceeded,

@@ -94,8 +94,8 @@ pub struct Config {
     /// nothing.
     pub history: usize,
 
-    /// The longest app message. Default 16 MiB. A node holds one of that length for each neighbour that sends it one, and
-    /// one for the root's stream.
+    /// The longest app message. Default 16 MiB. A node holds one of that length for each neighbour that sends it one, one for
+    /// each that has one for the root, and one for the root's stream.
     pub max_message: usize,
 
     /// Where this node comes into the root's stream when it joins. Default: live. One that comes back to the tree goes on
@@ -111,6 +111,10 @@ pub struct Config {
 
     /// The time after which a node that takes nothing is told of, and disconnected if that is the policy. Default 10 s.
     pub stall_timeout: Duration,
+
+    /// The most questions of the root that a node remembers at once, until their time is over. It answers no more than these.
+    /// Default 64: more would be work that one message should spread.
+    pub max_asks: usize,
 
     /// The time for which a leaving node waits for its children to find other parents, and then for a neighbour that
     /// takes nothing any more. One that takes what is left slowly gets 32 times that.
@@ -167,6 +171,7 @@ impl Default for Config {
             slow: SlowPolicy::Wait,
             skip_timeout: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(10),
+            max_asks: 64,
             leave_timeout: Duration::from_secs(10),
             orphan_timeout: Duration::from_secs(15),
             bootstrap_timeout: Duration::from_secs(10),

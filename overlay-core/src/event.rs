@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::action::Receipt;
+use crate::ask::{Ask, AskId};
 use crate::id::{BootstrapId, LinkId};
+use crate::path::Way;
 use crate::signal::{Sdp, Signal};
 use crate::time::Instant;
 use crate::wire::Token;
@@ -55,11 +57,33 @@ pub enum EventKind {
     /// End the root's stream with a last message, of at most [`MAX_LAST`](crate::wire::MAX_LAST) bytes. A node that comes in
     /// later gets it as well, and when the root has left, the server tells it for a while. Only the root may, and once.
     End(Bytes),
+    /// Send an app message of at most [`max_message`](crate::Config::max_message) bytes to the root. It waits while the node
+    /// looks for a parent. It comes once, or not at all: what a node on its way holds is lost with that node.
+    SendUp(Bytes),
+    /// Send an app message to a node that has sent one to this node, the root. What becomes of it comes as
+    /// [`Notification::Replied`](crate::Notification::Replied).
+    Reply {
+        /// The way back, as it came with the node's message.
+        to: Way,
+        /// The app's name for the reply.
+        tag: u64,
+        /// At most [`max_message`](crate::Config::max_message) bytes.
+        payload: Bytes,
+    },
+    /// Ask every node. The answers come as [`Notification::Answers`](crate::Notification::Answers), before the time is over
+    /// if all have answered. Only the root may.
+    Ask(Ask),
+    /// The app's answer to a question, once; `None` if it has none, so that nobody waits for it.
+    Answer(AskId, Option<Bytes>),
+    /// The app has combined two answers to one.
+    Combined(AskId, Bytes),
     /// Take back the message that this neighbour was last sent, as far as it has not gone out. What has gone out of it, the
     /// neighbour drops. No effect if all of it has.
     CancelSend(LinkId),
     /// Take back the latest broadcast, as far as it is not in the stream. What is, all nodes drop. No effect if all of it is.
     CancelBroadcast,
+    /// Take back the latest message to the root, as [`CancelSend`](Self::CancelSend) does. No effect if all of it has gone out.
+    CancelSendUp,
     /// The app has taken a delivered message, so its sender may send as much again.
     Consumed(Receipt),
     /// Close the link to a neighbour: finish sending, say goodbye. A node that closes the link to its

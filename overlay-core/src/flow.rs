@@ -30,7 +30,7 @@ pub fn message_cost(len: usize) -> u32 {
 }
 
 /// The credit of a sender in one lane.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Credit {
     left: u32,
     /// The cost of what was sent, and for which the receiver has not granted credit again.
@@ -66,7 +66,7 @@ impl Credit {
 }
 
 /// The messages to a neighbour that wait for credit.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     credit: Credit,
     queue: VecDeque<Bytes>,
@@ -158,6 +158,11 @@ impl Outbox {
         self.queued < limit || self.queue.is_empty()
     }
 
+    /// The messages that have not gone out, or not all of them.
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = Bytes> {
+        self.queue.into_iter()
+    }
+
     /// Notes that a sender waits for room.
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
@@ -176,6 +181,13 @@ impl Outbox {
             self.queue.swap(0, 1);
         }
     }
+}
+
+/// Both directions of one lane of a link.
+#[derive(Debug, Default)]
+pub(crate) struct Mail {
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
 }
 
 /// The messages of a neighbour that this node still holds.

@@ -48,6 +48,7 @@ mod planted;
 
 mod action;
 pub mod arena;
+mod ask;
 mod assembly;
 mod backoff;
 pub mod bootstrap;
@@ -75,6 +76,7 @@ mod time;
 pub mod wire;
 
 pub use action::{Action, Delivery, Dial, Receipt, Scope};
+pub use ask::{Answers, Ask, AskId, Asked, Combine};
 pub use census::Census;
 pub use close::{CloseReason, ProtocolError};
 pub use config::{Config, ConfigError, MAX_DEGREE};
@@ -82,7 +84,7 @@ pub use event::{Event, EventKind};
 pub use id::{BootstrapId, ConnectionId, Epoch, JoinId, LinkId, NodeId, ParseNodeIdError};
 pub use node::{Load, Neighbour, Node, Progress, Role};
 pub use notification::{Notification, Unsent};
-pub use path::{MAX_DEPTH, Path};
+pub use path::{MAX_DEPTH, Path, Way};
 #[cfg(planted)]
 pub use planted::Planted;
 pub use policy::{ParsePolicyError, Policy};

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `upstream` | the role in the tree, and this node's own attempts to get a parent |
 //! | `downstream` | slots, other nodes' joins, rebalancing, the census of the subtree |
-//! | `payload` | app messages: the root's stream, and those between neighbours |
+//! | `payload` | app messages: the root's stream, those between neighbours, and those that pass |
 //! | `net` | the peers: links, the server, and the routes of joins between them |
 //! | `server` | the connection to the bootstrap server, and the lease |
 //! | `routing` | which way a join's signals pass |
@@ -48,14 +48,11 @@ mod upstream;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use crate::action::Action;
 use crate::close::CloseReason;
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKind};
 use crate::id::NodeId;
-use crate::notification::Unsent;
 use crate::random::Random;
 use crate::stats::Stats;
 use crate::time::Instant;
@@ -131,11 +128,17 @@ impl Node {
         core::mem::swap(&mut self.fx.actions, actions);
         self.advance(event.now);
         self.dispatch(event.kind);
+        let links = &mut self.net.links;
+        self.payload
+            .settle(self.upstream.above(), links, &mut self.fx);
         // Deadlines are derived from state, so whatever is due is found by looking, and it makes no
         // difference whether it was the timer or another event that came first.
         self.due = self.earliest_deadline();
         if self.due.is_some_and(|due| due <= self.fx.now) {
             self.expire();
+            let links = &mut self.net.links;
+            self.payload
+                .settle(self.upstream.above(), links, &mut self.fx);
             self.due = self.earliest_deadline();
         }
         core::mem::swap(&mut self.fx.actions, actions);
@@ -148,6 +151,8 @@ impl Node {
     }
 
     fn dispatch(&mut self, event: EventKind) {
+        let is_away = matches!(self.role(), Role::Detached | Role::Leaving);
+        let above = self.upstream.above();
         let (payload, links, fx) = (&mut self.payload, &mut self.net.links, &mut self.fx);
         match event {
             EventKind::Join => self.join(Goal::Join),
@@ -155,10 +160,22 @@ impl Node {
             EventKind::BecomeRoot(None) => self.lead_alone(),
             EventKind::Leave => self.leave(),
             EventKind::Send { to, payload } => Payload::send(to, payload, links, fx),
-            EventKind::Broadcast(bytes) => self.broadcast(bytes, false),
-            EventKind::End(bytes) => self.broadcast(bytes, true),
+            EventKind::Broadcast(bytes) => {
+                payload.broadcast(bytes, false, above, links, fx);
+            }
+            EventKind::End(bytes) => {
+                if payload.broadcast(bytes, true, above, links, fx) {
+                    self.downstream.changed(fx);
+                }
+            }
             EventKind::CancelSend(to) => Payload::cancel_send(to, links, fx),
             EventKind::CancelBroadcast => payload.cancel_broadcast(links, fx),
+            EventKind::SendUp(_) | EventKind::Reply { .. } | EventKind::Ask(_) => {
+                payload.wish(event, is_away, above, links, fx);
+            }
+            EventKind::CancelSendUp => payload.routed.cancel(links, fx),
+            EventKind::Answer(ask, answer) => payload.gather.app_answers(ask, answer, fx),
+            EventKind::Combined(ask, value) => payload.gather.app_combined(ask, value, fx),
             EventKind::Consumed(receipt) => {
                 if payload.consumed(receipt, links, fx) {
                     self.downstream.changed(fx);
@@ -194,17 +211,6 @@ impl Node {
         }
     }
 
-    /// The app broadcasts; `last`: nothing follows. Only the root may.
-    fn broadcast(&mut self, payload: Bytes, last: bool) {
-        let (links, fx) = (&mut self.net.links, &mut self.fx);
-        if !self.upstream.is_root() {
-            return payload::unsent(payload, Unsent::NotRoot, fx);
-        }
-        if self.payload.broadcast(payload, last, links, fx) && last {
-            self.downstream.changed(fx);
-        }
-    }
-
     /// Lets time pass.
     fn advance(&mut self, now: Instant) {
         self.fx.now = now.max(self.fx.now);
@@ -226,6 +232,8 @@ impl Node {
             self.downstream.next_deadline(config),
             liveness::next_deadline(&self.net.links, config),
             self.payload.next_deadline(&self.net.links, config),
+            self.payload.routed.next_deadline(&self.fx),
+            self.payload.gather.next_deadline(),
         ];
         components.into_iter().flatten().min()
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::ask::Answers;
 use crate::census::Census;
 use crate::close::CloseReason;
 use crate::id::{Epoch, LinkId, NodeId};
@@ -158,6 +159,25 @@ pub enum Notification {
     Writable(LinkId),
     /// A broadcast was refused ([`Unsent::Backlog`]), and would be taken now.
     RoomToBroadcast,
+    /// A message to the root, or a reply, was refused ([`Unsent::Backlog`]), and would be taken now.
+    RoomToSendUp,
+    /// What has become of a reply: told once of each, unless it was refused.
+    Replied {
+        /// The node that it was for.
+        node: NodeId,
+        /// The app's name for it.
+        tag: u64,
+        /// Whether the node's app has been handed it. If not, the node is gone, has moved or takes nothing; or a node on
+        /// the way is gone, and the reply may have arrived.
+        arrived: bool,
+    },
+    /// The answers to a question.
+    Answers {
+        /// The app's name for the question.
+        number: u64,
+        /// The answers.
+        answers: Answers,
+    },
     /// The node has left: it has no link and wants none.
     Left,
 }
@@ -169,9 +189,12 @@ pub enum Unsent {
     /// The link leads to no neighbour, or not any more.
     #[error("there is no such neighbour")]
     NotConnected,
-    /// Only the root may broadcast.
-    #[error("only the root may broadcast")]
+    /// Only the root may broadcast, reply or ask.
+    #[error("only the root may do that")]
     NotRoot,
+    /// This node is the root that the message was for.
+    #[error("this node is the root")]
+    IsRoot,
     /// The payload exceeds [`max_message`](crate::Config::max_message), or the last one
     /// [`MAX_LAST`](crate::wire::MAX_LAST).
     #[error("the message is longer than its limit")]
@@ -179,8 +202,9 @@ pub enum Unsent {
     /// The root has ended its stream.
     #[error("the stream has ended")]
     Ended,
-    /// A neighbour takes no more now; [`Notification::Writable`] or [`Notification::RoomToBroadcast`] tells when it does,
-    /// or its link is closed and it never will.
+    /// A neighbour takes no more now; [`Notification::Writable`], [`Notification::RoomToBroadcast`] or
+    /// [`Notification::RoomToSendUp`] tells when it does, or its link is closed and it never will. Or more than
+    /// [`max_asks`](crate::Config::max_asks) questions are open.
     #[error("a neighbour takes no more messages now")]
     Backlog,
 }

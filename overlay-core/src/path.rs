@@ -60,3 +60,15 @@ impl Path {
         self.0.last().copied()
     }
 }
+
+/// The way back from the root to a node that has sent something up: which children it came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way(pub(crate) Path);
+
+impl Way {
+    /// The node at its end, which sent the message. `None` of a way that leads nowhere.
+    #[must_use]
+    pub fn node(&self) -> Option<NodeId> {
+        self.0.ids().first().copied()
+    }
+}

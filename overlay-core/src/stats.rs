@@ -45,6 +45,8 @@ pub struct Stats {
     pub records_repeated: u64,
     /// Moves given up because the new parent no longer had what this node needs of the root's stream.
     pub moves_without_loss: u64,
+    /// Messages for the root that were dropped: those of a former child for which there was no room without its link.
+    pub upward_dropped: u64,
     /// Messages of the server that were no frames of this protocol.
     pub server_garbage: u64,
 }

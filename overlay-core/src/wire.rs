@@ -7,20 +7,20 @@
 //! The first frame in each direction carries the protocol version right behind its tag. That much of
 //! the layout never changes, so that any two versions can tell each other what they are.
 
+mod header;
 mod join;
 mod link;
 mod record;
 mod server;
-#[cfg(test)]
-mod tests;
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use header::{Answer, MAX_HEADER, Question, Reply, behind, split};
 pub use join::{ANY_DEPTH, JoinFrame, JoinKind, JoinRequest, RejectReason, Rejection, TO_THE_ROOT};
-pub use link::{GoodbyeReason, Invitation, Lane, LinkFrame, MAX_LAST, Stall};
+pub use link::{GoodbyeReason, Invitation, Lane, LinkFrame, MAX_LAST, Replied, Stall};
 pub(crate) use record::Header;
 pub use record::{MAX_PART, MAX_RECORDS, Part, Record, record_len};
 pub use server::{

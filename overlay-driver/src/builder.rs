@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use overlay_core::wire::{OverlayName, Token};
 use overlay_core::{Config, ConfigError, NodeId, Policy, SlowPolicy, Start};
 use tracing::Instrument;
@@ -10,6 +11,7 @@ use crate::engine;
 use crate::event::{self, Events};
 use crate::handle::{Lead, MAX_WAITING_SENDS, Node};
 use crate::link::{self, Dialer, LinkConfig};
+use crate::question::Combiner;
 use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
@@ -27,6 +29,7 @@ pub struct Builder {
     servers: Vec<ServerUrl>,
     tls: Tls,
     dialing: Dialing,
+    combiner: Option<Combiner>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ impl Builder {
             servers: Vec::new(),
             tls: Tls::default(),
             dialing: Dialing::Own(LinkConfig::default()),
+            combiner: None,
         }
     }
 
@@ -149,6 +153,17 @@ impl Builder {
         self
     }
 
+    /// The app's function that makes one answer of two, for questions with [`Combine::App`](overlay_core::Combine::App). It runs in
+    /// the node's own task: it must be quick, and not panic. Without it, this node combines none, and others are left out.
+    #[must_use]
+    pub fn combine(
+        mut self,
+        combine: impl Fn(&[u8], &[u8]) -> Bytes + Send + Sync + 'static,
+    ) -> Self {
+        self.combiner = Some(Combiner::new(combine));
+        self
+    }
+
     /// Starts the node, which does nothing yet. Call it within the runtime.
     pub fn spawn(self) -> Result<(Node, Events), BuildError> {
         let mut seed = [0; 32];
@@ -164,8 +179,8 @@ impl Builder {
         let max_message = self.config.max_message;
         let core = overlay_core::Node::new(id, self.config, seed)?;
         let (command_sender, commands) = queue::bounded(COMMAND_QUEUE);
-        let (receipt_sender, receipts) = async_channel::unbounded();
-        let (app, events) = event::channel(receipt_sender);
+        let returns = async_channel::unbounded();
+        let (app, events) = event::channel(returns.0.clone());
         let lead = Arc::<Lead>::default();
         let parts = engine::Parts {
             core,
@@ -176,7 +191,8 @@ impl Builder {
             tls: self.tls,
             app,
             commands,
-            receipts,
+            returns,
+            combiner: self.combiner,
         };
         let span = tracing::info_span!("node", id = ?id);
         let task = engine::run(parts).instrument(span);

@@ -1,6 +1,7 @@
 //! The loop that runs a node: what happens outside becomes an event for the core, whose actions are carried out.
 
 mod sends;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -9,21 +10,22 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use futures_util::{FutureExt, Stream, StreamExt, future, select_biased, stream};
 use overlay_core::{
-    Action, BootstrapId, Delivery, Dial, EventKind, Instant, LinkId, NodeId, Notification, Receipt,
-    Role,
+    Action, BootstrapId, Delivery, Dial, EventKind, Instant, LinkId, Notification, Role, Unsent,
 };
 use tracing::{Span, debug, field, info, info_span, warn};
 
 use crate::bootstrap::{BootstrapError, BootstrapEvent, Connection};
 use crate::clock::Clock;
 use crate::event::{BootstrapLost, Event, EventSender, Message};
-use crate::handle::{Command, Lead, Status};
+use crate::handle::{Command, Lead};
 use crate::link::{Dialer, Link, LinkError, LinkEvent};
+use crate::question::{Combiner, Question};
 use crate::queue;
 use crate::runtime::Runtime;
 use crate::server_url::ServerUrl;
 use crate::tls::Tls;
-use sends::PendingSend;
+pub(crate) use sends::AskOutcome;
+use sends::{Awaited, PendingSend};
 
 /// Inputs that are handled before the deadline is looked at again.
 const BATCH: usize = 64;
@@ -62,6 +64,15 @@ pub(crate) struct Engine {
     leave_by: Option<Instant>,
     /// Sends that wait for their neighbour, in order.
     sends: VecDeque<PendingSend>,
+    /// Replies and questions of which the core has yet to say what has become.
+    awaited: Awaited,
+    /// The reason why the core did not take what it was handed in the event at hand.
+    refusal: Option<Unsent>,
+    combiner: Option<Combiner>,
+    /// What the app gives back.
+    returns: Sender<EventKind>,
+    /// Events that follow from carrying out actions.
+    following: VecDeque<EventKind>,
     /// The core's answer to the event at hand.
     actions: Vec<Action>,
 }
@@ -83,7 +94,9 @@ pub(crate) struct Parts {
     pub(crate) app: EventSender,
     pub(crate) lead: Arc<Lead>,
     pub(crate) commands: queue::Receiver<Command>,
-    pub(crate) receipts: Receiver<Receipt>,
+    /// What the app gives back: receipts and answers.
+    pub(crate) returns: (Sender<EventKind>, Receiver<EventKind>),
+    pub(crate) combiner: Option<Combiner>,
 }
 
 /// Something from outside.
@@ -93,7 +106,7 @@ enum Input {
     Command(Command),
     /// The last handle is dropped.
     Abandoned,
-    Receipt(Receipt),
+    Returned(EventKind),
 }
 
 /// Runs a node until its last handle is dropped and it has left the tree.
@@ -112,7 +125,7 @@ pub(crate) async fn run(parts: Parts) {
                 .into_stream()
                 .map(|(id, event)| Input::Server(id, event)),
         ),
-        stream::select(commands, parts.receipts.map(Input::Receipt)),
+        stream::select(commands, parts.returns.1.map(Input::Returned)),
     );
     let engine = Engine {
         clock: Clock::new(&*parts.runtime),
@@ -133,6 +146,11 @@ pub(crate) async fn run(parts: Parts) {
         lead: parts.lead,
         leave_by: None,
         sends: VecDeque::new(),
+        awaited: Awaited::default(),
+        refusal: None,
+        combiner: parts.combiner,
+        returns: parts.returns.0,
+        following: VecDeque::new(),
         actions: Vec::new(),
     };
     engine.drive(inputs).await;
@@ -172,7 +190,7 @@ impl Engine {
             Some(Input::Link(link, event)) => self.link_event(link, event),
             Some(Input::Server(id, event)) => self.server_event(id, event),
             Some(Input::Command(command)) => self.command(command),
-            Some(Input::Receipt(receipt)) => self.handle(EventKind::Consumed(receipt)),
+            Some(Input::Returned(event)) => self.handle(event),
             // The engine holds a sender of every other queue, so this one is the last to end.
             Some(Input::Abandoned) | None => {
                 // A node that is leaving is not told twice: its children look for other parents, and a second time cuts that
@@ -261,6 +279,7 @@ impl Engine {
             Command::Send { to, payload, done } => {
                 self.sends.push_back(PendingSend::new(to, payload, done));
             }
+            Command::Ask { ask, reply } => self.ask(ask, reply),
             Command::Status(reply) => {
                 // The caller may be gone by now.
                 let _ = reply.send(self.status());
@@ -291,18 +310,17 @@ impl Engine {
         let mut actions = std::mem::take(&mut self.actions);
         let event = overlay_core::Event::new(self.clock.now(), kind);
         self.core.handle_input_into(event, &mut actions);
-        let mut lost = None;
         for action in actions.drain(..) {
-            lost = self.act(action).or(lost);
+            self.act(action);
         }
         self.actions = actions;
-        if let Some(id) = lost {
-            self.handle(EventKind::BootstrapClosed(id));
+        while let Some(event) = self.following.pop_front() {
+            self.handle(event);
         }
     }
 
-    /// Carries out an action. Returns the connection to the server if that turns out to be gone.
-    fn act(&mut self, action: Action) -> Option<BootstrapId> {
+    /// Carries out an action.
+    fn act(&mut self, action: Action) {
         match action {
             Action::OpenLink(id, dial) => {
                 let events = self.link_events.clone();
@@ -334,14 +352,14 @@ impl Engine {
                 debug!(link = ?id, %reason, "closing link");
                 self.links.remove(&id);
             }
-            Action::ConnectBootstrap(id) => return self.connect_server(id),
+            Action::ConnectBootstrap(id) => self.connect_server(id),
             Action::SendBootstrap(id, bytes) => {
                 if let Some((current, connection)) = &self.server
                     && *current == id
                     && connection.send(bytes).is_err()
                 {
                     self.server = None;
-                    return Some(id);
+                    self.following.push_back(EventKind::BootstrapClosed(id));
                 }
             }
             Action::CloseBootstrap(id) => {
@@ -354,25 +372,33 @@ impl Engine {
                 }
             }
             Action::Deliver(delivery) => self.deliver(delivery),
+            Action::Ask(asked) => {
+                let question = Question::new(asked, self.returns.clone());
+                self.app.send(Event::Question(question));
+            }
+            Action::Combine { ask, left, right } => {
+                if let Some(combiner) = &self.combiner {
+                    let combined = combiner.combine(&left, &right);
+                    self.following.push_back(EventKind::Combined(ask, combined));
+                }
+            }
             Action::Notify(notification) => self.notify(notification),
         }
-        None
     }
 
-    fn connect_server(&mut self, id: BootstrapId) -> Option<BootstrapId> {
+    fn connect_server(&mut self, id: BootstrapId) {
         self.server_error = None;
         let count = self.servers.len().max(1);
         // The ids count from 1, and each try takes the next address.
         let index = (id.number() as usize).wrapping_sub(1) % count;
         let Some(server) = self.servers.get(index).cloned() else {
-            return Some(id);
+            return self.following.push_back(EventKind::BootstrapClosed(id));
         };
         debug!(%server, "connecting to the bootstrap server");
         let events = self.server_events.clone();
         let connection = Connection::open(&self.runtime, &self.tls, server, id, events);
         self.server = Some((id, connection));
         self.unfinished += 1;
-        None
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -389,16 +415,26 @@ impl Engine {
         };
         if let Some(receipt) = self.app.deliver(message, receipt) {
             // The app has dropped its events: it takes everything, and looks at nothing.
-            self.handle(EventKind::Consumed(receipt));
+            self.following.push_back(EventKind::Consumed(receipt));
         }
     }
 
     fn notify(&mut self, notification: Notification) {
         match &notification {
-            // The engine asks before it sends; a message that came too late has no caller any more.
-            Notification::Unsent { .. }
-            | Notification::Writable(_)
-            | Notification::RoomToBroadcast => return,
+            // The engine mostly asks before it sends, and waits by itself.
+            Notification::Unsent { reason, .. } => {
+                self.refusal = Some(*reason);
+                return;
+            }
+            Notification::Writable(_)
+            | Notification::RoomToBroadcast
+            | Notification::RoomToSendUp => return,
+            Notification::Replied { tag, arrived, .. } => {
+                return self.awaited.replied(*tag, *arrived);
+            }
+            Notification::Answers { number, answers } => {
+                return self.awaited.answered(*number, answers.clone());
+            }
             Notification::Left if self.unfinished > 0 => {
                 self.left = true;
                 return;
@@ -450,31 +486,6 @@ impl Engine {
             (None, Some(error)) => BootstrapLost::Failed(error),
             (None, None) if self.servers.is_empty() => BootstrapLost::NoServer,
             (None, None) => BootstrapLost::Silent,
-        }
-    }
-
-    fn link_to(&self, node: NodeId) -> Option<LinkId> {
-        self.core
-            .parent()
-            .into_iter()
-            .chain(self.core.children())
-            .find(|neighbour| neighbour.node == node)
-            .map(|neighbour| neighbour.link)
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            id: self.core.id(),
-            role: self.core.role(),
-            parent: self.core.parent().map(|parent| parent.node),
-            children: self.core.children().map(|child| child.node).collect(),
-            max_degree: usize::from(self.core.config().max_degree),
-            path: self.core.path().ids().to_vec(),
-            epoch: self.core.epoch(),
-            is_standby: self.core.is_standby(),
-            census: self.core.census(),
-            position: self.core.position(),
-            stats: *self.core.stats(),
         }
     }
 }

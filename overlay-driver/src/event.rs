@@ -10,9 +10,10 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::Stream;
 use overlay_core::wire::Refusal;
-use overlay_core::{NodeId, Notification, Position, Receipt};
+use overlay_core::{EventKind, NodeId, Notification, Position, Receipt, Way};
 
 use crate::bootstrap::BootstrapError;
+use crate::question::Question;
 
 /// Most events other than messages that wait for the app. If the app does not listen while the tree changes, its memory
 /// must not fill. Messages are bounded by their senders' windows.
@@ -24,12 +25,15 @@ const MAX_WAITING: usize = 1024;
 pub enum Event {
     /// News of the tree and of the node's part in it.
     ///
-    /// All that the core tells but four: [`BootstrapLost`](Notification::BootstrapLost), which comes as
-    /// [`Event::BootstrapLost`]; [`Unsent`](Notification::Unsent), [`Writable`](Notification::Writable) and
-    /// [`RoomToBroadcast`](Notification::RoomToBroadcast), because [`Node::send`](crate::Node::send) waits and tells.
+    /// Not [`BootstrapLost`](Notification::BootstrapLost), which comes as [`Event::BootstrapLost`]; nor what the methods of the
+    /// [`Node`](crate::Node) wait for and tell: [`Unsent`](Notification::Unsent), [`Writable`](Notification::Writable),
+    /// [`RoomToBroadcast`](Notification::RoomToBroadcast), [`RoomToSendUp`](Notification::RoomToSendUp),
+    /// [`Replied`](Notification::Replied) and [`Answers`](Notification::Answers).
     Node(Notification),
     /// An app message.
     Message(Message),
+    /// A question of the root.
+    Question(Question),
     /// There is no connection to a bootstrap server, though there should be one.
     BootstrapLost {
         /// The reason.
@@ -53,7 +57,7 @@ pub struct Message {
 }
 
 /// The receivers of an app message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// This node, from its neighbour.
     Direct,
@@ -61,6 +65,10 @@ pub enum Scope {
     Broadcast(Position),
     /// Every node, from the root, which broadcasts nothing after it: the last message of its stream.
     End(Position),
+    /// The root: this node. It can [reply](crate::Node::reply) by this way.
+    Root(Way),
+    /// This node, from the root: a reply to what it has sent up.
+    Reply,
 }
 
 impl From<overlay_core::Scope> for Scope {
@@ -69,6 +77,8 @@ impl From<overlay_core::Scope> for Scope {
             overlay_core::Scope::Direct(_) => Self::Direct,
             overlay_core::Scope::Broadcast(position) => Self::Broadcast(position),
             overlay_core::Scope::End(position) => Self::End(position),
+            overlay_core::Scope::Root(way) => Self::Root(way),
+            overlay_core::Scope::Reply => Self::Reply,
         }
     }
 }
@@ -101,7 +111,7 @@ pub enum BootstrapLost {
 #[derive(Debug)]
 pub struct Events {
     queue: Pin<Box<Receiver<Queued>>>,
-    receipts: Sender<Receipt>,
+    returns: Sender<EventKind>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -129,7 +139,7 @@ impl Stream for Events {
         match receipt {
             // The queue has no limit of its own: there are as many receipts as windows have room for.
             Some(receipt) => {
-                let _ = self.receipts.try_send(receipt);
+                let _ = self.returns.try_send(EventKind::Consumed(receipt));
             }
             None => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -145,7 +155,7 @@ impl Drop for Events {
         self.queue.close();
         while let Ok(Queued { receipt, .. }) = self.queue.try_recv() {
             if let Some(receipt) = receipt {
-                let _ = self.receipts.try_send(receipt);
+                let _ = self.returns.try_send(EventKind::Consumed(receipt));
             }
         }
     }
@@ -159,13 +169,13 @@ pub(crate) struct EventSender {
     missed: usize,
 }
 
-/// The two ends of an event queue. `receipts` takes what comes back for messages.
-pub(crate) fn channel(receipts: Sender<Receipt>) -> (EventSender, Events) {
+/// The two ends of an event queue. `returns` takes what comes back for messages.
+pub(crate) fn channel(returns: Sender<EventKind>) -> (EventSender, Events) {
     let (sender, queue) = async_channel::unbounded();
     let waiting = Arc::new(AtomicUsize::new(0));
     let events = Events {
         queue: Box::pin(queue),
-        receipts,
+        returns,
         waiting: Arc::clone(&waiting),
     };
     let sender = EventSender {

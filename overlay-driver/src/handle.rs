@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::{Sink, sink};
 use overlay_core::wire::{MAX_LAST, Token};
-use overlay_core::{Census, Epoch, NodeId, Position, Role, Stats, Unsent};
+use overlay_core::{
+    Answers, Ask, Census, Combine, Epoch, NodeId, Position, Role, Stats, Unsent, Way,
+};
 
+use crate::engine::AskOutcome;
 use crate::queue::{NotQueued, Sender};
 use crate::sending::{self, Outcome, Sending};
 
@@ -64,17 +68,26 @@ pub(crate) enum Command {
         payload: Bytes,
         done: Outcome,
     },
+    Ask {
+        /// Its number is the engine's to give.
+        ask: Ask,
+        reply: AskOutcome,
+    },
     Status(oneshot::Sender<Status>),
 }
 
 /// The receivers of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recipient {
     Neighbour(NodeId),
     /// Every node; `last`: nothing follows.
     Everyone {
         last: bool,
     },
+    /// The root, however many nodes are between.
+    Root,
+    /// The node at the end of this way.
+    Way(Way),
 }
 
 /// The status of a node at one moment.
@@ -115,6 +128,10 @@ pub enum SendError {
     /// The node holds 256 messages already that wait for their neighbours, or four above 64 KiB. It has not taken this one.
     #[error("too many messages wait to be sent")]
     Full,
+    /// The reply has not arrived, as far as the root can know: the node is gone, has moved, or takes nothing; or a node on the way is
+    /// gone, and what it held.
+    #[error("the reply has not arrived")]
+    Undelivered,
     /// The node is gone.
     #[error("the node is gone")]
     Gone,
@@ -200,7 +217,7 @@ impl Node {
         let (Some(children), false) = (self.lead.children(), payload.len() > LARGE) else {
             return self.send_to(to, payload).await;
         };
-        self.fits(to, &payload)?;
+        self.fits(&to, &payload)?;
         let place = self.sends.acquire_arc().await;
         let done = Outcome::unheard(place);
         let send = Command::Send { to, payload, done };
@@ -241,6 +258,62 @@ impl Node {
         self.hand_over(to, payload.into())
     }
 
+    /// Sends a message to the root, from any depth. While the nodes on its way take no more, or this one looks for a parent, this
+    /// waits. It returns when the message has gone out to the parent, or waits first in line for it.
+    ///
+    /// The message arrives once, or, if a node on its way is lost with it, not at all: an app that must know has the root
+    /// [reply](Self::reply). Messages of one node arrive in order while no node on their way goes to another parent. Dropping the
+    /// future takes the message back, as with [`send`](Self::send).
+    pub async fn send_up(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_to(Recipient::Root, payload.into())
+            .await
+            .map(drop)
+    }
+
+    /// Hands over a message for the root without waiting, as [`try_send`](Self::try_send) does.
+    pub fn try_send_up(&self, payload: impl Into<Bytes>) -> Result<Sending, SendError> {
+        self.hand_over(Recipient::Root, payload.into())
+    }
+
+    /// Replies to a node that has sent something up; only the root may. Returns when the node's app has been handed the reply,
+    /// or [`SendError::Undelivered`] when it is known that it can't be, or no longer known whether it was.
+    ///
+    /// Don't await it in the task that takes the [`Events`](crate::Events), for the reason that [`send`](Self::send) gives.
+    pub async fn reply(&self, to: &Way, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        let to = Recipient::Way(to.clone());
+        self.send_to(to, payload.into()).await.map(drop)
+    }
+
+    /// Hands over a reply without waiting. The [`Sending`] resolves as [`reply`](Self::reply) returns.
+    pub fn try_reply(&self, to: &Way, payload: impl Into<Bytes>) -> Result<Sending, SendError> {
+        self.hand_over(Recipient::Way(to.clone()), payload.into())
+    }
+
+    /// Asks every node of the tree but this one, the root, and returns the combined answer: before `timeout` if all have answered.
+    /// It says how many of how many nodes have.
+    ///
+    /// A node's app gets an [`Event::Question`](crate::Event::Question). About three quarters of the time are its own, and each
+    /// level of the tree has a share of the rest, in which a question has to pass a link, and the answer as well. With
+    /// [`Combine::Concat`] at most [`max_message`](overlay_core::Config::max_message) bytes of answers come; others are left
+    /// out, and counted.
+    pub async fn ask(
+        &self,
+        question: impl Into<Bytes>,
+        timeout: Duration,
+        combine: Combine,
+    ) -> Result<Answers, SendError> {
+        let (reply, answers) = oneshot::channel();
+        let ask = Ask {
+            number: 0,
+            question: question.into(),
+            timeout,
+            combine,
+            limit: self.max_message,
+        };
+        self.command(Command::Ask { ask, reply }).await;
+        answers.await.unwrap_or(Err(SendError::Gone))
+    }
+
     /// The way to every node of the tree as a [`Sink`]: each item is [broadcast](Self::broadcast).
     pub fn broadcasts(&self) -> impl Sink<Bytes, Error = SendError> + Send + use<> {
         sink::unfold(self.clone(), async |node: Self, payload: Bytes| {
@@ -272,7 +345,7 @@ impl Node {
     }
 
     async fn send_to(&self, to: Recipient, payload: Bytes) -> Result<usize, SendError> {
-        self.fits(to, &payload)?;
+        self.fits(&to, &payload)?;
         let place = self.places(&payload).acquire_arc().await;
         let (done, sending) = sending::pair(place, true);
         let send = Command::Send { to, payload, done };
@@ -281,7 +354,7 @@ impl Node {
     }
 
     fn hand_over(&self, to: Recipient, payload: Bytes) -> Result<Sending, SendError> {
-        self.fits(to, &payload)?;
+        self.fits(&to, &payload)?;
         let place = self.places(&payload).try_acquire_arc();
         let place = place.ok_or(SendError::Full)?;
         let (done, sending) = sending::pair(place, false);
@@ -301,7 +374,7 @@ impl Node {
         }
     }
 
-    fn fits(&self, to: Recipient, payload: &Bytes) -> Result<(), SendError> {
+    fn fits(&self, to: &Recipient, payload: &Bytes) -> Result<(), SendError> {
         let most = match to {
             Recipient::Everyone { last: true } => MAX_LAST,
             _ => self.max_message,

@@ -18,6 +18,7 @@ mod engine;
 mod event;
 mod handle;
 pub mod link;
+mod question;
 mod queue;
 mod runtime;
 mod sending;
@@ -36,8 +37,8 @@ pub mod app {
     pub use overlay_core as core;
     pub use overlay_core::wire::{OverlayName, Token};
     pub use overlay_core::{
-        Census, CloseReason, Config, NodeId, Notification, Policy, Position, Role, SlowPolicy,
-        Start, Unsent,
+        Answers, Census, CloseReason, Combine, Config, NodeId, Notification, Policy, Position,
+        Role, SlowPolicy, Start, Unsent, Way,
     };
 
     pub use crate::bootstrap::BootstrapError;
@@ -45,6 +46,7 @@ pub mod app {
     pub use crate::event::{BootstrapLost, Event, Events, Message, Scope};
     pub use crate::handle::{Node, SendError, Status};
     pub use crate::link::{self, Dialer, IceServer, LinkConfig};
+    pub use crate::question::Question;
     pub use crate::sending::Sending;
     pub use crate::server::{Server, ServerConfig, ServerError, ServerEvent};
     pub use crate::server_url::{ParseServerUrlError, ServerUrl};

@@ -63,8 +63,8 @@ mod search;
 mod world;
 
 pub use experiments::{
-    ChurnPlan, ChurnResult, Disaster, DisasterResult, Exit, Growing, Growth, GrowthError,
-    GrowthResult, churn, survive,
+    AskResult, ChurnPlan, ChurnResult, Disaster, DisasterResult, Exit, Growing, Growth,
+    GrowthError, GrowthResult, ask, churn, survive,
 };
 pub use invariants::{Invariant, Invariants, Scrutiny, Violation};
 pub use overlay_testkit::Rng;

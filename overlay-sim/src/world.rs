@@ -7,6 +7,7 @@
 //! | `actions` | what a node wants is done |
 //! | `server_traffic` | messages to the server and back |
 //! | `steps` | what a schedule does to the world |
+//! | `sends` | what apps send |
 //! | `forgery` | frames that no honest node would send |
 //! | `checks` | invariants about actions that take a view of the whole |
 //! | `machine`, `network` | what the world consists of; WebRTC and the server are the testkit's |
@@ -21,6 +22,7 @@ mod events;
 mod forgery;
 pub(crate) mod machine;
 pub(crate) mod network;
+mod sends;
 mod server_traffic;
 mod steps;
 
@@ -31,11 +33,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use overlay_core::bootstrap;
 use overlay_core::{
-    Action, BootstrapId, Config, ConfigError, Epoch, Instant, Node, NodeId, Receipt, Role,
+    Action, BootstrapId, Config, ConfigError, Epoch, EventKind, Instant, Node, NodeId, Receipt,
+    Role,
 };
 
 use crate::invariants::Scrutiny;
 use crate::invariants::messages::Messages;
+use crate::invariants::passing::Passing;
 use crate::invariants::streams::Streams;
 use crate::invariants::{Invariant, Violation};
 use crate::record::coverage::Coverage;
@@ -69,6 +73,7 @@ pub struct World {
     pub(crate) server: Server,
     pub(crate) messages: Messages,
     pub(crate) streams: Streams,
+    pub(crate) passing: Passing,
     queue: EventQueue<What>,
     /// The root of each epoch.
     leaders: BTreeMap<Epoch, Ix>,
@@ -117,6 +122,8 @@ pub(crate) enum What {
     Resume(Ix),
     /// A machine's app has taken a message.
     Consumed(Ix, Receipt),
+    /// A machine's app does something.
+    App(Ix, Box<EventKind>),
     /// Something happens at an end of a connection.
     Link(EndId, Happening),
     /// The server sends something to a client, or hangs up.
@@ -197,6 +204,7 @@ impl World {
             network: Network::default(),
             messages: Messages::default(),
             streams: Streams::default(),
+            passing: Passing::default(),
             queue: EventQueue::default(),
             leaders: BTreeMap::new(),
             disturbed_until: None,

@@ -7,7 +7,7 @@ mod links;
 mod requests;
 
 use overlay_core::flow::message_cost;
-use overlay_core::wire::MAX_RECORDS;
+use overlay_core::wire::{MAX_HEADER, MAX_RECORDS};
 use overlay_core::{Action, BootstrapId, Epoch, EventKind, Instant, Node, Role};
 
 use crate::violation::{Invariant, Violation};
@@ -157,7 +157,10 @@ impl Invariants {
             && load.routes <= config.max_routes
             && load.longest_queue <= longest_queue(node)
             && load.log <= longest_log(node)
-            && load.assembled <= config.max_message;
+            && load.assembled <= config.max_message
+            && load.routed <= most_routed(node)
+            && load.awaited <= MAX_AWAITED
+            && load.asks <= config.max_asks;
         Invariant::QueuesAreBounded.holds(bounded, || {
             let (links, receipts) = (&self.links, self.receipts);
             format!("{load:?} with {receipts} receipts out and the links {links:?}")
@@ -191,6 +194,24 @@ fn longest_log(node: &Node) -> usize {
         .history
         .saturating_add(windows)
         .saturating_add(MAX_RECORDS)
+}
+
+/// The most replies of whose end a node waits for word.
+const MAX_AWAITED: usize = 4096;
+
+/// The most bytes of messages that pass: for each link what it may have under way and a message, and as much for the node
+/// itself, or its own queue and a message.
+fn most_routed(node: &Node) -> usize {
+    let config = node.config();
+    let message = message_cost(config.max_message.saturating_add(MAX_HEADER)) as usize;
+    let each = (config.window as usize)
+        .saturating_mul(2)
+        .saturating_add(message);
+    let own = each
+        .saturating_mul(2)
+        .saturating_add(config.send_queue)
+        .saturating_add(message);
+    each.saturating_mul(config.max_links()).saturating_add(own)
 }
 
 /// The most actions that one event may cause.

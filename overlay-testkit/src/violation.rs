@@ -132,6 +132,15 @@ pub enum Invariant {
     /// No node misses a broadcast without a fault, be it that it moves. Checked where no node is to be skipped.
     #[error("no gap without a fault")]
     GapsHaveACause,
+    /// A message comes to the root once, from the node that has sent it. Checked where no node has lied, as those that follow.
+    #[error("a message to the root comes once, as it was sent")]
+    UpsAreTrue,
+    /// A reply comes to the node that it is for, once, and the root is told once what has become of it.
+    #[error("a reply comes once, and the root hears of its end once")]
+    RepliesAreTrue,
+    /// The answers to a question are those that nodes have given, and none counts twice.
+    #[error("no answer counts twice")]
+    AnswersAreTrue,
     /// Only a node that has lost its link comes back on another one.
     #[error("no link is replaced that both sides still have")]
     NoLivingLinkIsReplaced,
@@ -155,6 +164,9 @@ pub enum Invariant {
     /// A broadcast reaches every node, once, and with it all that was broadcast before.
     #[error("a broadcast reaches every node, once")]
     BroadcastsReachAll,
+    /// Each node's message reaches the root, each reply its node, and each node answers a question.
+    #[error("what passes through nodes arrives, and is answered")]
+    EverythingPasses,
     /// The end of a stream reaches every node, whatever happened while it was under way, and the root learns that.
     #[error("the end of the stream reaches every node, and the root learns it")]
     EndReachesAll,

@@ -84,6 +84,50 @@ pub(crate) fn seeds() -> Vec<Seed> {
             ),
         ),
         (
+            "a-root-replies-and-asks",
+            write(
+                &opening(Role::Root),
+                &[
+                    &child(2, 0)[..],
+                    &child(3, 1),
+                    &[
+                        Step::Word(0, LinkWord::Up(0, 20)),
+                        Step::Word(1, LinkWord::Up(4, 30)),
+                        Step::Wish(Wish::Reply(0, 1, 20)),
+                        Step::Wish(Wish::Reply(8, 2, 62_000)),
+                        Step::Word(0, LinkWord::Replied(2, 1, true)),
+                        Step::Wish(Wish::Ask(0, 0, 5_000)),
+                        Step::Word(0, LinkWord::Answer(0, 0, 0)),
+                        Step::Word(1, LinkWord::Answer(0, 1, 8)),
+                    ],
+                    &[Step::Wait(6_000), Step::Link(1, LinkEvent::Closed)],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a-member-passes-on",
+            write(
+                &opening(Role::Member),
+                &[
+                    &child(2, 1)[..],
+                    &[
+                        Step::Word(0, LinkWord::Ask(1, 5, 3_000)),
+                        Step::Wish(Wish::Answer(1, 8)),
+                        Step::Word(1, LinkWord::Answer(1, 1, 8)),
+                        Step::Wish(Wish::Combined(1, 9)),
+                        Step::Word(1, LinkWord::Up(0, 62_000)),
+                        Step::Wish(Wish::SendUp(40)),
+                        Step::Word(0, LinkWord::Reply(2, 3, 20)),
+                        Step::Word(0, LinkWord::Reply(0, 4, 20)),
+                        Step::Word(0, LinkWord::CreditToPass(false, 60_000)),
+                    ],
+                    &[Step::Wait(5_000), Step::Wish(Wish::CancelSendUp)],
+                ]
+                .concat(),
+            ),
+        ),
+        (
             "a-crowd-waits-for-a-candidate-that-fails",
             write(
                 &opening(Role::Root),

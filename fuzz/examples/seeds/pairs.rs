@@ -43,6 +43,23 @@ pub(crate) fn seeds() -> Vec<Seed> {
             ]),
         ),
         (
+            "messages-to-the-root-and-replies",
+            story(&[
+                &JOINS,
+                &[Step::SendUp(20), Step::SendUp(LONG), Step::Ask(2)],
+                &[Step::Deliver(0); 6],
+                &[Step::SendUp(30), Step::LoseLink(0)],
+            ]),
+        ),
+        (
+            "questions-that-meet-a-goodbye",
+            story(&[
+                &JOINS,
+                &[Step::Ask(0), Step::Ask(5), Step::Leave(JOINER)],
+                &[Step::Wait(ROOT, 6_000), Step::WaitUntilDue(ROOT)],
+            ]),
+        ),
+        (
             "a-goodbye-behind-a-backlog",
             story(&[
                 &JOINS,

@@ -27,6 +27,7 @@ const fn every(time: Time, count: Count) -> Wild {
         queue: count,
         history: count,
         message: count,
+        asks: count,
         skip: time,
         stall: time,
         slow: 0,

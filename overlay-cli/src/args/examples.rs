@@ -48,6 +48,7 @@ Examples:
   overlay join --bootstrap wss://HOST --overlay concert --degree 3
   overlay join --bootstrap ws://HOST:8080 --from oldest
   overlay join --bootstrap ws://HOST:8080 --next       for the stream after the one that is over
+  overlay join --bootstrap ws://HOST:8080 --answer 'uptime -p'     answers `overlay ask`
 
 Exit status:
   0    stdout has every byte from where this node came in
@@ -58,6 +59,22 @@ Exit status:
   141  the reader of stdout has closed it, as `head` does
 
 Without a stdout (`>&-`) what comes is dropped, as with /dev/null.";
+
+pub(super) const ASK: &str = "\
+Examples:
+  overlay join --bootstrap ws://HOST:8080 --answer 'uptime -p'     on each machine
+  overlay ask 'how are you?' --bootstrap ws://HOST:8080 --token-file token
+  overlay join --bootstrap ws://HOST:8080 --answer sh  runs whatever the root asks: only if you trust it
+  overlay ask 'nproc' --combine sum --bootstrap ws://HOST:8080 --token-file token
+
+Exit status:
+  0    every node has answered
+  1    an error, and stderr says what to do about it
+  2    a wrong command line
+  3    something is missing: some nodes have not answered, and stderr says how many
+  130  stopped by Ctrl-C, SIGTERM or a closed terminal
+
+The nodes stay, and wait for the next root.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

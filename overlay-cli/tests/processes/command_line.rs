@@ -9,7 +9,7 @@ use crate::process::{Process, TOKEN, command};
 
 #[test]
 fn the_help_of_each_subcommand_has_examples_and_its_exit_status() {
-    for subcommand in ["root", "join"] {
+    for subcommand in ["root", "join", "ask"] {
         let (_, stdout, _) = overlay(&[subcommand, "--help"]).finish();
         for words in ["Examples:", "Exit status:", "  3    something is missing"] {
             assert!(stdout.contains(words), "{stdout}");
@@ -36,7 +36,7 @@ fn no_option_stands_under_another_ones_heading() {
 fn completions_and_pages_name_every_subcommand() {
     let (_, bash, _) = overlay(&["completions", "bash"]).finish();
     let (_, page, _) = overlay(&["man"]).finish();
-    for subcommand in ["up", "server", "root", "join"] {
+    for subcommand in ["up", "server", "root", "join", "ask"] {
         assert!(
             bash.contains(&format!("overlay,{subcommand})")),
             "{subcommand}"

@@ -6,6 +6,7 @@
     reason = "a test that fails panics"
 )]
 
+mod asking;
 mod command_line;
 mod events;
 #[allow(dead_code, reason = "other tests need more of it")]

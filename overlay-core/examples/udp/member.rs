@@ -131,8 +131,8 @@ impl Member {
                 wire.stage = Stage::Opening(peer);
                 self.post.send(peer, Kind::Open, &[])?;
             }
-            // There are no other ways to a socket on loopback than the one that its offer told.
-            Action::ApplySignal(_, Signal::IceCandidate(_)) => {}
+            // There are no other ways to a socket on loopback than the one that its offer told; and players have no answers.
+            Action::ApplySignal(_, Signal::IceCandidate(_)) | Action::Combine { .. } => {}
             // The socket takes at once whatever it is given.
             Action::TransmitData(link, bytes) => {
                 self.act(Action::Transmit(link, bytes))?;
@@ -170,6 +170,7 @@ impl Member {
                 self.post.send(self.server(), Kind::Close, &[])?;
             }
             Action::Deliver(message) => self.news.push_back(News::Message(message)),
+            Action::Ask(asked) => return Ok(Some(EventKind::Answer(asked.ask, None))),
             Action::Notify(notice) => self.news.push_back(News::Notice(notice)),
         }
         Ok(None)

@@ -38,7 +38,7 @@ impl Node {
         } else {
             self.downstream.free(id, fx)
         };
-        let link_feed = link.feed;
+        let (link_feed, routed) = (link.feed, link.routed.outbox);
         if link_feed.is_some() && !planted!(fx.config, SlowKept) {
             // The others need not wait for it any more.
             self.payload.flow(&mut net.links, fx);
@@ -47,6 +47,7 @@ impl Node {
             State::Dialing(dialing) => self.upstream.lost(&dialing.attempt, reason, net, fx),
             State::Parent(node) => {
                 let link = id;
+                self.payload.routed.reclaim(routed);
                 fx.notify(Notification::ParentClosed { link, node, reason });
                 self.lost_parent(id);
             }
@@ -104,6 +105,9 @@ impl Node {
             return;
         };
         let was_child = matches!(link.state, State::Child(_));
+        if !was_child && planted!(fx.config, UpRepeated) {
+            self.payload.routed.reclaim(link.routed.outbox.clone());
+        }
         if let State::Child(child) = &link.state {
             self.downstream.lost(&child.subtree.known, reason, fx);
         }
@@ -182,6 +186,8 @@ impl Node {
 
     /// Says goodbye to all neighbours, and to the server.
     pub(super) fn say_goodbye_to_all(&mut self) {
+        let (above, links) = (self.upstream.above(), &mut self.net.links);
+        self.payload.routed.flush(above, links, &mut self.fx);
         self.upstream.leave();
         let is_neighbour = |link: &Link| link.state.neighbour().is_some();
         while let Some(neighbour) = self.net.links.find(is_neighbour) {

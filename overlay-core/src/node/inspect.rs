@@ -98,6 +98,13 @@ pub struct Load {
     pub log: usize,
     /// Bytes of a message of that stream of which the rest is to come: at most [`max_message`](Config::max_message).
     pub assembled: usize,
+    /// Bytes of messages to the root and of replies that wait here: at most twice a window and a message for each link, and
+    /// as much, or [`send_queue`](Config::send_queue), for this node itself.
+    pub routed: usize,
+    /// Replies of whose end this node waits for word: at most 4,096.
+    pub awaited: usize,
+    /// Questions that are remembered: at most [`max_asks`](Config::max_asks).
+    pub asks: usize,
 }
 
 impl Node {
@@ -223,7 +230,8 @@ impl Node {
     #[must_use]
     pub fn can_send(&self, to: LinkId) -> bool {
         self.net.links.get(to).is_some_and(|link| {
-            link.state.neighbour().is_some() && link.outbox.has_room(self.fx.config.send_queue)
+            link.state.neighbour().is_some()
+                && link.direct.outbox.has_room(self.fx.config.send_queue)
         })
     }
 
@@ -232,7 +240,20 @@ impl Node {
     #[must_use]
     pub fn unsent(&self, to: LinkId) -> usize {
         let link = self.net.links.get(to);
-        link.map_or(0, |link| link.outbox.queued())
+        link.map_or(0, |link| link.direct.outbox.queued())
+    }
+
+    /// Whether a message to the root, or a reply, would be taken now.
+    #[must_use]
+    pub fn can_send_up(&self) -> bool {
+        self.payload.routed.has_room(&self.fx)
+    }
+
+    /// The bytes of this node's messages to the root that have not gone out, as
+    /// [`message_cost`](crate::flow::message_cost) counts them.
+    #[must_use]
+    pub fn unsent_up(&self) -> usize {
+        self.payload.routed.unsent(&self.net.links)
     }
 
     /// The bytes of the latest broadcast that are not in the stream yet.
@@ -273,6 +294,7 @@ impl Node {
     pub fn load(&self) -> Load {
         let (parked, early_ice_candidates) = self.downstream.waiting();
         let (log, assembled) = self.payload.held();
+        let (routed, awaited) = self.payload.routed.load();
         let mut load = Load {
             links: self.net.links.len(),
             parked,
@@ -280,10 +302,13 @@ impl Node {
             routes: self.net.routes.len(),
             log,
             assembled,
+            routed,
+            awaited,
+            asks: self.payload.gather.len(),
             ..Load::default()
         };
         for (_, link) in self.net.links.iter() {
-            let queued = link.outbox.queued();
+            let queued = link.direct.outbox.queued();
             load.queued += queued;
             load.longest_queue = load.longest_queue.max(queued);
         }

@@ -23,10 +23,10 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::config::Config;
-use crate::flow::{Inbox, Outbox};
+use crate::flow::Mail;
 use crate::id::{JoinId, NodeId};
 use crate::time::Instant;
-use crate::wire::{GoodbyeReason, MAX_FRAME, MAX_RECORDS};
+use crate::wire::{GoodbyeReason, Lane, MAX_FRAME, MAX_RECORDS};
 
 pub(crate) use child::{Candidate, Channel, Child, Forecast, Intake};
 pub(crate) use closing::Closing;
@@ -42,8 +42,12 @@ pub(crate) struct Link {
     pub(crate) heard: Instant,
     /// When the peer was last sent something.
     pub(crate) sent: Instant,
-    pub(crate) outbox: Outbox,
-    pub(crate) inbox: Inbox,
+    /// Messages between the two neighbours.
+    pub(crate) direct: Mail,
+    /// Messages that pass: up to the root, or from it.
+    pub(crate) routed: Mail,
+    /// Questions and answers.
+    pub(crate) gather: Mail,
     /// The root's stream, on a link to a child.
     pub(crate) feed: Option<Box<Feed>>,
     /// The bytes of app messages that the channel was given since it was last empty.
@@ -168,11 +172,42 @@ impl Link {
             state,
             heard: now,
             sent: now,
-            outbox: Outbox::default(),
-            inbox: Inbox::default(),
+            direct: Mail::default(),
+            routed: Mail::default(),
+            gather: Mail::default(),
             feed: None,
             undrained: 0,
         }
+    }
+
+    /// A lane of whole messages; that of the root's stream is none.
+    pub(crate) const fn mail(&self, lane: Lane) -> Option<&Mail> {
+        match lane {
+            Lane::Direct => Some(&self.direct),
+            Lane::Routed => Some(&self.routed),
+            Lane::Gather => Some(&self.gather),
+            Lane::Stream => None,
+        }
+    }
+
+    /// As [`mail`](Self::mail).
+    pub(crate) const fn mail_mut(&mut self, lane: Lane) -> Option<&mut Mail> {
+        match lane {
+            Lane::Direct => Some(&mut self.direct),
+            Lane::Routed => Some(&mut self.routed),
+            Lane::Gather => Some(&mut self.gather),
+            Lane::Stream => None,
+        }
+    }
+
+    /// All lanes of whole messages.
+    pub(crate) fn mails_mut(&mut self) -> impl Iterator<Item = &mut Mail> {
+        [&mut self.gather, &mut self.routed, &mut self.direct].into_iter()
+    }
+
+    /// The same, to look at.
+    pub(crate) fn mails(&self) -> impl Iterator<Item = &Mail> {
+        [&self.gather, &self.routed, &self.direct].into_iter()
     }
 
     /// Changes the state by a transition. False, and nothing has changed, if it does not apply.

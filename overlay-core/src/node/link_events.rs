@@ -210,6 +210,14 @@ impl Node {
             LinkFrame::Stream { records } => {
                 self.payload.received(id, records, &mut net.links, fx)?;
             }
+            LinkFrame::Routed { records } => {
+                let routed = &mut self.payload.routed;
+                routed.replies(id, records, &mut net.links, fx)?;
+            }
+            LinkFrame::Gather { records } => {
+                let gather = &mut self.payload.gather;
+                gather.questions(id, records, &mut net.links, fx)?;
+            }
             frame => self.neighbour_frame(id, node, frame)?,
         }
         Ok(())
@@ -236,6 +244,17 @@ impl Node {
             LinkFrame::Stalled(stall) => {
                 let parent = self.upstream.parent();
                 Payload::stall_below(id, stall, parent, &mut net.links, fx);
+            }
+            LinkFrame::Routed { records } => {
+                let routed = &mut self.payload.routed;
+                routed.ups(id, node, records, &mut net.links, fx)?;
+            }
+            LinkFrame::Gather { records } => {
+                let gather = &mut self.payload.gather;
+                gather.answers(id, records, &mut net.links, fx)?;
+            }
+            LinkFrame::Replied(end) => {
+                self.payload.routed.replied(id, end, &mut net.links, fx);
             }
             LinkFrame::Leaving => self.downstream.child_leaves(id, at, net, fx),
             LinkFrame::Stay => {
@@ -273,6 +292,9 @@ impl Node {
             | LinkFrame::Invite(_)
             | LinkFrame::Stay
             | LinkFrame::Leaving
+            | LinkFrame::Routed { .. }
+            | LinkFrame::Gather { .. }
+            | LinkFrame::Replied(_)
             | LinkFrame::Stream { .. } => return Err(ProtocolError::UnexpectedFrame),
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! App messages: the root's stream for every node, and messages between neighbours.
+//! App messages: the root's stream for every node, messages between neighbours, and what passes up to the root and back.
 //!
 //! | file | idea |
 //! |---|---|
@@ -6,22 +6,31 @@
 //! | `outgoing` | a broadcast of this node's own on its way into the log |
 //! | `reader` | the app as a reader of the log |
 //! | `direct` | messages from and to a neighbour |
+//! | `routed` | messages that pass: up to the root, and its replies |
+//! | `gather` | the root's questions, and the answers of a subtree |
+//! | `lanes` | credit for whole messages, on each lane of a link |
 //! | `stalls` | receivers that take nothing, and what becomes of them |
 
 mod direct;
+mod gather;
+mod lanes;
 mod outgoing;
 mod reader;
+mod routed;
 mod stalls;
 mod stream;
 
 use bytes::Bytes;
 
+use super::ancestry::Above;
 use super::effects::Effects;
 use super::link::Links;
 use crate::action::{Held, Receipt};
+use crate::ask::Ask;
 use crate::bounded::List;
 use crate::census::Standing;
 use crate::close::ProtocolError;
+use crate::event::EventKind;
 use crate::flow::MIN_WINDOW;
 use crate::id::LinkId;
 use crate::log::Log;
@@ -30,12 +39,16 @@ use crate::position::{Position, Start};
 use crate::slow::SlowPolicy;
 use crate::wire::{Ended, Lane, LinkFrame, record_len};
 
+use gather::Gather;
 use outgoing::Outgoing;
 use reader::Reader;
+use routed::Routed;
 
 /// The app messages of a node.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
+    pub(crate) routed: Routed,
+    pub(crate) gather: Gather,
     log: Log,
     reader: Reader,
     /// What the parent sends.
@@ -70,6 +83,41 @@ impl Payload {
         self.inflow = None;
         self.latest = None;
         self.slow = fx.config.slow;
+    }
+
+    /// The app sends a message to the root, or, at the root, replies or asks. `is_away`: this node is not in the tree, and not
+    /// on its way.
+    pub(crate) fn wish(
+        &mut self,
+        event: EventKind,
+        is_away: bool,
+        above: Above,
+        links: &mut Links,
+        fx: &mut Effects,
+    ) {
+        match event {
+            EventKind::SendUp(bytes) if above.is_root => unsent(bytes, Unsent::IsRoot, fx),
+            EventKind::SendUp(bytes) if is_away && above.parent.is_none() => {
+                unsent(bytes, Unsent::NotConnected, fx);
+            }
+            EventKind::SendUp(bytes) => self.routed.send_up(bytes, fx),
+            EventKind::Reply { to, tag, payload } if above.is_root => {
+                self.routed.reply(to, tag, payload, fx);
+            }
+            EventKind::Ask(ask) if above.is_root => self.gather.ask(ask, links, fx),
+            EventKind::Reply { payload: bytes, .. }
+            | EventKind::Ask(Ask {
+                question: bytes, ..
+            }) => unsent(bytes, Unsent::NotRoot, fx),
+            _ => {}
+        }
+    }
+
+    /// What passes goes on as far as it can.
+    pub(crate) fn settle(&mut self, above: Above, links: &mut Links, fx: &mut Effects) {
+        let root = self.log.head().map_or(fx.id, |head| head.root);
+        self.routed.settle(above, root, links, fx);
+        self.gather.settle(links, fx);
     }
 
     /// How far this node is with the root's stream.
@@ -152,8 +200,12 @@ impl Payload {
         fx: &mut Effects,
     ) -> bool {
         match held {
-            Held::Direct { link, cost } => {
-                direct::consumed(link, cost, links, fx);
+            Held::Mail { link, lane, cost } => {
+                lanes::taken(link, lane, cost, links, fx);
+                false
+            }
+            Held::Reply { cost } => {
+                self.routed.consumed(cost);
                 false
             }
             Held::Stream { cost, last } => {
@@ -180,21 +232,18 @@ impl Payload {
         let Some(link) = links.get_mut(id) else {
             return;
         };
-        match lane {
-            Lane::Direct => {
-                link.outbox.credit_mut().grant(bytes);
-                #[cfg(planted)]
-                if planted!(fx.config, OutboxReordered) {
-                    link.outbox.overtake();
-                }
-                direct::pump(id, links, fx);
+        if let Some(mail) = link.mail_mut(lane) {
+            mail.outbox.credit_mut().grant(bytes);
+            #[cfg(planted)]
+            if planted!(fx.config, OutboxReordered) {
+                mail.outbox.overtake();
             }
-            Lane::Stream => {
-                if let Some(feed) = &mut link.feed {
-                    feed.grant(bytes);
-                }
-                self.flow(links, fx);
+            lanes::pump(id, links, fx);
+        } else {
+            if let Some(feed) = &mut link.feed {
+                feed.grant(bytes);
             }
+            self.flow(links, fx);
         }
     }
 
@@ -202,7 +251,7 @@ impl Payload {
     pub(crate) fn drained(&mut self, id: LinkId, links: &mut Links, fx: &mut Effects) {
         if let Some(link) = links.get_mut(id) {
             link.drained();
-            direct::pump(id, links, fx);
+            lanes::pump(id, links, fx);
             self.flow(links, fx);
         }
     }
@@ -244,7 +293,7 @@ impl Payload {
             let is_fed = feed.is_none_or(|feed| {
                 feed.behind(&self.log) == 0 && (feed.has_end() || self.outgoing.is_none())
             });
-            is_fed && link.outbox.is_empty()
+            is_fed && link.mails().all(|mail| mail.outbox.is_empty())
         })
     }
 
@@ -253,7 +302,8 @@ impl Payload {
         links.get(id).map_or(0, |link| {
             let feed = link.feed.as_ref();
             let stream = feed.map_or(0, |feed| feed.unconfirmed(&self.log));
-            link.outbox.unconfirmed() + stream
+            let mails = link.mails().map(|mail| mail.outbox.unconfirmed());
+            mails.sum::<usize>() + stream
         })
     }
 }
@@ -264,7 +314,8 @@ pub(crate) fn grant(id: LinkId, window: u32, links: &mut Links) -> Result<(), Pr
         return Err(ProtocolError::SmallWindow);
     }
     if let Some(link) = links.get_mut(id) {
-        link.outbox.credit_mut().open(window);
+        link.mails_mut()
+            .for_each(|mail| mail.outbox.credit_mut().open(window));
     }
     Ok(())
 }

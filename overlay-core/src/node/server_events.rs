@@ -56,6 +56,8 @@ impl Node {
             Some(Heard::Ended(_)) if self.upstream.parent().is_some() => {
                 net.server.introduction_over(fx);
             }
+            // A root's stream is its own.
+            Some(Heard::Ended(_)) if self.upstream.is_root() => {}
             Some(Heard::Ended(ended)) => self.payload.over(&ended, fx),
             Some(Heard::Join(id, frame)) => self.server_join_frame(id, frame),
             Some(Heard::Lost(Lost { id, retries })) => {

@@ -125,6 +125,14 @@ bugs! {
     PartsReversed,
     /// A child that comes in behind the end of the stream gets nothing of it.
     EndNotRepeated,
+
+    // ── Messages that pass ──
+    /// A child's answer to a question is taken twice.
+    AnswerCountedTwice,
+    /// A reply whose next node is gone is lost, and the root not told.
+    ReplyForgotten,
+    /// A node that moves sends what its old parent still gets to the new one as well.
+    UpRepeated,
 }
 
 impl fmt::Display for Planted {

@@ -69,8 +69,8 @@ pub enum LinkFrame<'a> {
     Credit {
         /// The lane.
         lane: Lane,
-        /// Bytes: in the direct lane as [`message_cost`](crate::flow::message_cost) counts those of each record, in that of
-        /// the stream those of the records.
+        /// Bytes: in the lane of the stream those of the records, in the others as
+        /// [`message_cost`](crate::flow::message_cost) counts those of each record.
         bytes: u32,
     },
     /// The last frame: all that the sender had to say has been said.
@@ -99,6 +99,32 @@ pub enum LinkFrame<'a> {
     Leaving,
     /// From a child: a node of its subtree takes nothing.
     Stalled(Stall),
+    /// Records of messages that pass: from a child those for the root, behind the way that they have come; from the parent
+    /// the root's [replies](super::Reply).
+    Routed {
+        /// [Records](super::Record), one behind the other.
+        #[serde(borrow, with = "serde_bytes")]
+        records: &'a [u8],
+    },
+    /// Records of [questions](super::Question) from the parent, or [answers](super::Answer) from a child.
+    Gather {
+        /// [Records](super::Record), one behind the other.
+        #[serde(borrow, with = "serde_bytes")]
+        records: &'a [u8],
+    },
+    /// From a child: what has become of a reply.
+    Replied(Replied),
+}
+
+/// The end of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replied {
+    /// The node that it was for.
+    pub node: NodeId,
+    /// The root's name for it.
+    pub tag: u64,
+    /// Whether the node's app has been handed it. If not, it may still have arrived, and the word of that been lost.
+    pub arrived: bool,
 }
 
 /// What the receivers of app messages grant credit for, each on its own: a full lane holds no other up.
@@ -108,6 +134,10 @@ pub enum Lane {
     Direct,
     /// The root's stream.
     Stream,
+    /// Messages up to the root, and its replies.
+    Routed,
+    /// Questions and answers.
+    Gather,
 }
 
 /// A node that takes nothing, though its parent has something for it.

@@ -275,3 +275,16 @@ fn a_standby_does_not_take_over_behind_the_end() {
     world.run(secs(60));
     assert_eq!(world.node(standby).role(), Role::Joining);
 }
+
+#[test]
+fn a_root_that_is_told_of_the_end_of_another_stream_goes_on_with_its_own() {
+    let mut solo = Solo::root(config(1));
+    let before = solo.node.position();
+    let position = Position {
+        root: id(9),
+        ..position(Epoch(1), 20)
+    };
+    let last = List::default();
+    solo.server_says(&ServerFrame::Ended(Ended { position, last }));
+    assert_eq!(solo.node.position(), before);
+}

@@ -7,6 +7,7 @@
 )]
 
 mod admission;
+mod asking;
 mod contract;
 mod ending;
 mod harness;
@@ -17,6 +18,7 @@ mod leadership;
 mod leaving;
 mod liveness;
 mod messages;
+mod passing;
 #[cfg(planted)]
 mod planted;
 mod positions;

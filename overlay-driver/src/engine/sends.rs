@@ -1,8 +1,11 @@
 //! App messages that wait to be sent. The core refuses a message that a neighbour has no room for; here it waits, and
 //! its caller with it. A large message takes its time to go out, and so long its caller can take it back.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use overlay_core::{EventKind, LinkId, NodeId, Role, Unsent};
+use futures_channel::oneshot;
+use overlay_core::{Answers, Ask, EventKind, LinkId, NodeId, Role, Unsent, Way};
 
 use super::Engine;
 use crate::handle::{LARGE, Recipient, SendError};
@@ -18,10 +21,49 @@ pub(super) struct PendingSend {
 }
 
 /// A message's destination.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Target {
     Link(LinkId),
     Everyone { last: bool },
+    Root,
+    Way(Way),
+}
+
+/// What the core has taken, and will say what has become of.
+#[derive(Default)]
+pub(super) struct Awaited {
+    latest: u64,
+    replies: BTreeMap<u64, Outcome>,
+    asks: BTreeMap<u64, AskOutcome>,
+}
+
+/// The end of an app that asks.
+pub(crate) type AskOutcome = oneshot::Sender<Result<Answers, SendError>>;
+
+impl Awaited {
+    /// A number that none had before.
+    const fn number(&mut self) -> u64 {
+        self.latest += 1;
+        self.latest
+    }
+
+    pub(super) fn replied(&mut self, tag: u64, arrived: bool) {
+        let outcome = if arrived {
+            Ok(1)
+        } else {
+            Err(SendError::Undelivered)
+        };
+        if let Some(done) = self.replies.remove(&tag) {
+            done.tell(outcome);
+        }
+    }
+
+    pub(super) fn answered(&mut self, number: u64, answers: Answers) {
+        if let Some(reply) = self.asks.remove(&number) {
+            // The caller may be gone by now.
+            let _ = reply.send(Ok(answers));
+        }
+    }
 }
 
 impl PendingSend {
@@ -62,6 +104,19 @@ impl Engine {
         }
     }
 
+    /// Asks every node. The core says at once if it does not.
+    pub(super) fn ask(&mut self, ask: Ask, reply: AskOutcome) {
+        let number = self.awaited.number();
+        self.refusal = None;
+        self.awaited.asks.insert(number, reply);
+        self.handle(EventKind::Ask(Ask { number, ..ask }));
+        if let Some(reason) = self.refusal.take()
+            && let Some(reply) = self.awaited.asks.remove(&number)
+        {
+            let _ = reply.send(Err(reason.into()));
+        }
+    }
+
     /// Whether a message waits that is promised to be sent.
     pub(super) fn has_promised_sends(&self) -> bool {
         self.sends.iter().any(|send| send.done.is_promised())
@@ -72,7 +127,7 @@ impl Engine {
         if send.done.is_revoked() {
             return None;
         }
-        let target = match self.target(send.to) {
+        let target = match self.target(&send.to) {
             Ok(target) => target,
             Err(error) => {
                 send.done.tell(Err(error));
@@ -80,17 +135,20 @@ impl Engine {
             }
         };
         // Behind others it could not be told from them.
-        if !self.takes(target) || send.is_large() && self.rest(target) > 0 {
+        if !self.takes(&target) || send.is_large() && self.rest(&target) > 0 {
             return Some(send);
         }
-        let receivers = self.receivers(target);
+        let receivers = self.receivers(&target);
         let payload = send.payload.clone();
-        self.handle(match target {
+        self.refusal = None;
+        self.handle(match target.clone() {
             Target::Link(to) => EventKind::Send { to, payload },
             Target::Everyone { last: false } => EventKind::Broadcast(payload),
             Target::Everyone { last: true } => EventKind::End(payload),
+            Target::Root => EventKind::SendUp(payload),
+            Target::Way(to) => return self.reply(to, send),
         });
-        if send.is_large() && self.rest(target) > 0 {
+        if send.is_large() && self.rest(&target) > 0 {
             send.under_way = Some(target);
             return Some(send);
         }
@@ -98,10 +156,24 @@ impl Engine {
         None
     }
 
+    /// Hands a reply to the core, which says later what has become of it.
+    fn reply(&mut self, to: Way, send: PendingSend) -> Option<PendingSend> {
+        let tag = self.awaited.number();
+        let payload = send.payload;
+        self.awaited.replies.insert(tag, send.done);
+        self.handle(EventKind::Reply { to, tag, payload });
+        if let Some(reason) = self.refusal.take()
+            && let Some(done) = self.awaited.replies.remove(&tag)
+        {
+            done.tell(Err(reason.into()));
+        }
+        None
+    }
+
     /// Sees to a large message that is under way. Returns it if it still is.
     fn look_after(&mut self, send: PendingSend) -> Option<PendingSend> {
-        let target = send.under_way?;
-        match self.target(send.to) {
+        let target = send.under_way.clone()?;
+        match self.target(&send.to) {
             Ok(now) if now == target => {}
             Ok(_) => {
                 send.done.tell(Err(Unsent::NotConnected.into()));
@@ -116,63 +188,85 @@ impl Engine {
             self.handle(match target {
                 Target::Link(to) => EventKind::CancelSend(to),
                 Target::Everyone { .. } => EventKind::CancelBroadcast,
+                Target::Root | Target::Way(_) => EventKind::CancelSendUp,
             });
             return None;
         }
-        let rest = self.rest(target);
+        let rest = self.rest(&target);
         send.done.progress(send.payload.len().saturating_sub(rest));
         if rest > 0 {
             return Some(send);
         }
-        let receivers = self.receivers(target);
+        let receivers = self.receivers(&target);
         send.done.tell(Ok(receivers));
         None
     }
 
-    fn target(&self, to: Recipient) -> Result<Target, SendError> {
+    fn target(&self, to: &Recipient) -> Result<Target, SendError> {
         match to {
             Recipient::Everyone { .. } if self.core.role() != Role::Root => {
                 Err(Unsent::NotRoot.into())
             }
             Recipient::Everyone { .. } if self.core.has_ended() => Err(Unsent::Ended.into()),
-            Recipient::Everyone { last } => Ok(Target::Everyone { last }),
+            Recipient::Everyone { last } => Ok(Target::Everyone { last: *last }),
             Recipient::Neighbour(node) => {
-                let link = self.link_to(node).ok_or(Unsent::NotConnected)?;
+                let link = self.link_to(*node).ok_or(Unsent::NotConnected)?;
                 Ok(Target::Link(link))
             }
+            Recipient::Root => match self.core.role() {
+                Role::Root => Err(Unsent::IsRoot.into()),
+                Role::Detached => Err(Unsent::NotConnected.into()),
+                Role::Joining | Role::Member | Role::Leaving => Ok(Target::Root),
+            },
+            Recipient::Way(_) if self.core.role() != Role::Root => Err(Unsent::NotRoot.into()),
+            Recipient::Way(way) => Ok(Target::Way(way.clone())),
         }
     }
 
     /// Whether the core would take a message now.
-    fn takes(&self, target: Target) -> bool {
+    fn takes(&self, target: &Target) -> bool {
         match target {
-            Target::Link(link) => self.core.can_send(link),
+            Target::Link(link) => self.core.can_send(*link),
+            Target::Root | Target::Way(_) => self.core.can_send_up(),
             Target::Everyone { .. } => self.core.can_broadcast(),
         }
     }
 
     /// The bytes on this way that have not gone out.
-    fn rest(&self, target: Target) -> usize {
+    fn rest(&self, target: &Target) -> usize {
         match target {
-            Target::Link(link) => self.core.unsent(link),
+            Target::Link(link) => self.core.unsent(*link),
+            Target::Root => self.core.unsent_up(),
+            // What has become of a reply, the root hears.
+            Target::Way(_) => 0,
             Target::Everyone { .. } => self.core.rest_of_broadcast(),
         }
     }
 
-    fn receivers(&self, target: Target) -> usize {
+    fn receivers(&self, target: &Target) -> usize {
         match target {
-            Target::Link(_) => 1,
+            Target::Link(_) | Target::Root | Target::Way(_) => 1,
             Target::Everyone { .. } => self.core.children().count(),
         }
     }
 }
 
+/// The sends that stay in order among themselves.
+#[derive(PartialEq, Eq)]
+enum Queue {
+    Neighbour(NodeId),
+    /// To every node, the last message among them.
+    Everyone,
+    /// Up, or from the root down.
+    Passing,
+}
+
 impl Recipient {
-    /// The neighbour whose messages stay in order; `None` for those to every node, the last among them.
-    const fn queue(self) -> Option<NodeId> {
+    const fn queue(&self) -> Queue {
         match self {
-            Self::Neighbour(node) => Some(node),
-            Self::Everyone { .. } => None,
+            Self::Neighbour(node) => Queue::Neighbour(*node),
+            Self::Everyone { .. } => Queue::Everyone,
+            Self::Root | Self::Way(_) => Queue::Passing,
         }
     }
 }

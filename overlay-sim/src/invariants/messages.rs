@@ -75,6 +75,11 @@ impl Messages {
         self.checks_nothing = true;
     }
 
+    /// Whether all messages are the model's.
+    pub(crate) const fn checks(&self) -> bool {
+        !self.checks_nothing
+    }
+
     /// How many messages are still under way to an end.
     pub(crate) fn under_way(&self, to: EndId) -> usize {
         self.queues.get(&to).map_or(0, VecDeque::len)

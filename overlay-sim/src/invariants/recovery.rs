@@ -45,6 +45,7 @@ impl World {
         self.calm = true;
         self.run_until(self.now() + notice)?;
         self.every_node_is_counted()?;
+        self.everything_passes()?;
         if !self.has_ended() {
             self.every_node_is_reached()?;
             self.end_stream()?;
@@ -110,7 +111,7 @@ impl World {
 
     /// However it went before, this is enough to be in the tree again: the server notices that the old root
     /// is gone, neighbours that theirs are, and a few attempts fail, each at its limit.
-    fn recovery_bound(&self) -> Duration {
+    pub(super) fn recovery_bound(&self) -> Duration {
         let config = &self.setup.config;
         let attempt = config.retry_max + config.request_timeout * 2 + config.wait_timeout;
         let machines = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);

@@ -56,6 +56,8 @@ impl Trace {
             Action::Deliver(delivery) => self.tagged(10, &delivery.payload),
             Action::Notify(_) => self.number(11),
             Action::TransmitData(_, bytes) => self.tagged(12, bytes),
+            Action::Ask(asked) => self.tagged(13, &asked.question),
+            Action::Combine { .. } => self.number(14),
         }
     }
 
@@ -86,5 +88,11 @@ const fn event_tag(event: &EventKind) -> u64 {
         EventKind::LinkDrained(_) => 17,
         EventKind::CancelSend(_) => 18,
         EventKind::CancelBroadcast => 19,
+        EventKind::SendUp(_) => 20,
+        EventKind::Reply { .. } => 21,
+        EventKind::Ask(_) => 22,
+        EventKind::Answer(..) => 23,
+        EventKind::Combined(..) => 24,
+        EventKind::CancelSendUp => 25,
     }
 }

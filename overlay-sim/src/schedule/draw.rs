@@ -190,8 +190,9 @@ impl Draw {
             let Some(kind) = self.rng.pick(&kinds).copied() else {
                 return;
             };
-            // Mostly the root broadcasts; any other node is told that it may not.
-            let number = if kind == Message::Broadcast && self.rng.chance(98) {
+            // Mostly the root broadcasts and asks; any other node is told that it may not.
+            let of_root = matches!(kind, Message::Broadcast | Message::Ask);
+            let number = if of_root && self.rng.chance(98) {
                 0
             } else {
                 self.any_machine()

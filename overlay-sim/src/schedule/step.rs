@@ -49,6 +49,10 @@ names! {
         Down = "send-down",
         /// To every node.
         Broadcast = "broadcast",
+        /// To the root, which may reply.
+        ToRoot = "to-root",
+        /// A question to every node.
+        Ask = "ask",
     }
 }
 

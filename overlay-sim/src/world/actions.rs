@@ -4,12 +4,14 @@ use core::time::Duration;
 
 use overlay_core::wire::RejectReason;
 use overlay_core::{
-    Action, CloseReason, Delivery, Dial, Instant, LinkId, Notification, Scope, Signal, SlowPolicy,
+    Action, Asked, CloseReason, Delivery, Dial, EventKind, Instant, LinkId, Notification, Scope,
+    Signal, SlowPolicy,
 };
 
 use super::{Happening, Told, What, World};
 use crate::invariants::Scrutiny;
 use crate::invariants::{Invariant, Violation};
+use crate::invariants::{messages, passing};
 use crate::schedule::{Impairment, Partition};
 use crate::world::machine::Ix;
 use crate::world::network::Passage;
@@ -20,6 +22,9 @@ const DRIVER_LAG: u64 = 50_000;
 
 /// How long a channel takes for what it is given at the most, in microseconds.
 const CHANNEL_LAG: u64 = 500;
+
+/// How long an app takes to combine two answers, or to reply.
+const APP_LAG: Duration = Duration::from_millis(1);
 
 /// How late a delayed signal is at the most, in microseconds.
 const LATE_SIGNAL: u64 = 10_000_000;
@@ -65,6 +70,11 @@ impl World {
             Action::SendBootstrap(id, bytes) => self.send_server(ix, id, &bytes),
             Action::CloseBootstrap(id) => self.close_server(ix, id),
             Action::Deliver(delivery) => self.deliver(ix, delivery)?,
+            Action::Ask(asked) => self.asked(ix, &asked),
+            Action::Combine { ask, left, right } => {
+                let event = EventKind::Combined(ask, passing::combine(&left, &right));
+                self.plan(APP_LAG, What::App(ix, Box::new(event)));
+            }
             Action::Notify(notification) => {
                 self.coverage.notification(&notification);
                 self.keep(ix, || Told::Notification(notification.clone()));
@@ -256,18 +266,35 @@ impl World {
 
     fn deliver(&mut self, ix: Ix, delivery: Delivery) -> Result<(), Violation> {
         let Delivery {
+            from,
             scope,
             payload,
             receipt,
-            ..
         } = delivery;
-        match scope {
+        let checked = self.checks_passing();
+        match &scope {
             Scope::Direct(link) => {
-                if let Some(end) = self.machines[ix].end(link) {
+                if let Some(end) = self.machines[ix].end(*link) {
                     self.messages.deliver(end, &payload)?;
                 }
             }
-            Scope::Broadcast(at) | Scope::End(at) => self.streams.deliver(ix, at, &payload)?,
+            Scope::Broadcast(at) | Scope::End(at) => self.streams.deliver(ix, *at, &payload)?,
+            Scope::Root(way) if checked => {
+                if self.passing.at_root(from, &payload)? {
+                    let (tag, payload) = self.messages.compose(100);
+                    self.passing.reply(ix, from, tag);
+                    let reply = EventKind::Reply {
+                        to: way.clone(),
+                        tag,
+                        payload,
+                    };
+                    self.plan(APP_LAG, What::App(ix, Box::new(reply)));
+                }
+            }
+            Scope::Reply if checked => self
+                .passing
+                .at_node(self.machines[ix].node.id(), &payload)?,
+            Scope::Root(_) | Scope::Reply => {}
         }
         self.keep(ix, || Told::Message(scope, payload));
         let busy = self.machines[ix].has(Impairment::Busy, self.now);
@@ -280,6 +307,24 @@ impl World {
             self.plan(takes, What::Consumed(ix, receipt));
         }
         Ok(())
+    }
+
+    /// Whether all messages that pass are the model's, and no node has lied.
+    pub(crate) fn checks_passing(&self) -> bool {
+        self.messages.checks() && !self.streams.is_deceived()
+    }
+
+    /// A node's app is asked: it answers, unless it is busy.
+    fn asked(&mut self, ix: Ix, asked: &Asked) {
+        let machine = &mut self.machines[ix];
+        if machine.has(Impairment::Busy, self.now) {
+            return self.coverage.count(Impairment::Busy.name());
+        }
+        self.passing.answer(machine.node.id(), asked.ask);
+        let thinks = Duration::from_micros(machine.rng.below(100_000));
+        let answer = bytes::Bytes::from_static(&passing::ONE);
+        let answer = EventKind::Answer(asked.ask, Some(answer));
+        self.plan(thinks, What::App(ix, Box::new(answer)));
     }
 
     fn notified(
@@ -339,7 +384,15 @@ impl World {
             Notification::Unsent { payload, .. } => {
                 self.messages.retract(payload);
                 self.streams.retract(payload);
+                self.passing.retract(payload);
+                self.passing.unasked(messages::number(payload));
                 Ok(())
+            }
+            Notification::Replied { tag, arrived, .. } if self.checks_passing() => {
+                self.passing.replied(ix, *tag, *arrived)
+            }
+            Notification::Answers { number, answers } if self.checks_passing() => {
+                self.passing.answers(ix, *number, answers)
             }
             _ => Ok(()),
         }

@@ -36,7 +36,12 @@ impl World {
         match kind {
             EventKind::Join | EventKind::BecomeRoot(_) => self.machines[ix].willing = true,
             EventKind::Leave => self.machines[ix].willing = false,
-            EventKind::Broadcast(_) | EventKind::End(_) | EventKind::Send { .. } => {
+            EventKind::Broadcast(_)
+            | EventKind::End(_)
+            | EventKind::Send { .. }
+            | EventKind::SendUp(_)
+            | EventKind::Reply { .. }
+            | EventKind::Ask(_) => {
                 self.messages.check_nothing();
                 self.streams.check_nothing();
             }

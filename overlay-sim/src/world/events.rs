@@ -31,6 +31,7 @@ impl World {
             What::Awake(ix) => return self.awake(ix),
             What::Resume(ix) => self.resume(ix),
             What::Consumed(ix, receipt) => self.tell(ix, EventKind::Consumed(receipt)),
+            What::App(ix, event) => self.tell(ix, *event),
             What::Link(end, happening) => self.at_end(end, happening),
             What::FromServer(ix, id, happening) => self.hears_server(ix, id, happening),
             What::ToServer(client, happening) => self.at_server(client, happening),
@@ -45,6 +46,7 @@ impl World {
             What::Wake(ix)
             | What::Resume(ix)
             | What::Consumed(ix, _)
+            | What::App(ix, _)
             | What::FromServer(ix, ..) => Some(*ix),
             What::Link(end, _) => self.ends.get(*end).map(|end| end.owner),
             What::Awake(_) | What::ToServer(..) | What::ServerWake => None,
@@ -202,6 +204,7 @@ impl World {
             }
             Happening::Message(bytes) if end.stage == Stage::Open => {
                 end.heard = heard;
+                machine.received += bytes.len() as u64;
                 EventKind::LinkMessage(link, bytes)
             }
             Happening::Message(bytes) if end.stage == Stage::Closed => {

@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) session: Option<Session>,
     /// Messages that its app holds.
     pub(crate) receipts: Vec<Receipt>,
+    /// The bytes that have come on its links.
+    pub(crate) received: u64,
     /// Its request that has no answer yet, and when it was sent.
     pub(crate) asked: Option<Instant>,
     /// The parent that its app was told of.
@@ -113,6 +115,7 @@ impl Machine {
             links: Vec::new(),
             session: None,
             receipts: Vec::new(),
+            received: 0,
             asked: None,
             parent: None,
             moved: 0,

@@ -11,6 +11,9 @@ use crate::schedule::{Fault, Impairment, Message, Number, Outage, Step, Wish};
 use crate::world::machine::{Ix, Life, Sleep};
 use overlay_testkit::net::{EndId, token};
 
+/// How long a root waits for answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl World {
     /// Does something to the world, now. What makes no sense (a dead machine that is to join) is not done.
     pub fn apply(&mut self, step: &Step) -> Result<(), Failure> {
@@ -105,53 +108,12 @@ impl World {
         if !self.machines[ix].lives() || self.machines[ix].sleep.is_some() {
             return Ok(());
         }
-        let (number, payload) = self.messages.compose(len);
-        if message == Message::Broadcast {
-            self.coverage.count(message.name());
-            let node = &self.machines[ix].node;
-            if let Some(position) = node.position()
-                && node.role() == Role::Root
-            {
-                self.streams.broadcast(position, number);
-            }
-            let takes = node.can_broadcast() && payload.len() <= node.config().max_message;
-            self.tell(ix, EventKind::Broadcast(payload.clone()))?;
-            if takes && takes_back(len) && self.machines[ix].node.rest_of_broadcast() > 0 {
-                self.coverage.count("broadcast taken back");
-                if self.machines[ix].node.rest_of_broadcast() < payload.len() {
-                    self.streams.cancel(&payload);
-                } else {
-                    self.streams.retract(&payload);
-                }
-                return self.tell(ix, EventKind::CancelBroadcast);
-            }
-            return Ok(());
+        match message {
+            Message::Broadcast => self.send_to_all(ix, len),
+            Message::Up | Message::Down => self.send_to_neighbour(ix, message, len),
+            Message::ToRoot => self.send_to_root(ix, len).map(drop),
+            Message::Ask => self.ask(ix, PATIENCE).map(drop),
         }
-        let machine = &mut self.machines[ix];
-        let neighbour = match message {
-            Message::Up => machine.node.parent(),
-            Message::Down => machine.node.children().last(),
-            Message::Broadcast => None,
-        };
-        if let Some(neighbour) = neighbour {
-            machine.correspondent = Some(neighbour.link);
-        }
-        let Some(to) = machine.correspondent else {
-            return Ok(());
-        };
-        self.coverage.count(message.name());
-        if let Some(peer) = machine.end(to).and_then(|end| self.ends.peer(end)) {
-            self.messages.send(peer, number);
-        }
-        let (back, node) = (payload.clone(), &self.machines[ix].node);
-        let takes = node.can_send(to) && payload.len() <= node.config().max_message;
-        self.tell(ix, EventKind::Send { to, payload })?;
-        if takes && takes_back(len) && self.machines[ix].node.unsent(to) > 0 {
-            self.coverage.count("message taken back");
-            self.messages.retract(&back);
-            return self.tell(ix, EventKind::CancelSend(to));
-        }
-        Ok(())
     }
 
     fn fault(&mut self, ix: Ix, fault: Fault) {
@@ -365,9 +327,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Whether the app changes its mind about a message of this length: about one in eight.
-const fn takes_back(len: u32) -> bool {
-    len % 8 == 7
 }

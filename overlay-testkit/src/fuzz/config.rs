@@ -53,6 +53,8 @@ vocabulary! {
         history: Count,
         /// `max_message`.
         message: Count,
+        /// `max_asks`.
+        asks: Count,
         /// `skip_timeout`.
         skip: Time,
         /// `stall_timeout`.
@@ -184,6 +186,7 @@ impl Wild {
                 [usize::from(self.slow % 3)],
             skip_timeout: self.skip.or(usual.skip_timeout),
             stall_timeout: self.stall.or(usual.stall_timeout),
+            max_asks: self.asks.or(usual.max_asks),
             leave_timeout: self.leave.or(usual.leave_timeout),
             orphan_timeout: self.leave.or(usual.orphan_timeout),
             bootstrap_timeout: self.bootstrap.or(usual.bootstrap_timeout),

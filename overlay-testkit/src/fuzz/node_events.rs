@@ -109,6 +109,18 @@ vocabulary! {
         20 => Broadcast(len: u16),
         /// To end the stream with this many bytes.
         1 => End(len: u16),
+        /// To send this many bytes to the root.
+        10 => SendUp(len: u16),
+        /// To take the latest of these back.
+        2 => CancelSendUp,
+        /// To reply with this many bytes to what came this way, or to a child.
+        6 => Reply(node: u8, tag: u8, len: u16),
+        /// To ask, and wait for this many milliseconds.
+        4 => Ask(number: u8, combine: u8, ms: u16),
+        /// To answer with this many bytes, or that it has no answer.
+        6 => Answer(number: u8, len: u16),
+        /// To say what two answers make together.
+        4 => Combined(number: u8, len: u16),
         /// To take its latest message to a neighbour back.
         2 => CancelSend(which: u8),
         /// To take its latest broadcast back.
@@ -181,5 +193,5 @@ fn most_text(config: &Config) -> usize {
     let app = config.window as usize * 2 + config.send_queue + 2 * config.max_message;
     let stream = config.history + config.window as usize * 2 + config.max_message;
     let joins = config.max_waiting * (1 + config.max_early_ice_candidates) + config.max_routes;
-    10_000 + links * (5_000 + app * 12) + stream * 12 + joins * 1_000
+    10_000 + links * (5_000 + app * 36) + stream * 12 + joins * 1_000
 }

@@ -11,6 +11,7 @@
 //!   message was refused has been told that there is room.
 //! - When nothing interferes any more, the joiner becomes the root's child.
 
+mod passing_model;
 mod stream_model;
 mod wire_model;
 
@@ -19,13 +20,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope, Unsent,
+    Action, Ask, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope,
+    Unsent, Way,
 };
 
 use crate::fuzz::vocabulary::{read, vocabulary};
 use crate::fuzz::watched::Watched;
-use crate::fuzz::words::{MAX_MESSAGE, payload};
+use crate::fuzz::words::{MAX_MESSAGE, WAYS, payload};
 use crate::solo::become_root;
+use passing_model::Passing;
 use stream_model::Stream;
 use wire_model::Wires;
 
@@ -49,13 +52,17 @@ vocabulary! {
     /// A step of the model. `joiner` selects the node.
     pub enum Step {
         /// The next of what is on its way on one of the connections arrives.
-        120 => Deliver(which: u8),
+        110 => Deliver(which: u8),
         /// An app message to the neighbour.
         30 => Send(joiner: bool, len: u16),
         /// An app message on any link there ever was.
         5 => SendOn(joiner: bool, which: u8, len: u16),
         /// An app message to all.
         20 => Broadcast(joiner: bool, len: u16),
+        /// An app message of the joiner to the root, which replies.
+        20 => SendUp(len: u16),
+        /// A question of the root.
+        4 => Ask(combine: u8),
         /// The app takes a message: the first, or any.
         30 => Consume(joiner: bool, which: u8),
         /// The root wants to be one, the joiner wants to join.
@@ -94,6 +101,8 @@ struct Pair {
     wires: Wires,
     /// What the root has broadcast, and how far the joiner has come with it.
     stream: Stream,
+    /// What the joiner has sent to the root, and the root's replies and questions.
+    passing: Passing,
     /// What the apps have been handed and not taken yet.
     receipts: [Vec<Receipt>; 2],
     /// The number of the next app message.
@@ -118,6 +127,7 @@ impl Pair {
             nodes: [node(1), node(2)],
             wires: Wires::default(),
             stream: Stream::default(),
+            passing: Passing::default(),
             receipts: [Vec::new(), Vec::new()],
             next: 0,
         }
@@ -142,6 +152,20 @@ impl Pair {
                 }
             }
             Step::Broadcast(joiner, len) => self.broadcast(at(joiner), len),
+            Step::SendUp(len) => self.send_up(len),
+            Step::Ask(combine) => {
+                let number = self.passing.ask();
+                self.event(
+                    ROOT,
+                    EventKind::Ask(Ask {
+                        number,
+                        question: Bytes::from_static(b"?"),
+                        timeout: Duration::from_secs(5),
+                        combine: WAYS[usize::from(combine) % WAYS.len()],
+                        limit: 100,
+                    }),
+                );
+            }
             Step::Consume(joiner, which) => {
                 let receipts = &mut self.receipts[at(joiner)];
                 if let Some(which) = usize::from(which).checked_rem(receipts.len()) {
@@ -213,6 +237,31 @@ impl Pair {
         self.carry_out(node, actions);
     }
 
+    fn send_up(&mut self, len: u16) {
+        let message = self.message(len);
+        let actions = self.nodes[JOINER].event(EventKind::SendUp(message.clone()));
+        if unsent(&actions).is_none() {
+            self.passing.up(message);
+        }
+        self.carry_out(JOINER, actions);
+    }
+
+    /// The root replies to what the joiner has sent, which is as long.
+    fn reply(&mut self, to: Way, message: &Bytes) {
+        let tag = self.passing.at_root(message);
+        let payload = [
+            &tag.to_be_bytes(),
+            &message[..message.len().min(MAX_MESSAGE - 8)],
+        ]
+        .concat();
+        let payload = Bytes::from(payload);
+        let actions = self.nodes[ROOT].event(EventKind::Reply { to, tag, payload });
+        if unsent(&actions).is_some() {
+            self.passing.refused(tag);
+        }
+        self.carry_out(ROOT, actions);
+    }
+
     fn broadcast(&mut self, node: usize, len: u16) {
         let message = self.message(len);
         let watched = self.nodes[node].node();
@@ -240,6 +289,11 @@ impl Pair {
             match action {
                 Action::Deliver(delivery) => {
                     match delivery.scope {
+                        Scope::Root(way) => {
+                            assert_eq!(node, ROOT, "the joiner is no root");
+                            self.reply(way, &delivery.payload);
+                        }
+                        Scope::Reply => self.passing.at_joiner(&delivery.payload),
                         Scope::Direct(link) => self.wires.delivered(node, link, &delivery.payload),
                         Scope::Broadcast(at) | Scope::End(at) => {
                             assert_eq!(node, JOINER, "the root gets its own broadcast");
@@ -259,6 +313,10 @@ impl Pair {
                     self.wires.closed(node, link);
                 }
                 Action::Notify(notification) => self.told(node, &notification),
+                Action::Ask(asked) => {
+                    let one = Bytes::from_static(&[1, 0, 0, 0, 0, 0, 0, 0]);
+                    self.event(node, EventKind::Answer(asked.ask, Some(one)));
+                }
                 action => self.wires.carry_out(node, action),
             }
         }
@@ -274,6 +332,11 @@ impl Pair {
             }
             Notification::Writable(link) => self.wires.writable(node, link),
             Notification::RoomToBroadcast => self.stream.has_room(),
+            Notification::Replied { tag, arrived, .. } => self.passing.replied(tag, arrived),
+            Notification::Answers {
+                number,
+                ref answers,
+            } => self.passing.answers(number, answers),
             Notification::Gap { from, to } => self.stream.gap(from, to),
             // The next tree is another one for it.
             Notification::Left if node == JOINER => self.stream.begins(),
@@ -316,6 +379,9 @@ impl Pair {
                 self.wires.no_message_waits_for_room(node, link);
                 assert!(self.nodes[node].node().can_send(link), "no room, ever");
             }
+            self.passing.is_complete();
+            let load = self.nodes[JOINER].node().load();
+            assert_eq!((load.routed, load.awaited), (0, 0), "what passes is stuck");
             let [root, joiner] = [ROOT, JOINER].map(|at| self.nodes[at].node().position());
             assert_eq!(root, joiner, "the child lacks some of the stream");
             self.stream.is_complete(root.unwrap_or_default());

@@ -4,10 +4,13 @@ use bytes::Bytes;
 use overlay_core::bounded::List;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{
-    self, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest, Lane,
-    LinkFrame, MAX_PART, Part, Refusal, RejectReason, ServerFrame, Stall, VERSION,
+    self, Answer, ClientRole, Ended, GoodbyeReason, Invitation, JoinFrame, JoinKind, JoinRequest,
+    Lane, LinkFrame, MAX_PART, Part, Question, Refusal, RejectReason, Replied, ServerFrame, Stall,
+    VERSION,
 };
-use overlay_core::{Census, Epoch, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start};
+use overlay_core::{
+    AskId, Census, Combine, Epoch, JoinId, NodeId, Path, Position, Sdp, Signal, SlowPolicy, Start,
+};
 
 use crate::frames;
 use crate::fuzz::vocabulary::vocabulary;
@@ -50,6 +53,8 @@ vocabulary! {
         1 => Moved(node: u8, epoch: u8),
         /// Credit for this many bytes, in the direct lane or that of the stream.
         1 => Credit(stream: bool, bytes: u32),
+        /// The same in the lane of messages that pass, or in that of questions.
+        1 => CreditToPass(gather: bool, bytes: u32),
         /// The end: of the link alone, of its membership, or of its being below this parent.
         1 => Goodbye(how: u8),
         /// Records of app messages: two such parts, of this many bytes.
@@ -58,6 +63,16 @@ vocabulary! {
         1 => Stream(one: u8, other: u8, len: u16),
         /// Bytes that are no records.
         1 => Stray(stream: bool, byte: u8),
+        /// A message for the root that has come by way of this node, if it is not 0.
+        1 => Up(node: u8, len: u16),
+        /// A reply of the root to the node itself, or by way of this child.
+        1 => Reply(node: u8, tag: u8, len: u16),
+        /// The end of a reply to this node.
+        1 => Replied(node: u8, tag: u8, arrived: bool),
+        /// A question, with this many milliseconds for the answer.
+        1 => Ask(number: u8, combine: u8, left_ms: u16),
+        /// An answer that this many nodes have given.
+        1 => Answer(number: u8, answered: u8, len: u8),
         /// A node takes nothing.
         1 => Stalled(node: u8),
         /// The wish that a node this far below go elsewhere: this many levels up, and at most this deep below that.
@@ -176,6 +191,7 @@ impl JoinWord {
 impl LinkWord {
     /// The frame, as bytes.
     #[must_use]
+    #[allow(clippy::too_many_lines, reason = "a list")]
     pub fn bytes(self) -> Bytes {
         wire::encode(&match self {
             Self::Hello(node, attempt, start, offset) => LinkFrame::Hello {
@@ -204,6 +220,10 @@ impl LinkWord {
                 lane: if stream { Lane::Stream } else { Lane::Direct },
                 bytes,
             },
+            Self::CreditToPass(gather, bytes) => LinkFrame::Credit {
+                lane: if gather { Lane::Gather } else { Lane::Routed },
+                bytes,
+            },
             Self::Goodbye(how) => LinkFrame::Goodbye(match how % 3 {
                 0 => GoodbyeReason::Closing,
                 1 => GoodbyeReason::Leaving,
@@ -224,6 +244,44 @@ impl LinkWord {
                 } else {
                     LinkFrame::Direct { records }
                 });
+            }
+            Self::Up(node, len) => {
+                let records = &whole(&wire::behind(&way(node), payload(len)));
+                return wire::encode(&LinkFrame::Routed { records });
+            }
+            Self::Reply(node, tag, len) => {
+                let (way, tag) = (way(node), tag.into());
+                let records = &whole(&wire::behind(&wire::Reply { way, tag }, payload(len)));
+                return wire::encode(&LinkFrame::Routed { records });
+            }
+            Self::Replied(node, tag, arrived) => LinkFrame::Replied(Replied {
+                node: id(node % 8),
+                tag: tag.into(),
+                arrived,
+            }),
+            Self::Ask(number, combine, left_ms) => {
+                let left_ms = u32::from(left_ms);
+                let question = Question {
+                    ask: ask(number),
+                    left_ms,
+                    step_ms: left_ms / 8,
+                    total_ms: left_ms,
+                    combine: WAYS[usize::from(combine) % WAYS.len()],
+                    limit: 1_000,
+                };
+                let records = &whole(&wire::behind(&question, b"?"));
+                return wire::encode(&LinkFrame::Gather { records });
+            }
+            Self::Answer(number, answered, len) => {
+                let answered = u32::from(answered % 4);
+                let answer = Answer {
+                    ask: ask(number),
+                    answered,
+                    omitted: u32::from(number / 8 % 2),
+                    asked: answered + 1,
+                };
+                let records = &whole(&wire::behind(&answer, payload(u16::from(len % 16))));
+                return wire::encode(&LinkFrame::Gather { records });
             }
             Self::Stalled(node) => LinkFrame::Stalled(Stall {
                 node: id(node % 8),
@@ -294,6 +352,43 @@ fn position(node: u8, epoch: u8, offset: u16) -> Position {
             offset => offset.into(),
         },
     }
+}
+
+/// The ways to combine answers: all there are.
+pub const WAYS: [Combine; 6] = [
+    Combine::Concat,
+    Combine::Count,
+    Combine::Sum,
+    Combine::Min,
+    Combine::Max,
+    Combine::App,
+];
+
+/// A question of the node itself, or of the root, by its lowest bits.
+#[must_use]
+pub fn ask(number: u8) -> AskId {
+    let root = if number.is_multiple_of(2) {
+        id(SELF)
+    } else {
+        id(100)
+    };
+    let number = u64::from(number % 8);
+    AskId { root, number }
+}
+
+/// A way by this node, or by none.
+#[must_use]
+pub fn way(node: u8) -> Path {
+    match node % 8 {
+        0 => Path::default(),
+        node => Path::root(id(node)),
+    }
+}
+
+/// A message in one record, cut off if it does not fit.
+fn whole(message: &[u8]) -> Vec<u8> {
+    let message = message.get(..MAX_PART).unwrap_or(message);
+    frames::record(Part::Whole, message)
 }
 
 /// Two records, of parts with these numbers. Most are whole messages.

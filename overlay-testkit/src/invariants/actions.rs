@@ -1,7 +1,7 @@
 //! The invariants of each action, in the order in which a node asks for them.
 
 use overlay_core::wire::{self, ClientFrame, LinkFrame, MAX_FRAME};
-use overlay_core::{Action, BootstrapId, Dial, JoinId, LinkId, Node, Notification, Scope};
+use overlay_core::{Action, BootstrapId, Dial, JoinId, LinkId, Node, Notification, Role, Scope};
 
 use super::links::{Entry, Told};
 use super::{Invariants, Scrutiny};
@@ -37,6 +37,10 @@ impl Invariants {
             Action::Deliver(delivery) => {
                 self.receipts += 1;
                 let from = delivery.from;
+                if let Scope::Root(way) = &delivery.scope {
+                    let is_sender = way.node() == Some(from) && node.role() == Role::Root;
+                    return Invariant::UpsAreTrue.holds(is_sender, || format!("{delivery:?}"));
+                }
                 let Scope::Direct(link) = delivery.scope else {
                     return Ok(());
                 };
@@ -44,6 +48,7 @@ impl Invariants {
                 let neighbour = [Some(Told::Parent(from)), Some(Told::Child(from))].contains(&told);
                 Invariant::DeliveriesComeFromNeighbours.holds(neighbour, || format!("{delivery:?}"))
             }
+            Action::Ask(_) | Action::Combine { .. } => Ok(()),
             Action::Notify(notification) => {
                 self.notification(notification)?;
                 match notification {

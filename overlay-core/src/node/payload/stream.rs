@@ -17,6 +17,7 @@ use crate::action::Action;
 use crate::close::ProtocolError;
 use crate::id::{Epoch, LinkId};
 use crate::log::Next;
+use crate::node::ancestry::Above;
 use crate::node::effects::Effects;
 use crate::node::link::{Feed, Links, Portion, Welcome};
 use crate::notification::{Notification, Unsent};
@@ -53,6 +54,7 @@ impl Payload {
         &mut self,
         payload: Bytes,
         last: bool,
+        above: Above,
         links: &mut Links,
         fx: &mut Effects,
     ) -> bool {
@@ -61,7 +63,9 @@ impl Payload {
         } else {
             fx.config.max_message
         };
-        let objection = if self.has_ended() {
+        let objection = if !above.is_root {
+            Some(Unsent::NotRoot)
+        } else if self.has_ended() {
             Some(Unsent::Ended)
         } else if payload.len() > longest {
             Some(Unsent::TooLong)

@@ -135,7 +135,7 @@ impl World {
     /// The messages that a node was delivered.
     pub(crate) fn inbox(&self, ix: Ix) -> Vec<(Scope, Bytes)> {
         let message = |told: &Told| match told {
-            Told::Message(scope, payload) => Some((*scope, payload.clone())),
+            Told::Message(scope, payload) => Some((scope.clone(), payload.clone())),
             Told::Notification(_) => None,
         };
         self.sim.told(number(ix)).filter_map(message).collect()

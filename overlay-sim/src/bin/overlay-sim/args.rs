@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Churn(Churn),
     /// Lose many nodes at one instant: how soon the others notice, and are in the tree again.
     Disaster(Disaster),
+    /// Ask every node a question: how long the answers take, and what they cost the root.
+    Ask(Ask),
     /// Run many seeds, each with its own nodes, settings and faults, and check every invariant.
     Swarm(Swarm),
     /// The experiment of the Genet paper (arXiv 1904.11402): how close the hash rule comes to the complete
@@ -110,6 +112,16 @@ pub(crate) struct Disaster {
     /// How they go: leave, crash, kill or mixed.
     #[arg(long, default_value = "kill")]
     pub(crate) way: Exit,
+
+    /// Where all chance comes from: one seed, or several as `1..10` (without the last).
+    #[arg(long, default_value = "1", value_parser = seeds)]
+    pub(crate) seed: Range<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ask {
+    #[command(flatten)]
+    pub(crate) tree: Tree,
 
     /// Where all chance comes from: one seed, or several as `1..10` (without the last).
     #[arg(long, default_value = "1", value_parser = seeds)]

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "results go to standard output")]
 
 mod args;
+mod ask;
 mod churn;
 mod disaster;
 mod genet;
@@ -45,6 +46,7 @@ fn dispatch(args: &Args) -> Result<Outcome> {
         Command::Run(command) => run::run(command, args.json),
         Command::Churn(command) => churn::churn(command, args.json),
         Command::Disaster(command) => disaster::disaster(command, args.json),
+        Command::Ask(command) => ask::ask(command, args.json),
         Command::Swarm(command) => swarm::swarm(command, args.json),
         Command::Genet(command) => genet::genet(command, args.json),
         Command::Replay(command) => replay::replay(command, args.json),

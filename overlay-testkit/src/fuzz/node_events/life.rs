@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overlay_core::wire::MAX_FRAME;
-use overlay_core::{Action, BootstrapId, Config, EventKind, LinkId, Receipt, Signal};
+use overlay_core::{
+    Action, Ask, BootstrapId, Config, EventKind, LinkId, Receipt, Scope, Signal, Way,
+};
 
 use super::{LinkEvent, Role, Step, Wish};
 use crate::fuzz::vocabulary::pick;
 use crate::fuzz::watched::Watched;
-use crate::fuzz::words::{JoinWord, LinkWord, candidate, payload, sdp};
+use crate::fuzz::words::{JoinWord, LinkWord, WAYS, ask, candidate, payload, sdp};
 use crate::solo::become_root;
 
 /// A node, and the receipts of what it has delivered.
 pub(super) struct Life {
     pub(super) watched: Watched,
     receipts: Vec<Receipt>,
+    /// The ways back of what has come for the root.
+    ways: Vec<Way>,
 }
 
 impl Life {
@@ -27,12 +31,16 @@ impl Life {
                 Role::Member => Watched::member(config),
             },
             receipts: Vec::new(),
+            ways: Vec::new(),
         }
     }
 
     pub(super) fn step(&mut self, step: Step) {
         for action in self.happens(step).unwrap_or_default() {
             if let Action::Deliver(delivery) = action {
+                if let Scope::Root(way) = delivery.scope {
+                    self.ways.push(way);
+                }
                 self.receipts.push(delivery.receipt);
             }
         }
@@ -128,6 +136,26 @@ impl Life {
                 to: self.link(which)?,
                 payload: bytes(len),
             },
+            Wish::SendUp(len) => EventKind::SendUp(bytes(len)),
+            Wish::CancelSendUp => EventKind::CancelSendUp,
+            Wish::Reply(node, tag, len) => EventKind::Reply {
+                to: match self.ways.get(usize::from(node) / 8) {
+                    Some(way) => way.clone(),
+                    None => self.ways.last()?.clone(),
+                },
+                tag: tag.into(),
+                payload: bytes(len),
+            },
+            Wish::Ask(number, combine, ms) => EventKind::Ask(Ask {
+                number: u64::from(number % 8),
+                question: bytes(u16::from(number)),
+                timeout: Duration::from_millis(ms.into()),
+                combine: WAYS[usize::from(combine) % WAYS.len()],
+                limit: usize::from(combine) * 100,
+            }),
+            Wish::Answer(number, 0) => EventKind::Answer(ask(number), None),
+            Wish::Answer(number, len) => EventKind::Answer(ask(number), Some(bytes(len))),
+            Wish::Combined(number, len) => EventKind::Combined(ask(number), bytes(len)),
             Wish::CancelSend(which) => EventKind::CancelSend(self.link(which)?),
             Wish::CancelBroadcast => EventKind::CancelBroadcast,
             Wish::Close(which) => EventKind::Close(self.link(which)?),
@@ -137,16 +165,22 @@ impl Life {
     /// What a neighbour says instead of what it has no right to say.
     fn honest(&self, link: LinkId, word: LinkWord) -> Option<LinkWord> {
         use LinkWord::{
-            Credit, Direct, Goodbye, Heartbeat, Invite, Join, Jump, Leaving, Moved, Stalled,
-            Status, Stay, Stream,
+            Answer, Ask, Credit, CreditToPass, Direct, Goodbye, Heartbeat, Invite, Join, Jump,
+            Leaving, Moved, Replied, Reply, Stalled, Status, Stay, Stream, Up,
         };
         let node = self.watched.node();
         let above = node.parent().is_some_and(|parent| parent.link == link);
         let below = node.children().any(|child| child.link == link);
         let fits = match word {
-            Join(JoinWord::Request(..)) | Stream(..) | Moved(1, 1) | Invite(..) | Jump(..) => above,
-            Join(_) | Direct(..) | Credit(..) | Goodbye(_) => above || below,
-            Status(..) | Stalled(_) | Stay | Leaving => below,
+            Join(JoinWord::Request(..))
+            | Stream(..)
+            | Moved(1, 1)
+            | Invite(..)
+            | Jump(..)
+            | Reply(..)
+            | Ask(..) => above,
+            Join(_) | Direct(..) | Credit(..) | CreditToPass(..) | Goodbye(_) => above || below,
+            Status(..) | Stalled(_) | Stay | Leaving | Up(..) | Replied(..) | Answer(..) => below,
             _ => false,
         };
         let word = match word {

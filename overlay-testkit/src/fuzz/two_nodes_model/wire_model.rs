@@ -123,6 +123,8 @@ impl Wires {
             Action::ApplySignal(_, Signal::IceCandidate(_))
             | Action::CloseLink(..)
             | Action::Deliver(_)
+            | Action::Ask(_)
+            | Action::Combine { .. }
             | Action::Notify(_) => {}
         }
     }

@@ -1,18 +1,13 @@
 //! What the bytes are, and what bytes are refused.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
-use alloc::vec;
-use alloc::vec::Vec;
-
+use overlay_core::bounded::List;
+use overlay_core::wire::*;
+use overlay_core::{
+    Census, Epoch, IceCandidate, JoinId, MAX_DEPTH, MAX_ICE_CANDIDATE, MAX_SDP, NodeId, Path,
+    Position, Sdp, Signal, SlowPolicy, Start,
+};
 use proptest::prelude::*;
-
-use super::*;
-use crate::bounded::List;
-use crate::census::Census;
-use crate::id::{Epoch, JoinId, NodeId};
-use crate::path::{MAX_DEPTH, Path};
-use crate::position::{Position, Start};
-use crate::signal::{IceCandidate, MAX_ICE_CANDIDATE, MAX_SDP, Sdp, Signal};
-use crate::slow::SlowPolicy;
 
 const ID: NodeId = NodeId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
 const ID_BYTES: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
@@ -21,7 +16,7 @@ const JOIN: JoinId = JoinId {
     attempt: 300,
 };
 
-fn text(len: usize) -> alloc::string::String {
+fn text(len: usize) -> String {
     "x".repeat(len)
 }
 
@@ -29,7 +24,7 @@ fn request(sdp: usize) -> JoinFrame {
     let mut census = Census::of_node(u32::MAX);
     for _ in 0..MAX_DEPTH {
         let mut above = Census::of_node(u32::MAX);
-        above.graft(Some(&census), Some(&census));
+        above.admit(&census);
         census = above;
     }
     JoinFrame::Request(JoinRequest {
@@ -125,13 +120,20 @@ fn link_frames() -> Vec<LinkFrame<'static>> {
             behind: u64::MAX,
             for_ms: u32::MAX,
         }),
+        LinkFrame::Routed { records: &RECORDS },
+        LinkFrame::Gather { records: &RECORDS },
+        LinkFrame::Replied(Replied {
+            node: ID,
+            tag: u64::MAX,
+            arrived: false,
+        }),
     ]
 }
 
 fn client_hello(registration: Registration) -> ClientFrame {
     ClientFrame::Hello {
         version: VERSION,
-        overlay: OverlayName::literal("lab"),
+        overlay: OverlayName::new("lab").unwrap(),
         id: ID,
         secret: ResumeSecret::from_bytes([9; 16]),
         registration,
@@ -285,7 +287,7 @@ fn another_version_is_named_whatever_follows_it() {
 #[test]
 fn secrets_are_not_printed() {
     let token = Token::new("hunter2").unwrap();
-    let text = alloc::format!(
+    let text = format!(
         "{:?}",
         client_hello(Registration::Root {
             token,
@@ -307,6 +309,19 @@ fn comes_back_as_it_was(bytes: &[u8]) {
     if let Ok(frame) = decode::<ServerFrame>(bytes) {
         assert_eq!(encode(&frame), bytes);
     }
+}
+
+#[test]
+fn the_longest_header_is_no_longer_than_they_say() {
+    let reply = Reply {
+        way: deepest(),
+        tag: u64::MAX,
+    };
+    let message = behind(&reply, b"payload");
+    assert!(message.len() <= MAX_HEADER + 7, "{}", message.len());
+    let (header, payload) = split::<Reply>(&message).unwrap();
+    assert_eq!((header, &payload[..]), (reply, &b"payload"[..]));
+    assert_eq!(split::<Reply>(&message.slice(..20)), None);
 }
 
 proptest! {
