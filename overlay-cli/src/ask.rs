@@ -90,7 +90,11 @@ fn show(facts: Facts, how: How, answers: &Answers) -> anyhow::Result<ExitCode> {
         _ => answers.number().filter(|_| how != How::Each),
     };
     match facts {
-        Facts::Off => print(how, answers, combined)?,
+        Facts::Off => {
+            if !print(how, answers, combined)? {
+                return Ok(exit::unread());
+            }
+        }
         Facts::Stdout | Facts::Stderr => {
             for (node, answer) in answers.each().filter(|_| how == How::Each) {
                 let node = node.to_string();
@@ -121,14 +125,16 @@ fn show(facts: Facts, how: How, answers: &Answers) -> anyhow::Result<ExitCode> {
             counted(omitted, "node")
         ));
     }
-    Ok(if answered == asked {
+    // Where nobody was left to ask, nobody has answered.
+    Ok(if answered == asked && asked > 0 {
         ExitCode::SUCCESS
     } else {
         exit::lacking()
     })
 }
 
-fn print(how: How, answers: &Answers, combined: Option<i64>) -> anyhow::Result<()> {
+/// False if the reader of stdout has closed it.
+fn print(how: How, answers: &Answers, combined: Option<i64>) -> anyhow::Result<bool> {
     let mut text = Vec::new();
     match combined {
         Some(number) => writeln!(text, "{number}")?,
@@ -142,10 +148,9 @@ fn print(how: How, answers: &Answers, combined: Option<i64>) -> anyhow::Result<(
     }
     let printed = std::io::stdout().write_all(&text);
     match printed {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to stdout")
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("cannot write to stdout"),
     }
 }
 

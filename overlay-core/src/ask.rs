@@ -154,6 +154,16 @@ impl Answers {
 }
 
 impl Combine {
+    /// The ways that there are.
+    pub const ALL: [Self; 6] = [
+        Self::Concat,
+        Self::Count,
+        Self::Sum,
+        Self::Min,
+        Self::Max,
+        Self::App,
+    ];
+
     /// The answer of one node. `None` if it can't be combined with others.
     pub(crate) fn answer(self, node: NodeId, answer: Bytes) -> Option<Answers> {
         let value = match self {

@@ -58,7 +58,7 @@ pub enum EventKind {
     /// later gets it as well, and when the root has left, the server tells it for a while. Only the root may, and once.
     End(Bytes),
     /// Send an app message of at most [`max_message`](crate::Config::max_message) bytes to the root. It waits while the node
-    /// looks for a parent. It comes once, or not at all: what a node on its way holds is lost with that node.
+    /// looks for a parent. It comes once, or not at all: what a node on its way holds, or a link carries, is lost when that fails.
     SendUp(Bytes),
     /// Send an app message to a node that has sent one to this node, the root. What becomes of it comes as
     /// [`Notification::Replied`](crate::Notification::Replied).

@@ -186,7 +186,7 @@ pub enum Notification {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsent {
-    /// The link leads to no neighbour, or not any more.
+    /// The link leads to no neighbour, or not any more; or the node is not in a tree.
     #[error("there is no such neighbour")]
     NotConnected,
     /// Only the root may broadcast, reply or ask.

@@ -306,16 +306,17 @@ impl Engine {
         }
     }
 
+    /// Hands the core an event, and does what it answers; then what follows from that, in order.
     fn handle(&mut self, kind: EventKind) {
-        let mut actions = std::mem::take(&mut self.actions);
-        let event = overlay_core::Event::new(self.clock.now(), kind);
-        self.core.handle_input_into(event, &mut actions);
-        for action in actions.drain(..) {
-            self.act(action);
-        }
-        self.actions = actions;
-        while let Some(event) = self.following.pop_front() {
-            self.handle(event);
+        self.following.push_back(kind);
+        while let Some(kind) = self.following.pop_front() {
+            let mut actions = std::mem::take(&mut self.actions);
+            let event = overlay_core::Event::new(self.clock.now(), kind);
+            self.core.handle_input_into(event, &mut actions);
+            for action in actions.drain(..) {
+                self.act(action);
+            }
+            self.actions = actions;
         }
     }
 

@@ -261,7 +261,7 @@ impl Node {
     /// Sends a message to the root, from any depth. While the nodes on its way take no more, or this one looks for a parent, this
     /// waits. It returns when the message has gone out to the parent, or waits first in line for it.
     ///
-    /// The message arrives once, or, if a node on its way is lost with it, not at all: an app that must know has the root
+    /// The message arrives once, or, if a node or link on its way fails with it, not at all: an app that must know has the root
     /// [reply](Self::reply). Messages of one node arrive in order while no node on their way goes to another parent. Dropping the
     /// future takes the message back, as with [`send`](Self::send).
     pub async fn send_up(&self, payload: impl Into<Bytes>) -> Result<(), SendError> {

@@ -73,6 +73,7 @@ Exit status:
   2    a wrong command line
   3    something is missing: some nodes have not answered, and stderr says how many
   130  stopped by Ctrl-C, SIGTERM or a closed terminal
+  141  the reader of stdout has closed it, as `head` does
 
 The nodes stay, and wait for the next root.";
 

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::events::Schema;
 use crate::process::{Process, Server, TOKEN};
 
 fn ask(server: &Server, args: &[&str]) -> Process {
@@ -40,6 +41,12 @@ fn every_node_answers_and_stays_for_the_next_question() {
     let (status, stdout, _) =
         ask(&server, &["?", "--wait-for", "3", "--combine", "count"]).finish();
     assert_eq!((status.code(), &stdout[..]), (Some(0), "3\n"));
+    let (_, stdout, _) = ask(&server, &["?", "--wait-for", "3", "--json"]).finish();
+    let seen = Schema::read().names(&stdout);
+    assert!(
+        seen.contains("answer") && seen.contains("answered"),
+        "{seen:?}"
+    );
     assert!(nodes.iter_mut().all(Process::is_running));
 }
 

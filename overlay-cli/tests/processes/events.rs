@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::overlay;
 use crate::process::Server;
 
-struct Schema {
+pub(crate) struct Schema {
     validator: Validator,
     events: BTreeSet<String>,
 }
 
 impl Schema {
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events.schema.json");
         let schema: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         let names = schema["$defs"].as_object().unwrap().keys();
@@ -26,7 +26,7 @@ impl Schema {
     }
 
     /// The names of the events in this output, each of which is as the schema says.
-    fn names(&self, output: &str) -> BTreeSet<String> {
+    pub(crate) fn names(&self, output: &str) -> BTreeSet<String> {
         let name = |line: &str| {
             let event: Value = serde_json::from_str(line).unwrap();
             assert!(self.validator.is_valid(&event), "not in the schema: {line}");

@@ -1,7 +1,8 @@
 //! Headers of messages that pass through nodes: what stands before the app's bytes.
 //!
 //! A message for the root has the way that it has come, as a [`Path`]: each node that passes it on appends the child that
-//! it has it from. So the first id is the sender's, and nobody writes their own.
+//! it has it from. Nobody writes their own id, so the first is the sender's if the nodes behind it are honest; and the way back
+//! is true as far as they are.
 
 use alloc::vec::Vec;
 

@@ -42,16 +42,6 @@ struct Ask {
     answers: Option<Answers>,
 }
 
-/// The ways to combine.
-const WAYS: [Combine; 6] = [
-    Combine::Concat,
-    Combine::Count,
-    Combine::Sum,
-    Combine::Min,
-    Combine::Max,
-    Combine::App,
-];
-
 /// The answer of each node: one, so that sums count.
 pub(crate) const ONE: [u8; 8] = 1_i64.to_le_bytes();
 
@@ -122,7 +112,7 @@ impl Passing {
 
     /// A way to combine the answers to this question: each as often.
     pub(crate) fn any_way(number: u64) -> Combine {
-        WAYS[usize::try_from(number).unwrap_or(0) % WAYS.len()]
+        Combine::ALL[usize::try_from(number).unwrap_or(0) % Combine::ALL.len()]
     }
 
     /// A root asks.

@@ -20,13 +20,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::{
-    Action, Ask, CloseReason, Config, EventKind, LinkId, Notification, Receipt, Role, Scope,
-    Unsent, Way,
+    Action, Ask, CloseReason, Combine, Config, EventKind, LinkId, Notification, Receipt, Role,
+    Scope, Unsent, Way,
 };
 
 use crate::fuzz::vocabulary::{read, vocabulary};
 use crate::fuzz::watched::Watched;
-use crate::fuzz::words::{MAX_MESSAGE, WAYS, payload};
+use crate::fuzz::words::{MAX_MESSAGE, payload};
 use crate::solo::become_root;
 use passing_model::Passing;
 use stream_model::Stream;
@@ -161,7 +161,7 @@ impl Pair {
                         number,
                         question: Bytes::from_static(b"?"),
                         timeout: Duration::from_secs(5),
-                        combine: WAYS[usize::from(combine) % WAYS.len()],
+                        combine: Combine::ALL[usize::from(combine) % Combine::ALL.len()],
                         limit: 100,
                     }),
                 );

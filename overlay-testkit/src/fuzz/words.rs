@@ -266,7 +266,7 @@ impl LinkWord {
                     left_ms,
                     step_ms: left_ms / 8,
                     total_ms: left_ms,
-                    combine: WAYS[usize::from(combine) % WAYS.len()],
+                    combine: Combine::ALL[usize::from(combine) % Combine::ALL.len()],
                     limit: 1_000,
                 };
                 let records = &whole(&wire::behind(&question, b"?"));
@@ -353,16 +353,6 @@ fn position(node: u8, epoch: u8, offset: u16) -> Position {
         },
     }
 }
-
-/// The ways to combine answers: all there are.
-pub const WAYS: [Combine; 6] = [
-    Combine::Concat,
-    Combine::Count,
-    Combine::Sum,
-    Combine::Min,
-    Combine::Max,
-    Combine::App,
-];
 
 /// A question of the node itself, or of the root, by its lowest bits.
 #[must_use]

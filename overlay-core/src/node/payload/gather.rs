@@ -5,6 +5,7 @@
 //! comes, and takes one answer from each child that it has asked: so no answer counts twice.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -261,7 +262,7 @@ impl Gather {
         let message = behind(&Question { left_ms, ..*header }, question);
         let asked = subtree(links) - u32::from(from.is_none());
         let mut waits_for = BTreeMap::new();
-        let children: VecDeque<(LinkId, u32)> = children(links).collect();
+        let children: Vec<(LinkId, u32)> = children(links).collect();
         for (child, size) in children {
             if lanes::post(child, Lane::Gather, message.clone(), links, fx) {
                 waits_for.insert(child, size);

@@ -8,6 +8,8 @@
 //! the way that it came, and only a child that it was passed to may bring it. When that child is gone before, the node above
 //! says that the reply has not arrived.
 
+mod ends;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::ops::Bound;
@@ -25,7 +27,9 @@ use crate::node::link::{Links, State};
 use crate::notification::{Notification, Unsent};
 use crate::path::{Path, Way};
 use crate::time::Instant;
-use crate::wire::{Lane, LinkFrame, MAX_RECORDS, Replied, Reply, behind, split};
+use crate::wire::{Lane, MAX_RECORDS, Replied, Reply, behind, split};
+
+use ends::{refuse, report};
 
 /// The most replies of whose end a node waits for word. Further ones wait.
 const MAX_AWAITED: usize = 4096;
@@ -76,10 +80,9 @@ enum Route {
     Down(Reply),
 }
 
-/// The next thing to do with a message.
+/// The next thing to do with a message: it goes on, or can't get there.
 enum Step {
     Pass(Receiver),
-    /// It can't get there.
     Refuse(Unsent),
 }
 
@@ -260,13 +263,12 @@ impl Routed {
     }
 
     fn push(&mut self, source: Source, route: Route, payload: Bytes, cost: u32) {
-        let queue = self.queues.entry(source).or_default();
-        queue.cost += cost as usize;
-        queue.messages.push_back(Message {
+        let message = Message {
             route,
             payload,
             cost,
-        });
+        };
+        self.queues.entry(source).or_default().push_back(message);
     }
 
     fn pop(&mut self, source: Source) -> Option<Message> {
@@ -299,8 +301,17 @@ impl Routed {
         }
         self.slow
             .retain(|receiver, _| receiver.is_none_or(|link| links.contains(link)));
-        let lost = |(link, ..): &(LinkId, NodeId, u64)| links.neighbour(*link).is_none();
-        let lost: Vec<_> = self.awaited.keys().copied().filter(lost).collect();
+        // A look at each link, not at each reply: this is done at every event.
+        let mut lost = Vec::new();
+        let mut behind = Bound::Unbounded;
+        while let Some((&(link, ..), _)) = self.awaited.range((behind, Bound::Unbounded)).next() {
+            let end = (link, NodeId::from_u128(u128::MAX), u64::MAX);
+            if links.neighbour(link).is_none() {
+                let all = self.awaited.range((behind, Bound::Included(end)));
+                lost.extend(all.map(|(key, _)| *key));
+            }
+            behind = Bound::Excluded(end);
+        }
         for key in lost {
             let ((_, node, tag), arrived) = (key, false);
             let source = self.awaited.remove(&key).flatten();
@@ -471,30 +482,5 @@ impl Message {
                 }
             },
         }
-    }
-}
-
-/// A message goes no further.
-fn refuse(source: Source, message: Message, reason: Unsent, links: &mut Links, fx: &mut Effects) {
-    match message.route {
-        Route::Up(way) if way.ids().is_empty() => unsent(message.payload, reason, fx),
-        Route::Up(_) => fx.stats.upward_dropped += 1,
-        Route::Down(Reply { way, tag }) => {
-            let node = way.ids().first().copied().unwrap_or(fx.id);
-            let arrived = false;
-            report(source, Replied { node, tag, arrived }, links, fx);
-        }
-    }
-}
-
-/// Says what has become of a reply, where it came from.
-fn report(source: Source, end: Replied, links: &mut Links, fx: &mut Effects) {
-    let Replied { node, tag, arrived } = end;
-    match source {
-        None => fx.notify(Notification::Replied { node, tag, arrived }),
-        Some(link) if matches!(links.state(link), Some(State::Parent(_))) => {
-            links.transmit(link, &LinkFrame::Replied(end), fx);
-        }
-        Some(_) => {}
     }
 }

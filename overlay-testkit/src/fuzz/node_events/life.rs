@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use overlay_core::wire::MAX_FRAME;
 use overlay_core::{
-    Action, Ask, BootstrapId, Config, EventKind, LinkId, Receipt, Scope, Signal, Way,
+    Action, Ask, BootstrapId, Combine, Config, EventKind, LinkId, Receipt, Scope, Signal, Way,
 };
 
 use super::{LinkEvent, Role, Step, Wish};
 use crate::fuzz::vocabulary::pick;
 use crate::fuzz::watched::Watched;
-use crate::fuzz::words::{JoinWord, LinkWord, WAYS, ask, candidate, payload, sdp};
+use crate::fuzz::words::{JoinWord, LinkWord, ask, candidate, payload, sdp};
 use crate::solo::become_root;
 
 /// A node, and the receipts of what it has delivered.
@@ -150,7 +150,7 @@ impl Life {
                 number: u64::from(number % 8),
                 question: bytes(u16::from(number)),
                 timeout: Duration::from_millis(ms.into()),
-                combine: WAYS[usize::from(combine) % WAYS.len()],
+                combine: Combine::ALL[usize::from(combine) % Combine::ALL.len()],
                 limit: usize::from(combine) * 100,
             }),
             Wish::Answer(number, 0) => EventKind::Answer(ask(number), None),
