@@ -12,11 +12,18 @@ const JOINS: [Step; 16] = [Step::Deliver(0); 16];
 const LONG: u16 = 62_000;
 
 pub(crate) fn seeds() -> Vec<Seed> {
+    [messages(), ends()].concat()
+}
+
+fn story(steps: &[&[Step]]) -> Vec<u8> {
     let opening = Opening {
         degree: 0,
         queue: 2,
     };
-    let story = |steps: &[&[Step]]| write(&opening, &steps.concat());
+    write(&opening, &steps.concat())
+}
+
+fn messages() -> Vec<Seed> {
     vec![
         ("a-join", story(&[&JOINS])),
         (
@@ -51,6 +58,11 @@ pub(crate) fn seeds() -> Vec<Seed> {
                 &[Step::SendUp(30), Step::LoseLink(0)],
             ]),
         ),
+    ]
+}
+
+fn ends() -> Vec<Seed> {
+    vec![
         (
             "questions-that-meet-a-goodbye",
             story(&[
