@@ -95,6 +95,35 @@ pub enum Scope {
 #[must_use = "the sender may send no more until this comes back"]
 pub struct Receipt(pub(crate) Held);
 
+impl Receipt {
+    /// Joins the receipt of a later message to this one, so that a single event gives both back: an app that takes many small
+    /// messages at once spares its node an event for each. Returns the later one if the two must stay apart, since they are
+    /// of different senders, or one is of the last message of a stream.
+    pub fn join(&mut self, later: Self) -> Result<(), Self> {
+        let (sum, more) = match (&mut self.0, &later.0) {
+            (
+                Held::Mail { link, lane, cost },
+                Held::Mail {
+                    link: other,
+                    lane: same,
+                    cost: more,
+                },
+            ) if link == other && lane == same => (cost, *more),
+            (Held::Reply { cost }, Held::Reply { cost: more })
+            | (
+                Held::Stream { cost, last: false },
+                Held::Stream {
+                    cost: more,
+                    last: false,
+                },
+            ) => (cost, *more),
+            _ => return Err(later),
+        };
+        *sum = sum.saturating_add(more);
+        Ok(())
+    }
+}
+
 /// The room that a receipt releases.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {

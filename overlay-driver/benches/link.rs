@@ -11,6 +11,7 @@
 #[path = "../tests/link/harness.rs"]
 mod harness;
 
+#[allow(dead_code)]
 mod figures;
 
 use std::fs;

@@ -26,7 +26,9 @@ use overlay_driver::{
     Builder, Event, Events, Node, Notification, Server, ServerConfig, random_token,
 };
 
-use figures::cpu_seconds;
+use tokio::runtime::Runtime;
+
+use figures::{cpu_seconds, cpu_seconds_of};
 use harness::{Tokio, on_tokio, pair};
 
 /// The bytes that each throughput is measured with.
@@ -47,12 +49,19 @@ async fn measure() {
     for nodes in [1, 10] {
         broadcasts(nodes).await;
     }
+    println!("100 B on each of 100 bare links, until the last has it:");
+    bare_latency(100).await;
     println!("a broadcast of 100 B to 100 nodes of degree 10, until the last has it:");
     latency(100).await;
 }
 
+/// The name of the threads that run all nodes but the root.
+const MEMBERS: &str = "members";
+
 /// A tree of nodes on one dialer.
 struct Tree {
+    /// Runs the members, so that their processor time can be told from the root's.
+    threads: Runtime,
     server: Server,
     root: Node,
     root_events: Option<Events>,
@@ -75,9 +84,18 @@ impl Tree {
             matches!(news, Notification::Promoted { .. })
         })
         .await;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name(MEMBERS)
+            .enable_all()
+            .build()
+            .unwrap();
         let mut members = Vec::new();
         for _ in 0..nodes {
-            let (node, mut events) = builder.clone().spawn().unwrap();
+            let (node, mut events) = {
+                let _members = threads.enter();
+                builder.clone().spawn().unwrap()
+            };
             node.join().await;
             until(&mut events, |news| {
                 matches!(news, Notification::ParentConnected { .. })
@@ -86,6 +104,7 @@ impl Tree {
             members.push((node, Some(events)));
         }
         Self {
+            threads,
             server,
             root,
             root_events: Some(events),
@@ -99,7 +118,7 @@ impl Tree {
         let all = self.members.iter_mut().map(|(_, events)| events);
         for events in all.chain([&mut self.root_events]) {
             let (mut events, taken) = (events.take().unwrap(), Arc::clone(&taken));
-            tokio::spawn(async move {
+            self.threads.spawn(async move {
                 while let Some(event) = events.next().await {
                     if let Event::Message(_) = event {
                         taken.fetch_add(1, Ordering::Release);
@@ -114,6 +133,7 @@ impl Tree {
         drop(self.members);
         drop(self.root);
         self.server.shut_down().await;
+        self.threads.shutdown_background();
     }
 }
 
@@ -191,6 +211,7 @@ async fn broadcasts(nodes: usize) {
     let taken = tree.listen();
     let payload = Bytes::from(vec![7; 100]);
     let (start, cpu) = (Instant::now(), cpu_seconds());
+    let members = cpu_seconds_of(MEMBERS);
     let root = tree.root.clone();
     let sender = tokio::spawn(async move {
         for _ in 0..count {
@@ -200,22 +221,27 @@ async fn broadcasts(nodes: usize) {
     sender.await.unwrap();
     reaches(&taken, count * nodes).await;
     let (time, used) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let at_leaves = cpu_seconds_of(MEMBERS) - members;
+    let each = 1e6 / (count * nodes) as f64;
     println!(
-        "  to {nodes:>3}: {:.0} a second; {:.2} µs CPU a delivery",
+        "  to {nodes:>3}: {:.0} a second; {:.2} µs CPU a delivery, {:.2} of it at the leaf",
         count as f64 / time,
-        1e6 * used / (count * nodes) as f64,
+        each * used,
+        each * at_leaves,
     );
     tree.fell().await;
 }
 
+/// Broadcasts that each latency is measured with.
+const ROUNDS: usize = 500;
+
 async fn latency(nodes: usize) {
-    const ROUNDS: usize = 500;
     let mut tree = Tree::grow(nodes).await;
     let (last, lasts) = async_channel::unbounded();
     let taken = Arc::new(AtomicUsize::new(0));
     for (_, events) in &mut tree.members {
         let (mut events, taken, last) = (events.take().unwrap(), Arc::clone(&taken), last.clone());
-        tokio::spawn(async move {
+        tree.threads.spawn(async move {
             while let Some(event) = events.next().await {
                 if let Event::Message(_) = event
                     && (taken.fetch_add(1, Ordering::AcqRel) + 1).is_multiple_of(nodes)
@@ -225,12 +251,39 @@ async fn latency(nodes: usize) {
             }
         });
     }
+    rounds(nodes, async || {
+        tree.root.broadcast(vec![7; 100]).await.unwrap();
+        lasts.recv().await.unwrap();
+    })
+    .await;
+    tree.fell().await;
+}
+
+/// The same bytes over as many links as a broadcast to that many nodes takes, without a tree: all at once.
+async fn bare_latency(links: usize) {
+    let dialer = Dialer::new(&Tokio, LinkConfig::loopback()).unwrap();
+    let mut pairs = Vec::new();
+    for _ in 0..links {
+        pairs.push(pair(&dialer).await);
+    }
+    rounds(links, async || {
+        for (one, _) in &pairs {
+            one.link.send(Bytes::from(vec![7; 100]));
+        }
+        for (_, other) in &pairs {
+            other.message().await;
+        }
+    })
+    .await;
+}
+
+/// Measures what is to bring one message to each of so many nodes.
+async fn rounds(nodes: usize, bring: impl AsyncFn()) {
     let mut times = Vec::new();
     let cpu = cpu_seconds();
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        tree.root.broadcast(vec![7; 100]).await.unwrap();
-        lasts.recv().await.unwrap();
+        bring().await;
         times.push(start.elapsed());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -242,5 +295,4 @@ async fn latency(nodes: usize) {
         at(99),
         1e6 * (cpu_seconds() - cpu) / (ROUNDS * nodes) as f64
     );
-    tree.fell().await;
 }

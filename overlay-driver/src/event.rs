@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::Stream;
+use overlay_core::flow::message_cost;
 use overlay_core::wire::Refusal;
 use overlay_core::{EventKind, NodeId, Notification, Position, Receipt, Way};
 
@@ -18,6 +19,10 @@ use crate::question::Question;
 /// Most events other than messages that wait for the app. If the app does not listen while the tree changes, its memory
 /// must not fill. Messages are bounded by their senders' windows.
 const MAX_WAITING: usize = 1024;
+
+/// The cost of messages that the app has taken and whose receipts wait to be joined, while a next one is there. Far less than
+/// the smallest window, so that no sender waits for them.
+const JOINED: u32 = 4 * 1024;
 
 /// An event that a node tells its app. More may come.
 #[derive(Debug)]
@@ -113,6 +118,14 @@ pub struct Events {
     queue: Pin<Box<Receiver<Queued>>>,
     returns: Sender<EventKind>,
     waiting: Arc<AtomicUsize>,
+    taken: Taken,
+}
+
+/// The receipts of messages that the app has taken, as one, and the cost of those messages.
+#[derive(Debug, Default)]
+struct Taken {
+    receipt: Option<Receipt>,
+    cost: u32,
 }
 
 /// An event, and what the engine wants back when it is taken.
@@ -137,15 +150,41 @@ impl Stream for Events {
             return Poll::Ready(None);
         };
         match receipt {
-            // The queue has no limit of its own: there are as many receipts as windows have room for.
-            Some(receipt) => {
-                let _ = self.returns.try_send(EventKind::Consumed(receipt));
-            }
+            Some(receipt) => self.taken(receipt, &event),
             None => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
             }
         }
+        if self.taken.cost >= JOINED || self.queue.is_empty() {
+            self.give_back();
+        }
         Poll::Ready(Some(event))
+    }
+}
+
+impl Events {
+    /// The app has taken a message.
+    fn taken(&mut self, receipt: Receipt, event: &Event) {
+        let apart = match &mut self.taken.receipt {
+            Some(joined) => joined.join(receipt).err(),
+            None => Some(receipt),
+        };
+        if apart.is_some() {
+            self.give_back();
+            self.taken.receipt = apart;
+        }
+        if let Event::Message(message) = event {
+            self.taken.cost += message_cost(message.payload.len());
+        }
+    }
+
+    /// Gives the receipts of what the app has taken back.
+    fn give_back(&mut self) {
+        let Taken { receipt, .. } = std::mem::take(&mut self.taken);
+        if let Some(receipt) = receipt {
+            // The queue has no limit of its own: there are as many receipts as windows have room for.
+            let _ = self.returns.try_send(EventKind::Consumed(receipt));
+        }
     }
 }
 
@@ -153,11 +192,12 @@ impl Drop for Events {
     /// A message that the app will not take any more counts as taken.
     fn drop(&mut self) {
         self.queue.close();
-        while let Ok(Queued { receipt, .. }) = self.queue.try_recv() {
+        while let Ok(Queued { event, receipt }) = self.queue.try_recv() {
             if let Some(receipt) = receipt {
-                let _ = self.returns.try_send(EventKind::Consumed(receipt));
+                self.taken(receipt, &event);
             }
         }
+        self.give_back();
     }
 }
 
@@ -177,6 +217,7 @@ pub(crate) fn channel(returns: Sender<EventKind>) -> (EventSender, Events) {
         queue: Box::pin(queue),
         returns,
         waiting: Arc::clone(&waiting),
+        taken: Taken::default(),
     };
     let sender = EventSender {
         queue: sender,

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use overlay_core::flow::{MIN_WINDOW, message_cost};
 use overlay_core::wire::{Lane, LinkFrame, MAX_PART, Part};
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, Notification, ProtocolError, Scope, Unsent,
+    Action, CloseReason, Config, EventKind, LinkId, Notification, ProtocolError, Receipt, Scope,
+    Unsent,
 };
 
 use crate::harness::{Solo, World, config, opened, record, records, secs, sent, told, unsent};
@@ -188,6 +189,45 @@ fn a_neighbour_gets_credit_for_what_the_app_has_taken() {
         }
     }
     assert_eq!(granted, 2 * half);
+}
+
+/// The receipt of the only message among these actions.
+fn receipt(actions: Vec<Action>) -> Receipt {
+    let mut receipts = actions.into_iter().filter_map(|action| match action {
+        Action::Deliver(delivery) => Some(delivery.receipt),
+        _ => None,
+    });
+    receipts.next().unwrap()
+}
+
+#[test]
+fn joined_receipts_give_back_as_much_as_each_on_its_own() {
+    let (mut solo, parent) = Solo::member(Config {
+        window: MIN_WINDOW,
+        ..config(1)
+    });
+    let mut all = receipt(solo.is_sent(parent, &big(1)));
+    for _ in 0..2 {
+        let next = receipt(solo.is_sent(parent, &big(1)));
+        assert_eq!(all.join(next), Ok(()));
+    }
+    let actions = solo.event(EventKind::Consumed(all));
+    let credit = LinkFrame::Credit {
+        lane: Lane::Direct,
+        bytes: 2 * message_cost(MAX_PART),
+    };
+    assert_eq!(sent(&actions, parent), [credit]);
+}
+
+#[test]
+fn receipts_of_different_lanes_stay_apart() {
+    let (mut solo, parent) = Solo::member(config(1));
+    let mut direct = receipt(solo.is_sent(parent, &text(1)));
+    let broadcast = receipt(solo.hears(parent, b"news"));
+    let broadcast = direct.join(broadcast).unwrap_err();
+    let mut next = receipt(solo.hears(parent, b"more"));
+    assert_eq!(next.join(broadcast), Ok(()));
+    assert!(next.join(direct).is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A link to a former parent or child, until it has all that it was sent.
 //!
-//! This node sends what it has queued, as far as the neighbour's credit comes in, then a `Goodbye`, and the
+//! This node sends what is left for the neighbour, as far as its credit comes in, then a `Goodbye`, and the
 //! *neighbour* closes the link. The channel is ordered, so by then it has everything.
 
 use core::time::Duration;

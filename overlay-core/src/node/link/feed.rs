@@ -107,12 +107,14 @@ impl Feed {
             }
             Next::Bytes(slice) => {
                 let most = MAX_RECORDS.min(self.credit.left() as usize);
-                let len = log.fitting(slice, most.min(behind));
-                if len > 0 && !link.takes(len) {
-                    self.pace.waits(now);
-                    return None;
-                }
-                if len == 0 {
+                let most = most.min(behind).min(slice.len());
+                // Before the records are looked at one by one: mostly the channel has yet to take what it was given.
+                let len = if link.takes(most) {
+                    log.fitting(slice, most)
+                } else {
+                    0
+                };
+                if len == 0 || !link.takes(len) {
                     self.pace.waits(now);
                     #[cfg(planted)]
                     {

@@ -19,7 +19,7 @@ use crate::node::effects::Effects;
 use crate::node::link::{Links, State};
 use crate::notification::{Notification, Unsent};
 use crate::time::Instant;
-use crate::wire::{Answer, Lane, Question, behind, split};
+use crate::wire::{Answer, Lane, Question, behind};
 
 /// The questions of which the time is not over.
 #[derive(Debug, Default)]
@@ -97,10 +97,9 @@ impl Gather {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<(), ProtocolError> {
-        for message in lanes::receive(link, Lane::Gather, records, links, fx)? {
-            lanes::taken(link, Lane::Gather, lanes::cost(&message), links, fx);
-            let (header, question) =
-                split::<Question>(&message).ok_or(ProtocolError::BadMessage)?;
+        let questions = lanes::receive_headed::<Question>(link, Lane::Gather, records, links, fx)?;
+        for (header, question, cost) in questions {
+            lanes::taken(link, Lane::Gather, cost, links, fx);
             let ask = header.ask;
             let known = self.0.contains_key(&ask);
             if known || !self.has_room(fx) {
@@ -133,9 +132,9 @@ impl Gather {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<(), ProtocolError> {
-        for message in lanes::receive(link, Lane::Gather, records, links, fx)? {
-            lanes::taken(link, Lane::Gather, lanes::cost(&message), links, fx);
-            let (header, value) = split::<Answer>(&message).ok_or(ProtocolError::BadMessage)?;
+        let answers = lanes::receive_headed::<Answer>(link, Lane::Gather, records, links, fx)?;
+        for (header, value, cost) in answers {
+            lanes::taken(link, Lane::Gather, cost, links, fx);
             let Some(collected) = self.collected(header.ask) else {
                 continue;
             };

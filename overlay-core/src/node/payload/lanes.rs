@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 use super::credit;
 use crate::action::Action;
@@ -71,6 +72,23 @@ pub(super) fn receive(
     let messages = mail.inbox.receive(records, fx.config.window, longest)?;
     give_credit(id, lane, links, fx);
     Ok(messages.into_iter().map(Bytes::from).collect())
+}
+
+/// As [`receive`], of messages behind a header: each with that, and with its cost.
+pub(super) fn receive_headed<H: DeserializeOwned>(
+    id: LinkId,
+    lane: Lane,
+    records: &[u8],
+    links: &mut Links,
+    fx: &mut Effects,
+) -> Result<Vec<(H, Bytes, u32)>, ProtocolError> {
+    let messages = receive(id, lane, records, links, fx)?.into_iter();
+    let headed = messages.map(|message| {
+        let (header, payload) = wire::split(&message)?;
+        Some((header, payload, cost(&message)))
+    });
+    let headed: Option<Vec<_>> = headed.collect();
+    headed.ok_or(ProtocolError::BadMessage)
 }
 
 /// A message of this cost, as the neighbour's credit counts it, has been taken.

@@ -139,10 +139,10 @@ impl Routed {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<(), ProtocolError> {
-        for message in lanes::receive(link, Lane::Routed, records, links, fx)? {
-            let (way, payload) = split::<Path>(&message).ok_or(ProtocolError::BadMessage)?;
+        let messages = lanes::receive_headed::<Path>(link, Lane::Routed, records, links, fx)?;
+        for (way, payload, cost) in messages {
             let way = way.child(child).map_err(|_| ProtocolError::BadPath)?;
-            self.push(Some(link), Route::Up(way), payload, lanes::cost(&message));
+            self.push(Some(link), Route::Up(way), payload, cost);
         }
         Ok(())
     }
@@ -155,14 +155,9 @@ impl Routed {
         links: &mut Links,
         fx: &mut Effects,
     ) -> Result<(), ProtocolError> {
-        for message in lanes::receive(link, Lane::Routed, records, links, fx)? {
-            let (reply, payload) = split(&message).ok_or(ProtocolError::BadMessage)?;
-            self.push(
-                Some(link),
-                Route::Down(reply),
-                payload,
-                lanes::cost(&message),
-            );
+        let messages = lanes::receive_headed(link, Lane::Routed, records, links, fx)?;
+        for (reply, payload, cost) in messages {
+            self.push(Some(link), Route::Down(reply), payload, cost);
         }
         Ok(())
     }
