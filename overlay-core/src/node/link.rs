@@ -249,6 +249,11 @@ impl Link {
         self.undrained = 0;
     }
 
+    /// Whether the channel has taken all that it was given.
+    pub(crate) const fn is_drained(&self) -> bool {
+        self.undrained == 0
+    }
+
     /// Whether it only brings what is left, and a goodbye.
     pub(crate) const fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing(_))

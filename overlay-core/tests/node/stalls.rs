@@ -4,10 +4,12 @@ use bytes::Bytes;
 use overlay_core::flow::MIN_WINDOW;
 use overlay_core::wire::{Lane, LinkFrame, MAX_PART, Part, Stall};
 use overlay_core::{
-    Action, CloseReason, Config, EventKind, LinkId, NodeId, Notification, Role, SlowPolicy,
+    Action, CloseReason, Config, EventKind, LinkId, NodeId, Notification, Role, SlowPolicy, Start,
 };
 
-use crate::harness::{Ix, Solo, World, config, id, ms, record, secs, sent, told};
+use crate::harness::{
+    Ix, Solo, World, broadcast, child_at, config, fed, id, ms, record, secs, sent, told, unsent,
+};
 
 /// A tree of degree 2 in which every window is small, with this many nodes below the root.
 fn tree(slow: SlowPolicy, nodes: usize) -> World {
@@ -187,6 +189,39 @@ fn by_skipping_a_slow_app_does_not_hold_up_what_is_below_it() {
     world.busy(inner);
     stream(&mut world, 30);
     assert!(world.heard(6).len() > 500);
+}
+
+#[test]
+fn a_skipped_child_whose_channel_takes_nothing_is_left_alone_until_it_does() {
+    let mut solo = Solo::root(Config {
+        slow: SlowPolicy::Skip,
+        history: 0,
+        ..config(1)
+    });
+    // Its credit lasts for all of this.
+    let (child, _) = child_at(&mut solo, 1, Start::Live, 1 << 30);
+    solo.clogged = true;
+    while solo.node.can_broadcast() {
+        broadcast(&mut solo, vec![1; MAX_PART]);
+    }
+    wait(&mut solo, child, 2);
+    for _ in 0..100 {
+        let actions = broadcast(&mut solo, vec![2; MAX_PART]);
+        assert_eq!((unsent(&actions), sent(&actions, child)), (None, vec![]));
+    }
+    solo.clogged = false;
+    let actions = solo.event(EventKind::LinkDrained(child));
+    assert!(matches!(sent(&actions, child)[..], [LinkFrame::Jump(_)]));
+    let actions = broadcast(&mut solo, "live");
+    assert_eq!(fed(&actions, child), [(Part::Whole, b"live".to_vec())]);
+}
+
+#[test]
+fn a_skipped_child_that_is_lost_is_named() {
+    let (mut solo, child) = slow_child(SlowPolicy::Skip);
+    wait(&mut solo, child, 2);
+    let actions = solo.event(EventKind::LinkClosed(child));
+    assert_eq!(stalls(&actions), [id(1)]);
 }
 
 #[test]

@@ -177,7 +177,26 @@ impl World {
         Ok(())
     }
 
+    /// Whether the other side takes what this end's channel was given. If its machine sleeps, it does so when that wakes; if
+    /// the path is cut, never.
+    fn is_acknowledged(&mut self, id: EndId) -> bool {
+        let is_cut = self.ends.get(id).is_none_or(|end| end.broken);
+        let peer = self.ends.peer(id).and_then(|peer| self.ends.get(peer));
+        let Some(peer) = peer.filter(|_| !is_cut) else {
+            return false;
+        };
+        let machine = &mut self.machines[peer.owner];
+        if let Some(sleep) = &mut machine.sleep {
+            sleep.held.push_back(What::Link(id, Happening::Drained));
+            return false;
+        }
+        machine.lives()
+    }
+
     fn at_end(&mut self, id: EndId, happening: Happening) -> Result<(), Violation> {
+        if matches!(happening, Happening::Drained) && !self.is_acknowledged(id) {
+            return Ok(());
+        }
         let Some(end) = self.ends.get_mut(id) else {
             return Ok(());
         };

@@ -81,8 +81,9 @@ impl Feed {
         let behind = self.behind(log);
         match log.next(&self.at) {
             _ if self.until.is_some() && behind == 0 => None,
-            // Until it takes something, a child that is skipped is left alone.
-            _ if self.pace.is_skipped() && !self.has_credit() => {
+            // Until it takes something, a child that is skipped is left alone. Credit is no sign of that: a child that has
+            // stopped altogether may have some left, and then it is its channel that takes nothing.
+            _ if self.pace.is_skipped() && !(self.has_credit() && link.is_drained()) => {
                 self.pace.waits(now);
                 None
             }
