@@ -9,6 +9,7 @@ use crate::process::Server;
 fn a_standby_ends_with_the_stream() {
     let server = Server::start();
     let mut first = server.root(2, &["--wait-for", "1"]);
+    first.fact("promoted");
     let mut second = server.root(2, &[]);
     second.fact("standby");
     let _input = second.stdin();
