@@ -108,6 +108,10 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
 
     /// Reads what is there, or waits for more.
     async fn read(&mut self) -> io::Result<()> {
+        // Also of what has come behind whole lines, which are given out.
+        if !self.buffer.is_empty() {
+            self.line_due.get_or_insert(Instant::now() + LINE_WAIT);
+        }
         let room = CHUNK - self.buffer.len();
         // `read_buf` reads no more than the spare capacity.
         self.buffer.reserve(room);
@@ -123,9 +127,6 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
         match read {
             Ok(count) => {
                 self.ended = count == 0;
-                if !self.buffer.is_empty() {
-                    self.line_due.get_or_insert(Instant::now() + LINE_WAIT);
-                }
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -193,6 +194,10 @@ mod tests {
         let mut chunks = Chunks::new(reader);
         writer.write_all(b"name? ").await.unwrap();
         assert_eq!(chunks.next().await.unwrap().unwrap(), b"name? ");
+        writer.write_all(b"a line\nname? ").await.unwrap();
+        assert_eq!(chunks.next().await.unwrap().unwrap(), b"a line\n");
+        let prompt = tokio::time::timeout(100 * LINE_WAIT, chunks.next()).await;
+        assert_eq!(prompt.unwrap().unwrap().unwrap(), b"name? ");
         writer.write_all(b"half").await.unwrap();
         let dropped = tokio::time::timeout(Duration::ZERO, chunks.next()).await;
         assert!(dropped.is_err());
