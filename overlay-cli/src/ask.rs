@@ -170,6 +170,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn where_nobody_was_asked_nobody_has_answered() {
+        let nobody = Answers::default();
+        assert_eq!(
+            show(Facts::Off, How::Each, &nobody).unwrap(),
+            exit::lacking()
+        );
+    }
+
+    #[test]
     fn every_line_of_an_answer_has_its_node() {
         let mut text = Vec::new();
         lines(NodeId::from_u128(7), b"one\ntwo\n", &mut text).unwrap();

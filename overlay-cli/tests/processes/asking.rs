@@ -6,12 +6,16 @@ use crate::events::Schema;
 use crate::process::{Process, Server, TOKEN};
 
 fn ask(server: &Server, args: &[&str]) -> Process {
-    let mut command: Command = server.command(&["ask"]);
+    Process::start(asking(server, args))
+}
+
+fn asking(server: &Server, args: &[&str]) -> Command {
+    let mut command = server.command(&["ask"]);
     command
         .args(args)
         .env("OVERLAY_TOKEN", TOKEN)
         .stdin(Stdio::null());
-    Process::start(command)
+    command
 }
 
 fn answering(server: &Server, answer: &str) -> Process {
@@ -80,6 +84,19 @@ fn a_command_that_fails_or_hangs_gives_no_answer() {
         "{stdout}{stderr}"
     );
     assert!(stderr.ends_with("1 of 3 nodes answered.\n"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn answers_that_nobody_reads_are_no_success() {
+    let server = Server::start();
+    let _node = answering(&server, "cat");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = asking(&server, &["?", "--wait-for", "1"]);
+    command.stdout(Stdio::from(writer));
+    let (status, _, stderr) = Process::start_with(command).finish();
+    assert_eq!(status.code(), Some(141), "{stderr}");
 }
 
 #[test]
