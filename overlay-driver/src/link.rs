@@ -16,6 +16,7 @@ mod opening;
 mod peer;
 mod sdp;
 mod session;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! One `webrtc` peer connection with one data channel, tuned.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
@@ -20,15 +20,22 @@ use webrtc::peer_connection::{
     RTCSessionDescription, SettingEngine, SettingEngineBuilder,
 };
 
+use webrtc::runtime::Runtime;
+
 use super::LinkError;
 use super::address;
 use super::confine::{Confined, TaskGuard};
 use super::dialer::Shared;
 use super::opening::Opening;
+use super::under_way::{self, UnderWay};
 use crate::queue;
 
-/// Bytes that the stack holds for sending before `send` waits. With more, bursts overflow the receiver's socket.
-const SEND_BUFFER: usize = 128 * 1024;
+/// The longest message that a peer of our own kind takes, which tells it from all others. Twice a frame, so that a peer that
+/// sends too much is found out and not just not heard: what is longer the stack drops without a word.
+const LONGEST_MESSAGE: usize = 2 * MAX_FRAME;
+
+/// The pause after which a sender looks again, should it have missed that there is room.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Local ICE candidates that may wait to be read. There is one for each address and server.
 const FOUND: usize = 64;
@@ -49,6 +56,10 @@ pub(super) struct Peer {
     reach: Receiver<Reach>,
     faults: Receiver<LinkError>,
     opening: Arc<Opening>,
+    under_way: Mutex<UnderWay>,
+    /// Much of what was under way is acknowledged.
+    room: (Sender<()>, Receiver<()>),
+    runtime: Arc<dyn Runtime>,
     _tasks: TaskGuard,
 }
 
@@ -75,7 +86,7 @@ impl Peer {
                 opening: opening.clone(),
             }))
             .with_udp_addrs(address::local(&shared.config.bind))
-            .with_data_channel_send_buffer_limit(SEND_BUFFER);
+            .with_data_channel_send_buffer_limit(under_way::MOST);
         // Boxed: 20 KB, which the link's task would keep for life.
         let connection = Box::pin(builder.build()).await?;
         // Both sides make the same channel, so it needs no handshake of its own.
@@ -93,6 +104,9 @@ impl Peer {
             reach,
             faults,
             opening,
+            under_way: Mutex::new(UnderWay::new()),
+            room: async_channel::bounded(1),
+            runtime: shared.runtime.clone(),
             _tasks: tasks,
         })
     }
@@ -110,6 +124,7 @@ impl Peer {
 
     /// Takes the peer's offer and answers it. ICE candidates are found from here on.
     pub(super) async fn answer(&self, offer: String) -> Result<String> {
+        self.describes_itself(&offer);
         let offer = RTCSessionDescription::offer(offer)?;
         self.connection.set_remote_description(offer).await?;
         let answer = self
@@ -124,6 +139,7 @@ impl Peer {
 
     /// Takes the peer's answer.
     pub(super) async fn accept(&self, answer: String) -> Result<()> {
+        self.describes_itself(&answer);
         let answer = RTCSessionDescription::answer(answer)?;
         self.connection.set_remote_description(answer).await?;
         self.opening.nudge();
@@ -159,8 +175,12 @@ impl Peer {
     /// The next event of the channel. `None` when there will be no more.
     pub(super) async fn event(&self) -> Option<DataChannelEvent> {
         let event = self.channel.poll().await;
-        if let Some(DataChannelEvent::OnOpen) = event {
-            self.opening.finish();
+        match event {
+            Some(DataChannelEvent::OnOpen) => self.opening.finish(),
+            Some(DataChannelEvent::OnBufferedAmountLow) => {
+                let _ = self.room.0.try_send(());
+            }
+            _ => {}
         }
         event
     }
@@ -172,7 +192,39 @@ impl Peer {
 
     /// Hands a frame to the channel, once there is room for it.
     pub(super) async fn send(&self, frame: Bytes) -> Result<()> {
-        self.channel.send(BytesMut::from(frame)).await
+        let len = frame.len();
+        loop {
+            let under_way = self.channel.outstanding_bytes().await?;
+            let now = self.runtime.now();
+            if self.under_way().allows(len, under_way, now) {
+                self.under_way().sent(len, under_way, now);
+                return self.channel.send(BytesMut::from(frame)).await;
+            }
+            self.wait_for_room().await?;
+        }
+    }
+
+    /// Waits until about half of what may be under way is acknowledged.
+    async fn wait_for_room(&self) -> Result<()> {
+        let low = u32::try_from(self.under_way().limit() / 2).unwrap_or(u32::MAX);
+        self.channel.set_buffered_amount_low_threshold(low).await?;
+        let again = self.runtime.sleep(LOOK_AGAIN);
+        select(Box::pin(self.room.1.recv()), again).await;
+        Ok(())
+    }
+
+    /// The peer's description says of what kind it is.
+    fn describes_itself(&self, description: &str) {
+        let own_kind = format!("a=max-message-size:{LONGEST_MESSAGE}");
+        if description.lines().any(|line| line.trim_end() == own_kind) {
+            self.under_way().takes_at_once(under_way::OWN_KIND);
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of bytes that the peer has not acknowledged.
@@ -213,10 +265,8 @@ fn settings(shared: &Shared) -> SettingEngine {
             Some(Duration::ZERO),
             Some(shared.config.lost_after / 6),
         )
-        // What is longer the stack drops without a word. Twice a frame, so that a peer that sends
-        // too much is found out and not just not heard.
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(
-            u32::try_from(2 * MAX_FRAME).unwrap_or(u32::MAX),
+            u32::try_from(LONGEST_MESSAGE).unwrap_or(u32::MAX),
         ))
         .build()
 }
