@@ -29,7 +29,7 @@ use overlay_driver::{
 use tokio::runtime::Runtime;
 
 use figures::{cpu_seconds, cpu_seconds_of};
-use harness::{Tokio, on_tokio, pair};
+use harness::{Side, Tokio, on_tokio, pair};
 
 /// The bytes that each throughput is measured with.
 const BYTES: usize = 256 * 1024 * 1024;
@@ -41,27 +41,41 @@ fn main() {
 }
 
 async fn measure() {
-    println!("to a neighbour, beside a bare link:");
-    for size in [100, 1024, 16 * 1024, 1024 * 1024] {
-        beside_a_link(size).await;
+    let parts: Vec<String> = std::env::args().collect();
+    let all = !PARTS
+        .iter()
+        .any(|part| parts.iter().any(|wanted| wanted == part));
+    let wanted = |part: &str| all || parts.iter().any(|wanted| wanted == part);
+    if wanted("sizes") {
+        println!("to a neighbour, beside a bare link:");
+        for size in [100, 1024, 16 * 1024, 1024 * 1024] {
+            beside_a_link(size).await;
+        }
     }
-    println!("broadcasts of 100 B, each awaited:");
-    for nodes in [1, 10] {
-        broadcasts(nodes).await;
+    if wanted("broadcasts") {
+        println!("broadcasts of 100 B, each awaited:");
+        for nodes in [1, 10] {
+            broadcasts(nodes).await;
+        }
     }
-    println!("100 B on each of 100 bare links, until the last has it:");
-    bare_latency(100).await;
-    println!("a broadcast of 100 B to 100 nodes of degree 10, until the last has it:");
-    latency(100).await;
+    if wanted("latency") {
+        println!("100 B on each of 100 bare links, until the last has it:");
+        bare_latency(100).await;
+        println!("a broadcast of 100 B to 100 nodes of degree 10, until the last has it:");
+        latency(100).await;
+    }
 }
+
+/// What is measured, if not everything: `-- messages latency`.
+const PARTS: [&str; 3] = ["sizes", "broadcasts", "latency"];
 
 /// The name of the threads that run all nodes but the root.
 const MEMBERS: &str = "members";
 
 /// A tree of nodes on one dialer.
 struct Tree {
-    /// Runs the members, so that their processor time can be told from the root's.
-    threads: Runtime,
+    /// Runs the members if their processor time is to be told from the root's.
+    threads: Option<Runtime>,
     server: Server,
     root: Node,
     root_events: Option<Events>,
@@ -70,6 +84,21 @@ struct Tree {
 
 impl Tree {
     async fn grow(nodes: usize) -> Self {
+        Self::grow_on(nodes, None).await
+    }
+
+    /// A tree whose members run on threads of their own.
+    async fn apart(nodes: usize) -> Self {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name(MEMBERS)
+            .enable_all()
+            .build()
+            .unwrap();
+        Self::grow_on(nodes, Some(threads)).await
+    }
+
+    async fn grow_on(nodes: usize, threads: Option<Runtime>) -> Self {
         let token = random_token().unwrap();
         let access = Access::default().any_overlay(token.clone());
         let config = ServerConfig::new(bootstrap::Config::new(access));
@@ -84,16 +113,10 @@ impl Tree {
             matches!(news, Notification::Promoted { .. })
         })
         .await;
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name(MEMBERS)
-            .enable_all()
-            .build()
-            .unwrap();
         let mut members = Vec::new();
         for _ in 0..nodes {
             let (node, mut events) = {
-                let _members = threads.enter();
+                let _members = threads.as_ref().map(Runtime::enter);
                 builder.clone().spawn().unwrap()
             };
             node.join().await;
@@ -118,7 +141,8 @@ impl Tree {
         let all = self.members.iter_mut().map(|(_, events)| events);
         for events in all.chain([&mut self.root_events]) {
             let (mut events, taken) = (events.take().unwrap(), Arc::clone(&taken));
-            self.threads.spawn(async move {
+            let _members = self.threads.as_ref().map(Runtime::enter);
+            tokio::spawn(async move {
                 while let Some(event) = events.next().await {
                     if let Event::Message(_) = event {
                         taken.fetch_add(1, Ordering::Release);
@@ -133,7 +157,9 @@ impl Tree {
         drop(self.members);
         drop(self.root);
         self.server.shut_down().await;
-        self.threads.shutdown_background();
+        if let Some(threads) = self.threads {
+            threads.shutdown_background();
+        }
     }
 }
 
@@ -152,46 +178,71 @@ async fn reaches(taken: &AtomicUsize, count: usize) {
     }
 }
 
+/// Rounds in which a tree and a bare link take turns, so that a busy machine slows both.
+const TURNS: usize = 7;
+
 /// Sends messages to a neighbour, many at a time, and as many bytes through a bare link in the frames that it takes.
 async fn beside_a_link(size: usize) {
-    let bytes = if size < 1024 { BYTES / 16 } else { BYTES };
+    let bytes = if size < 1024 { BYTES / 16 } else { BYTES } / TURNS;
     let count = bytes / size;
     let mut tree = Tree::grow(1).await;
-    let to = tree.members[0].0.id();
     let taken = tree.listen();
-    let payload = Bytes::from(vec![7; size]);
-    let (start, cpu) = (Instant::now(), cpu_seconds());
-    let senders = (0..64.min(count)).map(|first| {
-        let (node, payload) = (tree.root.clone(), payload.clone());
-        tokio::spawn(async move {
-            for _ in (first..count).step_by(64) {
-                node.send(to, payload.clone()).await.unwrap();
-            }
-        })
-    });
-    let senders: Vec<_> = senders.collect();
-    reaches(&taken, count).await;
-    let (time, used) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    for sender in senders {
-        sender.await.unwrap();
+    let link = pair(&Dialer::new(&Tokio, LinkConfig::loopback()).unwrap()).await;
+    let (mut rates, mut bare_rates, mut ratios, mut used) = (vec![], vec![], vec![], 0.0);
+    for turn in 0..TURNS {
+        let cpu = cpu_seconds();
+        let rate = bytes as f64 / tree.sends(size, count, &taken, turn * count).await;
+        used += cpu_seconds() - cpu;
+        let bare = bytes as f64 / bare(&link, size.min(16 * 1024), bytes).await;
+        rates.push(rate);
+        bare_rates.push(bare);
+        ratios.push(rate / bare);
     }
     tree.fell().await;
-    let link = bare(size.min(16 * 1024), bytes).await;
-    let rate = bytes as f64 / time;
     println!(
-        "  {size:>8} B: {:.0} MB/s, a bare link {:.0} MB/s: {:.2}; {:.2} µs CPU a message",
-        rate / 1e6,
-        link / 1e6,
-        rate / link,
-        1e6 * used / count as f64,
+        "  {size:>8} B: {:.0} MB/s, a bare link {:.0} MB/s: {:.2} ({:.2} to {:.2}); {:.2} µs CPU a message",
+        median(&mut rates) / 1e6,
+        median(&mut bare_rates) / 1e6,
+        median(&mut ratios),
+        ratios[0],
+        ratios[TURNS - 1],
+        1e6 * used / (count * TURNS) as f64,
     );
 }
 
-/// Bytes a second through a bare link, in frames of this size.
-async fn bare(size: usize, bytes: usize) -> f64 {
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+impl Tree {
+    /// The root sends its child so many messages, 64 at a time. Returns the seconds until the child has taken them.
+    async fn sends(&self, size: usize, count: usize, taken: &AtomicUsize, before: usize) -> f64 {
+        let to = self.members[0].0.id();
+        let payload = Bytes::from(vec![7; size]);
+        let start = Instant::now();
+        let senders = (0..64.min(count)).map(|first| {
+            let (node, payload) = (self.root.clone(), payload.clone());
+            tokio::spawn(async move {
+                for _ in (first..count).step_by(64) {
+                    node.send(to, payload.clone()).await.unwrap();
+                }
+            })
+        });
+        let senders: Vec<_> = senders.collect();
+        reaches(taken, before + count).await;
+        let time = start.elapsed().as_secs_f64();
+        for sender in senders {
+            sender.await.unwrap();
+        }
+        time
+    }
+}
+
+/// Seconds that so many bytes take through a bare link, in frames of this size.
+async fn bare((one, other): &(Side, Side), size: usize, bytes: usize) -> f64 {
     // Most bytes in flight, as if limited by credit; and of small frames, most frames.
     let window = (512 * 1024).min(512 * size);
-    let (one, other) = pair(&Dialer::new(&Tokio, LinkConfig::loopback()).unwrap()).await;
     let frame = Bytes::from(vec![7; size]);
     let start = Instant::now();
     for sent in 0..(bytes + window) / size {
@@ -202,12 +253,12 @@ async fn bare(size: usize, bytes: usize) -> f64 {
             other.message().await;
         }
     }
-    bytes as f64 / start.elapsed().as_secs_f64()
+    start.elapsed().as_secs_f64()
 }
 
 async fn broadcasts(nodes: usize) {
     let count = 1_000_000 / nodes;
-    let mut tree = Tree::grow(nodes).await;
+    let mut tree = Tree::apart(nodes).await;
     let taken = tree.listen();
     let payload = Bytes::from(vec![7; 100]);
     let (start, cpu) = (Instant::now(), cpu_seconds());
@@ -241,7 +292,7 @@ async fn latency(nodes: usize) {
     let taken = Arc::new(AtomicUsize::new(0));
     for (_, events) in &mut tree.members {
         let (mut events, taken, last) = (events.take().unwrap(), Arc::clone(&taken), last.clone());
-        tree.threads.spawn(async move {
+        tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 if let Event::Message(_) = event
                     && (taken.fetch_add(1, Ordering::AcqRel) + 1).is_multiple_of(nodes)
