@@ -152,12 +152,13 @@ const fn whole(bytes: f64) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, reason = "numbers of a few megabytes")]
 mod tests {
     use super::*;
 
     /// A line that brings so many bytes a second, after half a round trip, to a sender that always has more.
     struct Line {
-        line: UnderWay,
+        limits: UnderWay,
         now: Instant,
         rate: f64,
         round_trip: Duration,
@@ -169,10 +170,10 @@ mod tests {
     impl Line {
         fn new(rate: f64, round_trip: Duration) -> Self {
             let now = Instant::now();
-            let mut line = UnderWay::new();
-            line.takes_at_once(OWN_KIND);
+            let mut limits = UnderWay::new();
+            limits.takes_at_once(OWN_KIND);
             Self {
-                line,
+                limits,
                 now,
                 rate,
                 round_trip,
@@ -190,8 +191,8 @@ mod tests {
                 self.acknowledged.retain(|at| *at > now);
                 arrived += (before - self.acknowledged.len()) * MAX_FRAME;
                 let under_way = self.acknowledged.len() * MAX_FRAME;
-                if self.line.allows(MAX_FRAME, under_way, now) {
-                    self.line.sent(MAX_FRAME, under_way, now);
+                if self.limits.allows(MAX_FRAME, under_way, now) {
+                    self.limits.sent(MAX_FRAME, under_way, now);
                     let takes = Duration::from_secs_f64(MAX_FRAME as f64 / self.rate);
                     self.free = self.free.max(now) + takes;
                     self.acknowledged.push(self.free + self.round_trip);
@@ -207,24 +208,24 @@ mod tests {
     fn a_short_line_has_no_more_under_way_than_the_peer_takes_at_once() {
         let mut line = Line::new(100e6, Duration::from_micros(200));
         line.run(2);
-        assert_eq!(line.line.limit(), OWN_KIND);
+        assert_eq!(line.limits.limit(), OWN_KIND);
     }
 
     #[test]
     fn a_long_line_is_filled_as_far_as_a_window_allows() {
         let mut line = Line::new(2e6, Duration::from_millis(100));
         line.run(3);
-        assert!(line.run(5) > 1.8e6, "{:?}", line.line);
+        assert!(line.run(5) > 1.8e6, "{:?}", line.limits);
         let mut longer = Line::new(20e6, Duration::from_millis(100));
         longer.run(3);
-        assert_eq!(longer.line.limit(), MOST);
+        assert_eq!(longer.limits.limit(), MOST);
     }
 
     #[test]
     fn a_thin_line_has_no_more_than_a_second_under_way() {
         let mut line = Line::new(32_000.0, Duration::from_millis(30));
         line.run(20);
-        assert!(line.line.limit() <= 40_000, "{:?}", line.line);
+        assert!(line.limits.limit() <= 40_000, "{:?}", line.limits);
         assert!(line.run(20) > 28_000.0, "it is not idle");
     }
 
@@ -232,14 +233,14 @@ mod tests {
     fn a_line_that_was_idle_is_as_it_was_before() {
         let mut line = Line::new(2e6, Duration::from_millis(100));
         line.run(3);
-        let before = line.line.limit();
+        let before = line.limits.limit();
         for _ in 0..100 {
             line.now += Duration::from_secs(1);
             line.acknowledged.clear();
-            assert!(line.line.allows(100, 0, line.now));
-            line.line.sent(100, 0, line.now);
+            assert!(line.limits.allows(100, 0, line.now));
+            line.limits.sent(100, 0, line.now);
         }
-        assert_eq!(line.line.limit(), before);
+        assert_eq!(line.limits.limit(), before);
     }
 
     #[test]
@@ -248,6 +249,6 @@ mod tests {
         line.run(3);
         line.rate = 32_000.0;
         line.run(120);
-        assert!(line.line.limit() <= 40_000, "{:?}", line.line);
+        assert!(line.limits.limit() <= 40_000, "{:?}", line.limits);
     }
 }
