@@ -28,7 +28,12 @@ await build({
 const sizes = await Promise.all(
   ['build/core/overlay_web_bg.wasm', 'dist/overlay.wasm', 'dist/slim.js', 'dist/index.js'].map(async (file) => {
     const bytes = await readFile(file);
-    return { file, bytes: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotliCompressSync(bytes).length };
+    return {
+      file,
+      bytes: bytes.length,
+      gzip: gzipSync(bytes, { level: 9 }).length,
+      brotli: brotliCompressSync(bytes).length,
+    };
   }),
 );
 console.table(sizes);

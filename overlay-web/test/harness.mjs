@@ -41,7 +41,13 @@ export async function endAll() {
 }
 
 function launch() {
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--disable-background-networking'];
+  const args = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-dev-shm-usage',
+    '--disable-background-networking',
+  ];
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
 }
 
@@ -80,7 +86,9 @@ export class World {
   }
 
   async startServer(address) {
-    this.server = this.#run(new Process('overlay', ['server', '--json', '--listen', address, '--token-file', this.tokenFile]));
+    this.server = this.#run(
+      new Process('overlay', ['server', '--json', '--listen', address, '--token-file', this.tokenFile]),
+    );
     const listening = await this.server.until((line) => line.event === 'listening', 'listening');
     this.address = listening.address.replace(/^ws:\/\//, '');
     this.url = `ws://${this.address}`;
@@ -176,7 +184,17 @@ export class Tab {
         const node = await overlay.create(url, options);
         globalThis.node = node;
         globalThis.heard = [];
-        for (const kind of ['parent', 'parentLost', 'child', 'childLost', 'gap', 'rejected', 'serverLost', 'tree', 'left']) {
+        for (const kind of [
+          'parent',
+          'parentLost',
+          'child',
+          'childLost',
+          'gap',
+          'rejected',
+          'serverLost',
+          'tree',
+          'left',
+        ]) {
           node.on(kind, (event) => heard.push({ ...event }));
         }
       },

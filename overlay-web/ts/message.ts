@@ -72,12 +72,7 @@ export class Question {
   #isAnswered = false;
 
   /** @internal */
-  constructor(
-    bytes: Uint8Array,
-    combine: Combine,
-    left: number,
-    give: (answer: Uint8Array | undefined) => void,
-  ) {
+  constructor(bytes: Uint8Array, combine: Combine, left: number, give: (answer: Uint8Array | undefined) => void) {
     this.bytes = bytes;
     this.combine = combine;
     this.left = left;

@@ -40,15 +40,7 @@ export type Command =
 
 /** A code for why a message was not sent. */
 export type SendErrorCode =
-  | 'not-connected'
-  | 'not-root'
-  | 'is-root'
-  | 'too-long'
-  | 'ended'
-  | 'backlog'
-  | 'unsent'
-  | 'undelivered'
-  | 'gone';
+  'not-connected' | 'not-root' | 'is-root' | 'too-long' | 'ended' | 'backlog' | 'unsent' | 'undelivered' | 'gone';
 
 /** The answers to a question. */
 export interface AnswersData {
