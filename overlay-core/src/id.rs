@@ -132,6 +132,25 @@ arena_id! {
     ConnectionId
 }
 
+impl LinkId {
+    /// The id as a number, for a host in another language. It is below 2⁵³ as long as the node has fewer than 2²¹ links at
+    /// once, so a double holds it.
+    #[must_use]
+    pub const fn to_u64(self) -> u64 {
+        (self.index as u64) << 32 | self.generation as u64
+    }
+
+    /// The id with this number. One that the node has not minted names no link, and an event about it changes nothing.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "each half is taken")]
+    pub const fn from_u64(number: u64) -> Self {
+        Self {
+            index: (number >> 32) as u32,
+            generation: number as u32,
+        }
+    }
+}
+
 /// One try of a node to connect to a bootstrap server. Minted by the node, counting up from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootstrapId(pub(crate) u32);
@@ -142,6 +161,12 @@ impl BootstrapId {
     pub const fn number(self) -> u32 {
         self.0
     }
+
+    /// The id of the try with this number, for a host in another language.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +174,16 @@ mod tests {
     use super::*;
     use alloc::format;
     use alloc::string::ToString;
+
+    #[test]
+    fn a_link_id_survives_its_own_number() {
+        let link = LinkId {
+            index: 1030,
+            generation: u32::MAX,
+        };
+        assert_eq!(LinkId::from_u64(link.to_u64()), link);
+        assert!(link.to_u64() < 1 << 53);
+    }
 
     #[test]
     fn a_node_id_survives_its_own_text() {

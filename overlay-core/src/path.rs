@@ -66,6 +66,18 @@ impl Path {
 pub struct Way(pub(crate) Path);
 
 impl Way {
+    /// The way through these nodes, the one that sent the message first and the child of the root last: what
+    /// [`ids`](Self::ids) has told. Fails with more than a tree is deep. A reply by a way that leads nowhere does not arrive.
+    pub fn from_ids(ids: Vec<NodeId>) -> Result<Self, TooLong> {
+        List::new(ids).map(Path).map(Self)
+    }
+
+    /// The ids on the way, for a host in another language: the node that sent the message first, the child of the root last.
+    #[must_use]
+    pub fn ids(&self) -> &[NodeId] {
+        self.0.ids()
+    }
+
     /// The node at its end, which sent the message. `None` of a way that leads nowhere.
     #[must_use]
     pub fn node(&self) -> Option<NodeId> {
