@@ -85,7 +85,9 @@ async fn obey(node: &Node, echo: &AtomicBool, line: &str) -> Result<(), Box<dyn 
         "end" => node.end(payload).await?,
         "ask" => {
             let answers = node.ask(payload, PATIENCE, Combine::Concat).await?;
-            let each = answers.each().map(|(_, answer)| String::from_utf8_lossy(answer));
+            let each = answers
+                .each()
+                .map(|(_, answer)| String::from_utf8_lossy(answer));
             let each: Vec<_> = each.collect();
             say(&json!({ "is": "answers", "asked": answers.asked, "answers": each }));
         }
@@ -104,7 +106,10 @@ fn hear(node: &Node, message: Message, echo: bool) {
         // More may come.
     };
     let bytes = &message.payload;
-    let whole = bytes.iter().enumerate().all(|(at, byte)| usize::from(*byte) == at % 251);
+    let whole = bytes
+        .iter()
+        .enumerate()
+        .all(|(at, byte)| usize::from(*byte) == at % 251);
     let text = (bytes.len() < 1_000).then(|| String::from_utf8_lossy(bytes).into_owned());
     say(&json!({
         "is": "message", "scope": scope, "from": message.from.to_string(), "size": bytes.len(), "whole": whole, "text": text,
