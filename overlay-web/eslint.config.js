@@ -19,6 +19,7 @@ export default tseslint.config(
     files: ['*.js', '*.mjs', 'test/**/*.js', 'test/**/*.mjs'],
     languageOptions: {
       globals: {
+        Buffer: 'readonly',
         console: 'readonly',
         process: 'readonly',
         setTimeout: 'readonly',

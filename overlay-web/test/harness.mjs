@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core';
 
 import { Process, Puppet } from './processes.mjs';
 
-export const TOKEN = 'the token of these tests';
+export const TOKEN = 'token-of-these-tests';
 
 /** Milliseconds that a claim may take. */
 const TIMEOUT = 120_000;
@@ -180,10 +180,12 @@ export class Tab {
   async load(url, options) {
     await this.page.evaluate(
       async ([url, options]) => {
-        globalThis.overlay = await import('/index.js');
+        const overlay = await import('/index.js');
+        globalThis.overlay = overlay;
         const node = await overlay.create(url, options);
         globalThis.node = node;
-        globalThis.heard = [];
+        const heard = [];
+        globalThis.heard = heard;
         for (const kind of [
           'parent',
           'parentLost',
@@ -213,8 +215,8 @@ export class Tab {
     try {
       await this.page.waitForFunction(`(${condition})(node, heard)`, undefined, { timeout });
     } catch (error) {
-      const state = await this.run((node) => ({ role: node.role, explain: node.explain(), heard }));
-      throw new Error(`the tab: not ${what}: ${error.message}\n${JSON.stringify(state)}`);
+      const state = await this.run((node) => ({ role: node.role, explain: node.explain(), heard: globalThis.heard }));
+      throw new Error(`the tab: not ${what}: ${error.message}\n${JSON.stringify(state)}`, { cause: error });
     }
   }
 

@@ -70,7 +70,7 @@ export class Connections {
 
 function press(): void {
   try {
-    void new ArrayBuffer(STEP);
+    new ArrayBuffer(STEP);
   } catch {
     // There is no more memory: pressure enough.
   }

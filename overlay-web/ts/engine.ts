@@ -304,6 +304,8 @@ export class Engine implements LinksOwner, ServerOwner, SendsOwner {
         return;
       case 'rejected':
         this.#tell({ type: 'trouble', trouble: news });
+        break;
+      default:
     }
     this.#statusIsOld = true;
     this.#tell({ type: 'news', news });

@@ -140,7 +140,7 @@ function parse(text: string): URL | undefined {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || host.startsWith('127.');
 }
 
 /** Whether an address is one of this machine or of a private network (RFC 1918, RFC 4193, link-local). */

@@ -333,7 +333,7 @@ export class OverlayNode implements AsyncIterable<Message> {
     if (news.type === 'parent' || news.type === 'promoted') this.#trouble = undefined;
     this.#reach(news);
     if (news.type === 'left' && !this.#isHidden) this.#inbox.close();
-    this.#events.emit(news.type, news as never);
+    this.#events.emit(news.type, news);
   }
 
   #reach(news: PublicNews): void {

@@ -32,7 +32,7 @@ export interface SendOptions {
 
 interface Waiting {
   readonly resolve: (outcome: number | Answers) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
   readonly progress: ((bytes: number) => void) | undefined;
 }
 
@@ -98,6 +98,8 @@ export class Outgoing {
         return;
       case 'progress':
         this.#waiting.get(told.number)?.progress?.(told.bytes);
+        return;
+      default:
     }
   }
 
@@ -131,7 +133,7 @@ export class Outgoing {
         },
         reject: (error) => {
           done();
-          reject(error as Error);
+          reject(error);
         },
         progress,
       });

@@ -173,8 +173,9 @@ class Peer {
     });
     await connection.setLocalDescription();
     await first;
-    const description = connection.localDescription;
-    if (this.#isClosed || description === null) return;
+    // A connection that was closed meanwhile is not this one's any more.
+    const description = this.#connection?.localDescription;
+    if (description == null) return;
     this.#described = true;
     this.#owner.tell({ type: 'description', peer: this.#number, sdp: description.sdp });
   }
@@ -222,6 +223,8 @@ class Peer {
           return;
         case 'connected':
           if (this.#isOpen) clearTimeout(this.#timer);
+          return;
+        default:
       }
     };
   }
@@ -231,7 +234,7 @@ class Peer {
     this.close();
     this.#owner.lost({
       kind,
-      text: error === undefined ? undefined : String(error),
+      text: error instanceof Error ? error.message : undefined,
       local: [...this.#local],
       remote: [...this.#remote],
     });

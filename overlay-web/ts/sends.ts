@@ -177,7 +177,7 @@ export class Sends {
   #reply(send: Pending, way: Uint8Array): Refusal | undefined {
     const tag = this.#nextTag();
     this.#replies.set(tag, send.number);
-    let isWay = true;
+    let isWay = true as boolean;
     const refusal = this.#owner.run((core, now) => {
       isWay = core.reply(now, way, tag, send.payload);
     });

@@ -66,6 +66,8 @@ export class State {
       case 'left':
         this.#latest.clear();
         this.#latest.set('left', news);
+        return;
+      default:
     }
   }
 
