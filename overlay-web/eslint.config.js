@@ -28,4 +28,19 @@ export default tseslint.config(
       },
     },
   },
+  {
+    // Functions of a test run in the page as well, where there are these and what the harness puts there.
+    files: ['test/*.test.mjs'],
+    languageOptions: {
+      globals: {
+        AbortSignal: 'readonly',
+        Response: 'readonly',
+        WebSocket: 'readonly',
+        crypto: 'readonly',
+        node: 'readonly',
+        overlay: 'readonly',
+        performance: 'readonly',
+      },
+    },
+  },
 );

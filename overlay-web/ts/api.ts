@@ -44,15 +44,15 @@ export async function becomeRoot(
  */
 export async function create(server: string | readonly string[], options: NodeOptions = {}): Promise<OverlayNode> {
   const servers = typeof server === 'string' ? [server] : [...server];
-  let early: Told[] = [];
-  let node: OverlayNode | undefined;
-  const tell = (batch: readonly Told[]) => {
-    if (node === undefined) early.push(...batch);
-    else node.take(batch);
+  const early: Told[] = [];
+  let take = (batch: readonly Told[]): void => void early.push(...batch);
+  const backend = await inPage(servers, options, (batch) => {
+    take(batch);
+  });
+  const node = new OverlayNode(backend, servers, surroundingsOf(options), options);
+  take = (batch) => {
+    node.take(batch);
   };
-  const backend = await inPage(servers, options, tell);
-  node = new OverlayNode(backend, servers, surroundingsOf(options), options);
-  node.take(early);
-  early = [];
+  take(early);
   return node;
 }
