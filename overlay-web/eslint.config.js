@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ['build', 'dist', 'bindgen'] },
   js.configs.recommended,
   {
-    files: ['ts/**/*.ts'],
+    files: ['ts/**/*.ts', 'page/**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {

@@ -17,6 +17,7 @@ mod log;
 mod manual;
 mod needs;
 mod news;
+mod page;
 mod pipe;
 mod readiness;
 mod received;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::hint::WithHint;
 use crate::report::Facts;
 use crate::stop::Stop;
-use crate::{args, exit, token};
+use crate::{args, exit, page, token};
 
 /// A fact about the server.
 #[derive(Serialize)]
@@ -82,12 +82,14 @@ pub(crate) async fn run(args: args::Server) -> anyhow::Result<ExitCode> {
     let access = token::of_server(&args.token)?;
     let mut config = ServerConfig::new(bootstrap::Config::new(access));
     config.behind_proxy = args.behind_proxy;
+    config.files = page::files();
     let server = serve(args.listen, config).map_err(failure)?;
     let address = server.local_addr();
     facts.tell(&Fact::Listening { address });
     facts.say(&format!(
         "Bootstrap server listens on ws://{address} (Ctrl-C stops it)"
     ));
+    facts.say(&format!("A browser tab joins at http://{address}/"));
     loop {
         tokio::select! {
             () = stop.requested() => break,

@@ -25,6 +25,7 @@ use crate::exit;
 use crate::flow::{Flow, Ticker};
 use crate::hint::WithHint;
 use crate::needs;
+use crate::page;
 use crate::report::Facts;
 use crate::session::millis;
 use crate::stop::Stop;
@@ -76,6 +77,9 @@ pub(crate) async fn run(args: Up) -> anyhow::Result<ExitCode> {
     if !args.exit_when_joined && summary.all_joined() {
         demo.facts
             .say("The root sends a line a second to all of them, until Ctrl-C.");
+        let server = demo.server.local_addr();
+        demo.facts
+            .say(&format!("A browser tab joins them at http://{server}/"));
         tokio::select! {
             flowed = demo.flow() => flowed?,
             () = stop.requested() => {}
@@ -190,14 +194,15 @@ impl Demo {
         for line in 1_u64.. {
             ticks.tick().await;
             let start = Instant::now();
-            self.root.broadcast(line.to_be_bytes().to_vec()).await?;
+            let text = format!("line {line}");
+            self.root.broadcast(text.clone()).await?;
             let mut latencies = Vec::with_capacity(self.nodes.len());
             let deadline = start + FLOW;
             while latencies.len() < self.nodes.len()
                 && let Ok(Some((node, event))) = timeout_at(deadline, self.events.recv()).await
             {
                 match event {
-                    Event::Message(message) if *message.payload == line.to_be_bytes() => {
+                    Event::Message(message) if *message.payload == *text.as_bytes() => {
                         latencies.push(start.elapsed());
                     }
                     event => self.tell(node, &event, Duration::ZERO),
@@ -272,6 +277,7 @@ fn serve(runtime: &Arc<dyn Runtime>, token: &Token, nodes: usize) -> anyhow::Res
     limits.max_pending_joins = limits.max_pending_joins.max(nodes);
     let mut config = ServerConfig::new(limits);
     config.max_sockets = config.max_sockets.max(nodes + 1);
+    config.files = page::files();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Ok(Server::start(Arc::clone(runtime), address, config)?)
 }

@@ -48,7 +48,7 @@ pub mod app {
     pub use crate::link::{self, Dialer, IceServer, LinkConfig};
     pub use crate::question::Question;
     pub use crate::sending::Sending;
-    pub use crate::server::{Server, ServerConfig, ServerError, ServerEvent};
+    pub use crate::server::{Server, ServerConfig, ServerError, ServerEvent, StaticFile};
     pub use crate::server_url::{ParseServerUrlError, ServerUrl};
     pub use crate::tls::Tls;
 }

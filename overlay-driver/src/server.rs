@@ -1,11 +1,13 @@
 //! The bootstrap server: introduces joiners to the root of their overlay over WebSockets.
 //!
 //! - `GET /` with an upgrade: the protocol. Without one: a line that says what this is.
+//! - `GET` of a [`StaticFile`]: that. One at `/` takes the place of the line.
 //! - `GET /health`: 200 and what the server has done, as JSON, for monitoring.
 //!
 //! A socket carries one request. TLS is the business of a proxy in front; see
 //! [`ServerConfig::behind_proxy`].
 
+mod file;
 mod http;
 pub(crate) mod news;
 
@@ -34,6 +36,7 @@ use crate::runtime::{Accepted, ByteStream, Runtime};
 use crate::service::{Service, ServiceError};
 use crate::websocket;
 use ::http::{HeaderMap, Method, StatusCode};
+pub use file::StaticFile;
 use http::{Request, Response};
 pub use news::ServerEvent;
 
@@ -53,6 +56,9 @@ pub struct ServerConfig {
     /// Whether a proxy is in front and tells the client's address in `X-Forwarded-For`. Default: no;
     /// without a proxy a client could write there what it likes.
     pub behind_proxy: bool,
+
+    /// Files that are served beside the protocol. Default: none.
+    pub files: Vec<StaticFile>,
 }
 
 impl ServerConfig {
@@ -64,6 +70,7 @@ impl ServerConfig {
             header_timeout: Duration::from_secs(10),
             max_sockets: 11_000,
             behind_proxy: false,
+            files: Vec::new(),
         }
     }
 }
@@ -128,6 +135,7 @@ impl Server {
                 service: service.clone(),
                 header_timeout: config.header_timeout,
                 behind_proxy: config.behind_proxy,
+                files: config.files,
             },
             permit,
             max_sockets: config.max_sockets,
@@ -245,6 +253,7 @@ struct Http {
     service: Service,
     header_timeout: Duration,
     behind_proxy: bool,
+    files: Vec<StaticFile>,
 }
 
 impl Http {
@@ -282,11 +291,15 @@ impl Http {
     /// The answer to a request that is no upgrade.
     async fn answer(&self, request: &Request) -> Response {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/health") {
+        let file = self.files.iter().find(|file| file.path == path);
+        if file.is_none() && !matches!(path, "/" | "/health") {
             return http::empty(StatusCode::NOT_FOUND);
         }
         if !matches!(request.method(), &Method::GET | &Method::HEAD) {
             return http::empty(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if let Some(file) = file {
+            return file::serve(file);
         }
         if path == "/" {
             return http::text(

@@ -134,7 +134,7 @@ export class World {
   }
 
   /** A page that has loaded the package. Pages of one context share a process; each tab has a context unless it is given one. */
-  async page(context) {
+  async page(context, url = site.url) {
     if (context === undefined) {
       context = await browser.newContext();
       this.#contexts.push(context);
@@ -142,9 +142,18 @@ export class World {
     const page = await context.newPage();
     page.on('pageerror', (error) => this.errors.push(String(error)));
     page.on('console', (message) => {
+      // What a content security policy has refused, only the console is told.
+      if (message.type() === 'error' && message.text().includes('Content Security Policy'))
+        this.errors.push(message.text());
       if (process.env.VERBOSE) console.log('  page:', message.text());
     });
-    await page.goto(site.url);
+    await page.goto(url);
+    return page;
+  }
+
+  /** The page that the server itself has. */
+  async serversPage(fragment = '') {
+    const page = await this.page(undefined, `http://${this.address}/${fragment}`);
     return page;
   }
 

@@ -3,13 +3,14 @@
 use std::io;
 
 use async_tungstenite::tungstenite::handshake::server;
+use bytes::Bytes;
 use futures_util::io::{AsyncRead, AsyncReadExt};
 use http::{HeaderValue, StatusCode, Version, header};
 
 pub(super) use async_tungstenite::tungstenite::handshake::server::Request;
 
-/// A response with a short text.
-pub(super) type Response = http::Response<String>;
+/// A response.
+pub(super) type Response = http::Response<Bytes>;
 
 /// The longest head of a request. Browsers send less than 2 KiB; some proxies add as much.
 const MAX_HEAD: usize = 8 * 1024;
@@ -73,8 +74,8 @@ pub(super) fn upgrade(accepted: &server::Response) -> io::Result<Vec<u8>> {
 }
 
 /// A response with this body, after which the connection is closed.
-pub(super) fn respond(status: StatusCode, kind: &'static str, body: String) -> Response {
-    let mut response = http::Response::new(body);
+pub(super) fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = http::Response::new(body.into());
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -83,8 +84,8 @@ pub(super) fn respond(status: StatusCode, kind: &'static str, body: String) -> R
 }
 
 /// A text.
-pub(super) fn text(body: impl Into<String>) -> Response {
-    respond(StatusCode::OK, "text/plain; charset=utf-8", body.into())
+pub(super) fn text(body: impl Into<Bytes>) -> Response {
+    respond(StatusCode::OK, "text/plain; charset=utf-8", body)
 }
 
 /// A JSON document.
@@ -94,7 +95,7 @@ pub(super) fn json(body: String) -> Response {
 
 /// A response that says nothing beyond its status.
 pub(super) fn empty(status: StatusCode) -> Response {
-    respond(status, "text/plain", String::new())
+    respond(status, "text/plain", Bytes::new())
 }
 
 /// The response as bytes. `head_only`: the body is only described, which is what `HEAD` asks for.
@@ -109,7 +110,7 @@ pub(super) fn encode(response: &Response, head_only: bool) -> Vec<u8> {
     let body = response.body();
     bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     if !head_only {
-        bytes.extend_from_slice(body.as_bytes());
+        bytes.extend_from_slice(body);
     }
     bytes
 }
