@@ -40,6 +40,7 @@ export default tseslint.config(
         node: 'readonly',
         overlay: 'readonly',
         performance: 'readonly',
+        setTimeout: 'readonly',
       },
     },
   },

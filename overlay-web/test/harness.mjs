@@ -140,7 +140,7 @@ export class World {
       this.#contexts.push(context);
     }
     const page = await context.newPage();
-    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('pageerror', (error) => this.errors.push(error.stack ?? String(error)));
     page.on('console', (message) => {
       // What a content security policy has refused, only the console is told.
       if (message.type() === 'error' && message.text().includes('Content Security Policy'))

@@ -183,3 +183,24 @@ claim('the bytes of the command arrive without its headers', async (world) => {
   root.close();
   assert.equal(await tab.page.evaluate(() => globalThis.text), 'line one\nline two\n');
 });
+
+claim('a handler gets one message at a time, and those that came before it', async (world) => {
+  const root = await world.root();
+  const tab = await world.tab();
+  root.do('send', { to: tab.id, text: 'early' });
+  root.do('send', { to: tab.id, text: 'second' });
+  const order = await tab.page.evaluate(async () => {
+    const order = [];
+    const off = node.on('message', async (message) => {
+      order.push(`takes ${message.text()}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      order.push(`took ${message.text()}`);
+    });
+    while (order.length < 4) await new Promise((resolve) => setTimeout(resolve, 10));
+    off();
+    return order;
+  });
+  assert.deepEqual(order, ['takes early', 'took early', 'takes second', 'took second']);
+  root.do('send', { to: tab.id, text: 'third' });
+  assert.equal((await tab.message()).text, 'third');
+});

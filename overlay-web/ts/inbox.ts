@@ -61,7 +61,7 @@ export class Inbox {
 
   #serve(): void {
     if (this.#handlers.size > 0) {
-      if (!this.#isHandling) void this.#handle();
+      if (!this.#isHandling && this.#entries.length > 0) void this.#handle();
     } else {
       while (this.#pulls.length > 0 && this.#entries.length > 0) this.#give();
     }
