@@ -119,6 +119,7 @@ fn claims(driver: &Driver) -> Vec<Trial> {
         server {
             health_is_told_to_monitoring,
             a_browser_is_told_that_this_is_a_bootstrap_server,
+            a_file_is_served_with_a_policy_for_pages,
             a_path_that_is_not_there_is_not_found_and_nothing_can_be_changed,
             a_full_server_turns_sockets_away_until_one_is_closed,
             clients_behind_a_proxy_are_told_apart,

@@ -9,7 +9,7 @@ use overlay_core::wire::{
     self, ClientFrame, JoinFrame, MAX_FRAME, Refusal, Registration, ServerFrame, Token, VERSION,
 };
 use overlay_core::{JoinId, NodeId, Role};
-use overlay_driver::{BootstrapLost, Event, Notification, ServerConfig};
+use overlay_driver::{BootstrapLost, Event, Notification, ServerConfig, StaticFile};
 
 use crate::Driver;
 use crate::harness::{Member, World, access};
@@ -47,6 +47,22 @@ pub(crate) async fn a_browser_is_told_that_this_is_a_bootstrap_server(driver: Dr
     )
     .await;
     assert!(response.contains("bootstrap server"), "{response}");
+}
+
+pub(crate) async fn a_file_is_served_with_a_policy_for_pages(driver: Driver) {
+    let world = World::with(driver, |config: &mut ServerConfig| {
+        config.files = vec![StaticFile {
+            path: "/page.js",
+            media_type: "text/javascript",
+            body: b"alert(1)".as_slice().into(),
+        }];
+    });
+    let response = http(&world, "GET /page.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    assert!(response.contains("default-src 'none'"), "{response}");
+    assert!(response.ends_with("alert(1)"), "{response}");
+    let other = http(&world, "GET /other.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(other.starts_with("HTTP/1.1 404"), "{other}");
 }
 
 pub(crate) async fn silent_sockets_are_closed_and_keep_no_client_out(driver: Driver) {

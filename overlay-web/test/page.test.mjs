@@ -1,6 +1,7 @@
 // The page that a bootstrap server has at `/`.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after } from 'node:test';
 
 import { claim, endAll } from './harness.mjs';
@@ -53,4 +54,16 @@ claim('a page of another origin imports the package from the server', async (wor
     `import('http://${world.address}/overlay.js').then(({ join }) => join('${world.url}')).then((node) => node.id)`,
   );
   await root.is('child');
+});
+
+claim('the page of the README joins, and prints what it gets', async (world) => {
+  const root = await world.root();
+  const [, html] = (await readFile('README.md', 'utf8')).match(/```html\n(.*?)```/s);
+  assert.ok(html.split('\n').length <= 21, 'it has 20 lines');
+  const page = await world.page();
+  await page.setContent(html.replace('localhost:8080', world.address));
+  await root.is('child');
+  root.do('broadcast', { text: 'hello' });
+  await page.locator('#messages').getByText('hello').waitFor();
+  await page.locator('#state').getByText('in the tree, at depth 1').waitFor();
 });
