@@ -40,7 +40,7 @@ export async function endAll() {
   site?.server.closeAllConnections();
 }
 
-function launch() {
+export function launch() {
   const args = [
     '--no-sandbox',
     '--disable-gpu',
