@@ -21,7 +21,7 @@ let site;
 /** A test in a world of its own. */
 export function claim(name, story, timeout = TIMEOUT) {
   test(name, { timeout }, async () => {
-    site ??= await serve();
+    site ??= await serve('dist');
     browser ??= await launch();
     const world = await World.begin();
     try {
@@ -51,14 +51,14 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
 }
 
-/** A static server of the package and an empty page. */
-async function serve() {
+/** A static server of a folder, and of an empty page. */
+async function serve(folder) {
   const types = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, 'http://localhost').pathname;
     if (path === '/') return response.setHeader('content-type', 'text/html').end('<!doctype html><title>tab</title>');
     try {
-      const file = await readFile(join('dist', path));
+      const file = await readFile(join(folder, path));
       response.setHeader('content-type', types[path.match(/\.\w+$/)?.[0]] ?? 'text/plain');
       response.end(file);
     } catch {
@@ -75,6 +75,7 @@ export class World {
   errors = [];
   #processes = [];
   #contexts = [];
+  #sites = [];
 
   static async begin() {
     const world = new World();
@@ -96,6 +97,7 @@ export class World {
 
   async end() {
     await Promise.all(this.#contexts.map((context) => context.close().catch(() => {})));
+    for (const { server } of this.#sites) server.close().closeAllConnections();
     await Promise.all(this.#processes.map((process) => process.kill()));
     await rm(this.folder, { recursive: true });
   }
@@ -152,9 +154,15 @@ export class World {
   }
 
   /** The page that the server itself has. */
-  async serversPage(fragment = '') {
-    const page = await this.page(undefined, `http://${this.address}/${fragment}`);
-    return page;
+  serversPage(fragment = '') {
+    return this.page(undefined, `http://${this.address}/${fragment}`);
+  }
+
+  /** The address of a site with the files of a folder. */
+  async site(folder) {
+    const site = await serve(folder);
+    this.#sites.push(site);
+    return site.url;
   }
 
   /** A tab with a node that is in no tree. */

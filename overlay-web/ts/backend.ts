@@ -3,10 +3,14 @@
 import { Recorder } from './actions.js';
 import { load, newCore } from './core.js';
 import { Engine } from './engine.js';
+import { OverlayError } from './errors.js';
 import type { Surroundings } from './explain.js';
 import { coreOptions, iceUrls, rtcConfiguration, type NodeOptions } from './options.js';
 import { PagePeers } from './page-peers.js';
 import type { Command, Told } from './protocol.js';
+
+/** What a node is made of, beside the language. */
+const NEEDED = ['RTCPeerConnection', 'WebSocket'];
 
 /** An engine, wherever it runs. */
 export interface Backend {
@@ -28,6 +32,10 @@ export async function inPage(
   options: NodeOptions,
   tell: (batch: readonly Told[]) => void,
 ): Promise<Backend> {
+  for (const name of NEEDED) {
+    if (name in globalThis) continue;
+    throw new OverlayError('unsupported', `there is no ${name} here: a node needs a browser, or what provides it`);
+  }
   await load();
   const recorder = new Recorder();
   const core = newCore(recorder, coreOptions(options));

@@ -12,11 +12,12 @@ import type { SendErrorCode } from './protocol.js';
  * - `backlog`: more questions are open than a node remembers.
  * - `undelivered`: a reply has not arrived, as far as the root can know.
  * - `refused`: the server refuses this node, and another attempt can't succeed.
+ * - `unsupported`: there is no WebRTC, or no WebSocket, where this runs.
  * - `left`: the node has left the tree.
  * - `failed`: the node's core has failed, which is a bug of this package.
  * - `gone`, `unsent`: the message will not be sent, for another reason.
  */
-export type ErrorCode = SendErrorCode | 'refused' | 'left' | 'failed';
+export type ErrorCode = SendErrorCode | 'refused' | 'unsupported' | 'left' | 'failed';
 
 /** An error of a node. */
 export class OverlayError extends Error {

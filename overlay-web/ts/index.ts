@@ -21,7 +21,7 @@
  * @packageDocumentation
  */
 
-import { useWasm } from './core.js';
+import { useWasm } from './wasm.js';
 import { unpack } from './inline.js';
 
 export * from './exports.js';

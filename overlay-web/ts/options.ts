@@ -1,7 +1,6 @@
 /** Options of a node. */
 
 import type { Position } from './actions.js';
-import type { CoreOptions } from './core.js';
 
 /** Options of a node. All have defaults that suit most pages. */
 export interface NodeOptions {
@@ -48,6 +47,9 @@ export interface JoinOptions extends NodeOptions {
 
 /** The longest message where the options don't say. */
 export const MAX_MESSAGE = 16 * 1024 * 1024;
+
+/** The settings of the core, those that differ from its defaults. */
+export type CoreOptions = Record<string, unknown>;
 
 /** The options that are the core's. */
 export function coreOptions(options: NodeOptions): CoreOptions {

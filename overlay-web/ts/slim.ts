@@ -5,9 +5,9 @@
  * @packageDocumentation
  */
 
-import { useWasm } from './core.js';
+import { useWasm } from './wasm.js';
 
 export * from './exports.js';
-export { useWasm, type Wasm } from './core.js';
+export { useWasm, type Wasm } from './wasm.js';
 
 useWasm(() => fetch(new URL('./overlay.wasm', import.meta.url)));
