@@ -30,7 +30,7 @@ export default tseslint.config(
   },
   {
     // Functions of a test run in the page as well, where there are these and what the harness puts there.
-    files: ['test/*.test.mjs'],
+    files: ['test/**/*.test.mjs'],
     languageOptions: {
       globals: {
         AbortSignal: 'readonly',
