@@ -1,6 +1,6 @@
 //! The page that a server has at `/`: a browser tab joins the tree with it.
 //!
-//! It is made by `scripts/web`, and committed, so that cargo alone builds the command. `scripts/web check` holds it against its
+//! Its scripts are made by `scripts/web`, and committed, so that cargo alone builds the command. `scripts/web check` holds it against its
 //! sources.
 
 use bytes::Bytes;
