@@ -323,7 +323,10 @@ impl Http {
         head_only: bool,
     ) -> io::Result<()> {
         let writing = async {
-            stream.write_all(&http::encode(response, head_only)).await?;
+            stream.write_all(&http::head(response)).await?;
+            if !head_only {
+                stream.write_all(response.body()).await?;
+            }
             stream.close().await
         };
         self.in_time(writing).await

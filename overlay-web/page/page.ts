@@ -118,7 +118,9 @@ function show(status: Status): void {
 }
 
 function look(): void {
-  sentence.textContent = node === undefined ? 'This tab is not in the tree.' : node.explain();
+  const text = node === undefined ? 'This tab is not in the tree.' : node.explain();
+  // The same text again would be read out again.
+  if (sentence.textContent !== text) sentence.textContent = text;
   element('bytes').textContent = received.toLocaleString('en');
 }
 

@@ -1,6 +1,6 @@
 //! What the driver may know of its node.
 
-use overlay_core::{LinkId, Role};
+use overlay_core::Role;
 use wasm_bindgen::prelude::*;
 
 use crate::core::Core;
@@ -98,14 +98,6 @@ impl Core {
     #[must_use]
     pub fn children(&self) -> f64 {
         size(self.node.children().count())
-    }
-
-    /// The name of the join that a link was opened for, the same at both ends: for messages to people.
-    #[must_use]
-    #[wasm_bindgen(js_name = joinOf)]
-    pub fn join_of(&self, link: f64) -> Option<String> {
-        let link: LinkId = link_id(link);
-        self.node.join_of(link).map(|join| format!("{join:?}"))
     }
 
     /// The node's present state, as an object.

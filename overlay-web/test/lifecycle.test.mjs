@@ -131,3 +131,11 @@ claim('a handler that is added late hears the present state', async (world) => {
   const parent = await tab.run((node) => new Promise((resolve) => node.on('parent', (event) => resolve(event.node))));
   assert.equal(parent, root.id);
 });
+
+claim('a token that is too long, and a way to combine that is none, are told', async (world) => {
+  const root = await world.newTab();
+  const refused = await root.run((node) => node.becomeRoot('x'.repeat(10_000)).catch(String));
+  assert.match(refused, /The token is longer/);
+  await root.run((node, token) => node.becomeRoot(token), 'token-of-these-tests');
+  assert.match(await root.run((node) => node.ask('', { combine: 'concat' }).catch(String)), /no such way to combine/);
+});

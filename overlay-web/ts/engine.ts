@@ -149,7 +149,9 @@ export class Engine implements LinksOwner, ServerOwner, SendsOwner {
         this.#tellLeft();
         this.#statusIsOld = true;
         this.run((core, at) => {
-          core.becomeRoot(at, command.token);
+          if (core.becomeRoot(at, command.token)) return;
+          const reason = 'The token is longer than any that a server takes.';
+          this.#tell({ type: 'news', news: { type: 'serverLost', reason, retryIn: undefined } });
         });
         return;
       case 'leave':

@@ -113,17 +113,13 @@ export class OverlayNode implements AsyncIterable<Message> {
     this.#unfollow?.();
     this.#unfollow = undefined;
     if (this.#state.failure !== undefined || this.role === 'detached') return;
+    const handlers: (() => void)[] = [];
     const left = new Promise<void>((resolve) => {
-      const off = this.#events.on('left', () => {
-        off();
-        resolve();
-      });
-      this.#events.on('failed', () => {
-        resolve();
-      });
+      for (const kind of ['left', 'failed'] as const) handlers.push(this.#events.on(kind, () => void resolve()));
     });
     this.#backend.command({ type: 'leave', now: false });
     await left;
+    for (const remove of handlers) remove();
   }
 
   /** Closes the link to a neighbour, after all that was sent before. If it is the parent, the node then looks for another one. */

@@ -48,6 +48,7 @@ interface Pending {
 const NOT_CONNECTED: Refusal = { reason: 'not-connected', text: 'there is no such neighbour' };
 const NOT_ROOT: Refusal = { reason: 'not-root', text: 'only the root may do that' };
 const IS_ROOT: Refusal = { reason: 'is-root', text: 'this node is the root' };
+const UNKNOWN: Refusal = { reason: 'unsent', text: 'there is no such way to combine answers' };
 const ENDED: Refusal = { reason: 'ended', text: 'the stream has ended' };
 
 /** The messages of one node that wait, in order for each recipient. */
@@ -104,9 +105,11 @@ export class Sends {
   ask(number: number, question: Uint8Array, timeout: number, combine: Combine): void {
     const tag = this.#nextTag();
     this.#asks.set(tag, number);
-    const refusal = this.#owner.run((core, now) => {
-      core.ask(now, tag, question, timeout, combine);
+    let isKnown = true as boolean;
+    const refused = this.#owner.run((core, now) => {
+      isKnown = core.ask(now, tag, question, timeout, combine);
     });
+    const refusal = isKnown ? refused : UNKNOWN;
     if (refusal !== undefined && this.#asks.delete(tag)) this.#refused(number, refusal);
   }
 

@@ -98,8 +98,8 @@ pub(super) fn empty(status: StatusCode) -> Response {
     respond(status, "text/plain", Bytes::new())
 }
 
-/// The response as bytes. `head_only`: the body is only described, which is what `HEAD` asks for.
-pub(super) fn encode(response: &Response, head_only: bool) -> Vec<u8> {
+/// The head of a response as bytes. Its body is written as it is, so that no client costs a copy of a file.
+pub(super) fn head(response: &Response) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -107,11 +107,8 @@ pub(super) fn encode(response: &Response, head_only: bool) -> Vec<u8> {
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
-    let body = response.body();
-    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
-    if !head_only {
-        bytes.extend_from_slice(body);
-    }
+    let length = response.body().len();
+    bytes.extend_from_slice(format!("content-length: {length}\r\n\r\n").as_bytes());
     bytes
 }
 
