@@ -115,7 +115,10 @@ export class OverlayNode implements AsyncIterable<Message> {
     if (this.#state.failure !== undefined || this.role === 'detached') return;
     const handlers: (() => void)[] = [];
     const left = new Promise<void>((resolve) => {
-      for (const kind of ['left', 'failed'] as const) handlers.push(this.#events.on(kind, () => void resolve()));
+      const done = () => {
+        resolve();
+      };
+      handlers.push(this.#events.on('left', done), this.#events.on('failed', done));
     });
     this.#backend.command({ type: 'leave', now: false });
     await left;
